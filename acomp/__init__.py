@@ -1,0 +1,142 @@
+"""The kernel's `crypto_acomp` with request chaining, in asyncio: algorithms, transforms, requests, chains.
+
+Room 1 of 4. It imports nothing of ours; `iaa_emulator` and `zswap` import it and never each other; nobody imports
+`swaplab`. Everything public is listed here; `acomp.cpu`, `acomp.trace`, `acomp.fault` and `acomp.testing` are the
+facilities that the rooms above share.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from . import cpu, fault, testing, trace
+from .algapi import (
+    AcompAlg,
+    Registry,
+    crypto_has_acomp,
+    crypto_register_acomp,
+    crypto_unregister_acomp,
+    current_registry,
+    default_registry,
+    entered,
+)
+from .chain import (
+    acomp_chain_members,
+    acomp_is_reqchain,
+    acomp_reqchain_clear,
+    acomp_reqchain_init,
+    acomp_request_chain,
+)
+from .errors import AcompError, AlgorithmNotFoundError, ProtocolError, RequestBusyError, WrongLoopError
+from .flags import (
+    CRYPTO_ACOMP_ALLOC_OUTPUT,
+    CRYPTO_ACOMP_DST_MAX,
+    CRYPTO_ACOMP_REQ_POLL,
+    CRYPTO_ALG_ASYNC,
+    CRYPTO_ALG_REQ_CHAIN,
+    CRYPTO_TFM_REQ_CHAIN,
+    CRYPTO_TFM_REQ_MAY_BACKLOG,
+    CRYPTO_TFM_REQ_MAY_SLEEP,
+    PAGE_SIZE,
+)
+from .pages import PageResult, compress_pages, decompress_pages
+from .parallel import acomp_do_async_req_chain
+from .request import (
+    AcompReq,
+    Completion,
+    acomp_request_alloc,
+    acomp_request_err,
+    acomp_request_free,
+    acomp_request_get,
+    acomp_request_put,
+    acomp_request_set_callback,
+    acomp_request_set_params,
+    acomp_request_when_idle,
+    crypto_acomp_compress,
+    crypto_acomp_decompress,
+)
+from .serial import acomp_do_req_chain
+from .software import register_software
+from .tfm import (
+    CryptoAcomp,
+    acomp_has_async_batching,
+    acomp_is_async,
+    crypto_acomp_batch_size,
+    crypto_alloc_acomp,
+    crypto_free_acomp,
+)
+from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
+
+__all__ = [
+    "CRYPTO_ACOMP_ALLOC_OUTPUT",
+    "CRYPTO_ACOMP_DST_MAX",
+    "CRYPTO_ACOMP_REQ_POLL",
+    "CRYPTO_ALG_ASYNC",
+    "CRYPTO_ALG_REQ_CHAIN",
+    "CRYPTO_TFM_REQ_CHAIN",
+    "CRYPTO_TFM_REQ_MAY_BACKLOG",
+    "CRYPTO_TFM_REQ_MAY_SLEEP",
+    "PAGE_SIZE",
+    "AcompAlg",
+    "AcompError",
+    "AcompReq",
+    "AlgorithmNotFoundError",
+    "Code",
+    "Completion",
+    "CryptoAcomp",
+    "CryptoWait",
+    "PageResult",
+    "ProtocolError",
+    "Registry",
+    "RequestBusyError",
+    "WrongLoopError",
+    "acomp_chain_members",
+    "acomp_do_async_req_chain",
+    "acomp_do_req_chain",
+    "acomp_has_async_batching",
+    "acomp_is_async",
+    "acomp_is_reqchain",
+    "acomp_reqchain_clear",
+    "acomp_reqchain_init",
+    "acomp_request_alloc",
+    "acomp_request_chain",
+    "acomp_request_err",
+    "acomp_request_free",
+    "acomp_request_get",
+    "acomp_request_put",
+    "acomp_request_set_callback",
+    "acomp_request_set_params",
+    "acomp_request_when_idle",
+    "compress_pages",
+    "cpu",
+    "crypto_acomp_batch_size",
+    "crypto_acomp_compress",
+    "crypto_acomp_decompress",
+    "crypto_alloc_acomp",
+    "crypto_free_acomp",
+    "crypto_has_acomp",
+    "crypto_register_acomp",
+    "crypto_req_done",
+    "crypto_unregister_acomp",
+    "crypto_wait_req",
+    "current_registry",
+    "decompress_pages",
+    "fault",
+    "registry",
+    "testing",
+    "trace",
+]
+
+
+@contextmanager
+def registry() -> Iterator[Registry]:
+    """Open a fresh registry, holding the software algorithms only, as the current one for what runs inside.
+
+    Tasks created inside keep it. Every simulation and every test has one of its own.
+    """
+    fresh = Registry()
+    register_software(fresh)
+    with entered(fresh):
+        yield fresh
+
+
+register_software(default_registry())

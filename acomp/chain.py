@@ -1,0 +1,112 @@
+"""Request chains: a head and its members, built by the user, run by a driver (patch 1; kernel-facts 3.1 and 3.2)."""
+
+from errno import EINPROGRESS
+from typing import Any
+
+from . import trace
+from .errors import ProtocolError
+from .flags import CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
+from .request import AcompReq, Completion, acomp_request_set_callback
+from .states import ChainState, chain_after
+from .wait import CryptoWait, crypto_req_done
+
+
+def acomp_reqchain_init(head: AcompReq, flags: int, compl: Completion | None, data: Any) -> None:
+    """Make `head` the head of an empty chain: set its callback, its err to -EINPROGRESS and its CHAIN bit.
+
+    Members of an earlier chain of this head are let go. RequestBusyError while the head is in flight or itself chained.
+    """
+    head.check_unchained("made the head of a chain")
+    chain_after(chain_state(head), "init")
+    acomp_request_set_callback(head, flags, compl, data)
+    head.base.err = -EINPROGRESS
+    head.base.flags |= CRYPTO_TFM_REQ_CHAIN
+    for member in head._members:
+        if member._head is head:
+            member._head = None
+    head._members = []
+    if trace.sink is not None:
+        trace.emit("chain.init", head=head.serial)
+
+
+def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
+    """Append `req` to the chain of `head` and set its err to -EINPROGRESS; nothing else of `req` is touched.
+
+    Its parameters may be set before or after. Raises ProtocolError when `head` is no head, when `req` is `head`, a head
+    itself, or of another transform (the kernel does not check: its runners only ever look at the head's transform);
+    RequestBusyError when `req` is in flight or chained already.
+    """
+    if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
+        head.check_usable()
+        raise ProtocolError(f"request #{head.serial} is not the head of a chain; call acomp_reqchain_init first")
+    if head._chain_running:
+        chain_after("running", "add")
+    req.check_unchained("chained")
+    if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
+        what = "itself" if req is head else f"#{head.serial}: it is the head of a chain; clear that first"
+        raise ProtocolError(f"request #{req.serial} cannot be chained to {what}")
+    if req.tfm is not head.tfm:
+        raise ProtocolError(
+            f"request #{req.serial} belongs to another transform ({req.tfm.alg.cra_driver_name}) than the head"
+            f" #{head.serial} ({head.tfm.alg.cra_driver_name}); chain requests of one transform"
+        )
+    req.base.err = -EINPROGRESS
+    req._head = head
+    head._members.append(req)
+    if trace.sink is not None:
+        trace.emit("chain.add", head=head.serial, request=req.serial)
+
+
+def acomp_is_reqchain(req: AcompReq) -> bool:
+    """Whether `req` is the head of a chain (its CHAIN bit)."""
+    return bool(req.base.flags & CRYPTO_TFM_REQ_CHAIN)
+
+
+def acomp_chain_members(head: AcompReq) -> tuple[AcompReq, ...]:
+    """The members in list order, without the head: insertion order before a run, completion order after it. (Ours.)"""
+    return tuple(head._members)
+
+
+def acomp_reqchain_clear(head: AcompReq, wait: CryptoWait | None) -> None:
+    """End the chain: re-arm `wait`, clear CHAIN and set the head's callback to (MAY_BACKLOG, crypto_req_done, wait).
+
+    Members are not visited and stay in the list until they are used again, but they are free to be used. The runner has
+    called the head's completion function *and* returned a final code, so without the re-arming the next asynchronous
+    wait on this object would return early with an old result. With `wait` None the head is left without a callback.
+    """
+    chain_after(chain_state(head), "clear")
+    if wait is None:
+        acomp_request_set_callback(head, CRYPTO_TFM_REQ_MAY_BACKLOG, None, None)
+        return
+    wait.reinit()
+    acomp_request_set_callback(head, CRYPTO_TFM_REQ_MAY_BACKLOG, crypto_req_done, wait)
+
+
+def chain_state(head: AcompReq) -> ChainState:
+    """The state of the chain that `head` is the head of (`states.py`), derived."""
+    if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
+        return "single"
+    return "running" if head._chain_running else "open"
+
+
+def runs_as_chain(head: AcompReq) -> bool:
+    """Whether the runners treat `head` as a chain: CHAIN set, members there, and the algorithm opted in."""
+    return bool(
+        head.base.flags & CRYPTO_TFM_REQ_CHAIN and head._members and head.tfm.alg.cra_flags & CRYPTO_ALG_REQ_CHAIN
+    )
+
+
+def begin_run(head: AcompReq) -> list[AcompReq]:
+    """A runner takes the chain over: its members, detached from the head's list in order."""
+    chain_after(chain_state(head), "run")
+    head._chain_running = True
+    members, head._members = head._members, []
+    return members
+
+
+def end_run(head: AcompReq) -> None:
+    """The runner is through: every member is in the head's list again, and whoever waits for idle requests is told."""
+    head._chain_running = False
+    for req in (head, *head._members):
+        if req._idle_callbacks is not None:
+            req._notify_if_idle()

@@ -1,0 +1,195 @@
+"""The serial runner: the head, then each member, one operation at a time (patch 1; kernel-facts 3.3).
+
+An error stops nothing, every request gets its own err, and the result of the run is that of the *last* operation, not
+the head's and not a summary. When everything finished at once the head's completion function is not called; when an
+operation went asynchronous the rest is driven by completions, and the original function is called at the end.
+"""
+
+from collections.abc import Callable
+from errno import EBUSY, ECANCELED, EINPROGRESS, ENOMEM, EPROTO
+from typing import Any
+
+from . import fault, trace
+from .chain import begin_run, end_run, runs_as_chain
+from .errors import ProtocolError
+from .flags import CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
+from .request import PENDING, AcompReq
+from .tfm import acomp_is_async
+from .wait import Code
+
+ALL_FLAGS = ~0
+STATE_ALLOC = fault.declare(
+    "acomp.reqchain_state", "the serial runner cannot allocate its state: -ENOMEM on the head and on every member"
+)
+
+
+async def acomp_do_req_chain(head: AcompReq, op: Callable[[AcompReq], Code]) -> int:
+    """Run the chain of `head` serially and return the last operation's code, or -EBUSY / -EINPROGRESS.
+
+    `op(req)` returns a plain code, which may be pending (then the driver calls the request's completion function later,
+    never from inside `op`), or an awaitable that ends in a final code; a pending one is a ProtocolError. What is no
+    chain, has no members, or belongs to an algorithm without CRYPTO_ALG_REQ_CHAIN is one `op(head)`.
+
+    Cancelled while it awaits an operation, the run sets the err of everything unfinished to -ECANCELED, restores the
+    head and its list, and re-raises; what the hardware still holds the operation itself has kept hold of.
+
+    Differs from the kernel: a one-element chain records the head's err (3.5 Q3: the kernel leaves -EINPROGRESS), and a
+    non-async transform compares against its real head (Q1).
+    """
+    if not runs_as_chain(head):
+        return await _run_single(head, op)
+    if acomp_is_async(head.tfm) and fault.should_fail(STATE_ALLOC):
+        for req in (head, *head._members):
+            req.base.err = -ENOMEM
+        return -ENOMEM
+    run = _SerialRun(head, op)
+    try:
+        return await run.start()
+    except BaseException:
+        run.unwind()
+        raise
+
+
+async def _run_single(head: AcompReq, op: Callable[[AcompReq], Code]) -> int:
+    owned = head.state != "idle"
+    if not owned:
+        head.check_usable()
+        head.step("submit")
+    pending = False
+    try:
+        code = op(head)
+        result = code if isinstance(code, int) else await code
+        pending = result in PENDING
+    finally:
+        if not owned and not pending and head.state == "in_flight":
+            head.step("finish")
+    if head.base.flags & CRYPTO_TFM_REQ_CHAIN and not pending:
+        head.base.err = result
+    return result
+
+
+class _SerialRun:
+    """The state record of one run; it lives until the last completion."""
+
+    __slots__ = ("_complete", "_current", "_data", "_head", "_is_async", "_op", "_pending")
+
+    def __init__(self, head: AcompReq, op: Callable[[AcompReq], Code]) -> None:
+        self._head = head
+        self._op = op
+        self._is_async = acomp_is_async(head.tfm)
+        self._complete = head.base._complete
+        self._data = head.base.data
+        self._pending = begin_run(head)
+        self._pending.reverse()  # taken from the end
+        self._current = head
+        if self._is_async:
+            head.base.complete, head.base.data = self._continue, self
+
+    async def start(self) -> int:
+        req: AcompReq | None = self._head
+        result = 0
+        while req is not None:
+            code = self._submit(req)
+            result = code if isinstance(code, int) else await code
+            if result in PENDING:
+                if not isinstance(code, int):
+                    raise ProtocolError(
+                        "the awaitable of a serial operation must end in a final code, not a pending one"
+                    )
+                return self._went_async(result)
+            self._record(result)
+            req = self._next(ALL_FLAGS)
+        self._finish()
+        return result
+
+    def _continue(self, _data: Any, err: int) -> None:
+        """The completion function of whichever request is under way."""
+        if err == -EINPROGRESS:
+            if not self._pending and self._complete is not None:
+                self._complete(self._data, err)
+            return
+        result = err
+        self._record(result)
+        while (req := self._next(CRYPTO_TFM_REQ_MAY_BACKLOG)) is not None:
+            code = self._submit(req)
+            if not isinstance(code, int):
+                self._fail_late(code)
+            assert isinstance(code, int)
+            result = code
+            if result in PENDING:
+                result = self._went_async(result)
+                break
+            self._record(result)
+        if result == -EBUSY:
+            return
+        if result != -EINPROGRESS:
+            self._finish()
+        if self._complete is not None:
+            self._complete(self._data, result)
+
+    def _submit(self, req: AcompReq) -> Code:
+        self._current = req
+        req.check_usable()
+        req.step("submit")
+        if trace.sink is not None:
+            trace.emit("submit", request=req.serial, head=self._head.serial)
+        return self._op(req)
+
+    def _went_async(self, code: int) -> int:
+        """The code to return when the current request went asynchronous with `code`."""
+        if not self._is_async:
+            raise ProtocolError(f"{self._head.tfm.alg.cra_driver_name} is not async but its operation returned {code}")
+        if self._current is self._head or self._pending:
+            return -EBUSY
+        return code
+
+    def _record(self, code: int) -> None:
+        """The current request is final: its err, and its place in the restored list."""
+        req = self._current
+        if req.state == "in_flight":
+            req.step("finish")
+        req.base.err = code
+        if req is not self._head:
+            self._head._members.append(req)
+        if trace.sink is not None:
+            trace.emit("complete", request=req.serial, head=self._head.serial, err=code)
+
+    def _next(self, mask: int) -> AcompReq | None:
+        """Take the next member, with flags masked and its completion set to go on from here."""
+        if not self._pending:
+            return None
+        req = self._pending.pop()
+        req.base.flags &= mask
+        req.base.complete, req.base.data = self._continue, self
+        return req
+
+    def _finish(self) -> None:
+        head = self._head
+        if self._is_async:
+            head.base.complete, head.base.data = self._complete, self._data
+        end_run(head)
+
+    def unwind(self) -> None:
+        """The run was left by an exception: what is unfinished ends as -ECANCELED, head and list are restored."""
+        for req in (self._current, *reversed(self._pending)):
+            if req.state == "in_flight":
+                req.step("finish")
+            req.base.err = -ECANCELED
+            if req is not self._head:
+                self._head._members.append(req)
+        self._pending = []
+        self._finish()
+
+    def _fail_late(self, awaitable: Code) -> None:
+        """An awaitable cannot be awaited inside a completion: end the run with -EPROTO and say so."""
+        close = getattr(awaitable, "close", None)
+        if close is not None:
+            close()
+        for _ in range(len(self._pending) + 1):
+            self._record(-EPROTO)
+            if self._next(ALL_FLAGS) is None:
+                break
+        self._finish()
+        if self._complete is not None:
+            self._complete(self._data, -EPROTO)
+        raise ProtocolError("an operation returned a pending code for one request and an awaitable for a later one")

@@ -1,0 +1,101 @@
+"""The software algorithms `deflate`, `zstd`, `lz4` and `lzo`: synchronous as scomp is (kernel-facts 2.1, C1).
+
+A method returns a final code, inline on the loop, one page a call. It never calls the completion function and knows
+nothing of chains: given a head it does the head only. Worker threads are the business of another room.
+
+What does not fit in `dlen` gives the kernel's errno: -EINVAL, and -ENOSPC from `lzo`, whose code at the base of the
+series did not check its limit, so that the scomp wrapper did (kernel-facts-2 A5). `lzo` is the kernel's *format*; the
+only binding with wheels compresses harder than LZO1X-1, so its ratios are not the kernel's.
+"""
+
+import functools
+from collections.abc import Callable
+from errno import EINVAL, ENOSPC
+
+from . import cpu
+from .algapi import AcompAlg, Registry
+from .codecs import Codec, CodecError, DeflateCodec, Lz4Codec, LzoCodec, ZstdCodec, check_known_vectors
+from .flags import CRYPTO_ACOMP_DST_MAX
+from .request import AcompReq
+from .tfm import CryptoAcomp
+
+
+def _capacity(req: AcompReq) -> int:
+    """Bytes of output allowed, or -EINVAL for a request that scomp refuses."""
+    if req.src is None or not 0 < req.slen <= CRYPTO_ACOMP_DST_MAX:
+        return -EINVAL
+    if req.dst is None:
+        return CRYPTO_ACOMP_DST_MAX
+    return min(req.dlen, CRYPTO_ACOMP_DST_MAX) or -EINVAL
+
+
+def _compressor(name: str, too_long: int) -> Callable[[AcompReq], int]:
+    cost = f"{name}.compress"
+
+    def compress(req: AcompReq) -> int:
+        capacity = _capacity(req)
+        if capacity < 0:
+            return capacity
+        codec: Codec = req.tfm.ctx
+        output = codec.compress(req.source())
+        req.path = "software"
+        cpu.charge(cost)
+        if len(output) > capacity:
+            return too_long
+        req.deliver(output)
+        return 0
+
+    return compress
+
+
+def _decompressor(name: str) -> Callable[[AcompReq], int]:
+    cost = f"{name}.decompress"
+
+    def decompress(req: AcompReq) -> int:
+        capacity = _capacity(req)
+        if capacity < 0:
+            return capacity
+        codec: Codec = req.tfm.ctx
+        req.path = "software"
+        cpu.charge(cost)
+        try:
+            output = codec.decompress(req.source(), capacity)
+        except CodecError:
+            return -EINVAL
+        req.deliver(output)
+        return 0
+
+    return decompress
+
+
+@functools.cache
+def software_algorithm(name: str, codec: Callable[[], Codec], priority: int = 100, too_long: int = -EINVAL) -> AcompAlg:
+    """The algorithm `name` (driver name `name`-generic) over `codec`; each transform gets a codec of its own.
+
+    The codec's known vectors are checked here, once per process; CodecError if one does not hold.
+    """
+    check_known_vectors(name)
+
+    def init(tfm: CryptoAcomp) -> None:
+        tfm.ctx = codec()
+
+    return AcompAlg(
+        cra_name=name,
+        cra_driver_name=f"{name}-generic",
+        cra_priority=priority,
+        cra_flags=0,
+        compress=_compressor(name, too_long),
+        decompress=_decompressor(name),
+        init=init,
+    )
+
+
+def register_software(registry: Registry) -> None:
+    """Register the software algorithms in `registry`. A fresh registry holds these and nothing else."""
+    for alg in (
+        software_algorithm("deflate", DeflateCodec),
+        software_algorithm("zstd", ZstdCodec),
+        software_algorithm("lz4", Lz4Codec),
+        software_algorithm("lzo", LzoCodec, too_long=-ENOSPC),
+    ):
+        registry.add(alg)

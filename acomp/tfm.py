@@ -1,0 +1,108 @@
+"""Transforms: an instance of an algorithm, bound to the event loop that first uses it (kernel-facts 2.1, patch 2)."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from .algapi import AcompAlg, current_registry
+from .errors import ProtocolError, RequestBusyError, WrongLoopError
+from .flags import CRYPTO_ALG_ASYNC
+
+if TYPE_CHECKING:
+    from .request import AcompReq
+
+
+class CryptoAcomp:
+    """A transform. Made by `crypto_alloc_acomp`; the methods are copied from the algorithm, as in the kernel.
+
+    `alg` is the algorithm, `ctx` belongs to its methods (the kernel's tfm context).
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_freed",
+        "_loop",
+        "_requests",
+        "alg",
+        "compress",
+        "ctx",
+        "decompress",
+        "get_batch_size",
+    )
+
+    def __init__(self, alg: AcompAlg) -> None:
+        self.alg = alg
+        self.compress = alg.compress
+        self.decompress = alg.decompress
+        self.get_batch_size = alg.get_batch_size
+        self.ctx: Any = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._freed = False
+        self._requests: WeakSet[AcompReq] = WeakSet()
+
+    def __repr__(self) -> str:
+        busy = sum(1 for req in self._requests if req.busy)
+        state = "freed" if self._freed else f"{len(self._requests)} requests, {busy} busy"
+        return f"<CryptoAcomp {self.alg.cra_driver_name}: {state}>"
+
+    def check_alive(self) -> None:
+        """ProtocolError if this transform was freed."""
+        if self._freed:
+            raise ProtocolError(f"this {self.alg.cra_driver_name} transform was freed; allocate another")
+
+    def bind_loop(self) -> None:
+        """Bind to the running loop at first use; WrongLoopError on any other, or outside of one."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongLoopError(
+                "a transform is used inside a running event loop; call this from a coroutine"
+            ) from None
+        if self._loop is None:
+            self.check_alive()
+            self._loop = loop
+        elif self._loop is not loop:
+            raise WrongLoopError(
+                f"this {self.alg.cra_driver_name} transform belongs to another event loop; allocate one per loop"
+            )
+
+
+def crypto_alloc_acomp(name: str) -> CryptoAcomp:
+    """A transform of the algorithm called `name`: its driver name, or its name (then the highest priority wins).
+
+    Raises AlgorithmNotFoundError (where the kernel answers -ENOENT), or what the algorithm's `init` raises.
+    """
+    alg = current_registry().look_up(name)
+    tfm = CryptoAcomp(alg)
+    if alg.init is not None:
+        alg.init(tfm)
+    return tfm
+
+
+def crypto_free_acomp(tfm: CryptoAcomp) -> None:
+    """Free a transform. RequestBusyError while one of its requests is busy; its idle requests become unusable."""
+    tfm.check_alive()
+    busy = [req for req in tfm._requests if req.busy]
+    if busy:
+        raise RequestBusyError(f"{len(busy)} requests of this transform are busy; free it when they have landed")
+    tfm._freed = True
+    if tfm.alg.exit is not None:
+        tfm.alg.exit(tfm)
+
+
+def acomp_is_async(tfm: CryptoAcomp) -> bool:
+    """Whether the algorithm may complete later (its async flag)."""
+    return bool(tfm.alg.cra_flags & CRYPTO_ALG_ASYNC)
+
+
+def acomp_has_async_batching(tfm: CryptoAcomp) -> bool:
+    """Whether the transform is async and its algorithm reports a batch size (patch 2; kernel-facts 4 and B4)."""
+    return acomp_is_async(tfm) and tfm.get_batch_size is not None
+
+
+def crypto_acomp_batch_size(tfm: CryptoAcomp) -> int:
+    """How many requests the algorithm wants in one chain; 1 for those that do not batch (patch 2).
+
+    It does not depend on how the driver will process a chain: `deflate-iaa` says 8 in every sync mode.
+    """
+    return tfm.get_batch_size() if acomp_has_async_batching(tfm) and tfm.get_batch_size is not None else 1
