@@ -5,9 +5,6 @@ Room 1 of 4. It imports nothing of ours; `iaa_emulator` and `zswap` import it an
 facilities that the rooms above share.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from . import cpu, fault, testing, trace
 from .algapi import (
     AcompAlg,
@@ -16,8 +13,6 @@ from .algapi import (
     crypto_register_acomp,
     crypto_unregister_acomp,
     current_registry,
-    default_registry,
-    entered,
 )
 from .chain import (
     acomp_chain_members,
@@ -55,7 +50,7 @@ from .request import (
     crypto_acomp_decompress,
 )
 from .serial import acomp_do_req_chain
-from .software import register_software
+from .software import registry
 from .tfm import (
     CryptoAcomp,
     acomp_has_async_batching,
@@ -125,18 +120,3 @@ __all__ = [
     "testing",
     "trace",
 ]
-
-
-@contextmanager
-def registry() -> Iterator[Registry]:
-    """Open a fresh registry, holding the software algorithms only, as the current one for what runs inside.
-
-    Tasks created inside keep it. Every simulation and every test has one of its own.
-    """
-    fresh = Registry()
-    register_software(fresh)
-    with entered(fresh):
-        yield fresh
-
-
-register_software(default_registry())

@@ -9,11 +9,12 @@ only binding with wheels compresses harder than LZO1X-1, so its ratios are not t
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from errno import EINVAL, ENOSPC
 
 from . import cpu
-from .algapi import AcompAlg, Registry
+from .algapi import AcompAlg, Registry, default_registry, entered
 from .codecs import Codec, CodecError, DeflateCodec, Lz4Codec, LzoCodec, ZstdCodec, check_known_vectors
 from .flags import CRYPTO_ACOMP_DST_MAX
 from .request import AcompReq
@@ -99,3 +100,18 @@ def register_software(registry: Registry) -> None:
         software_algorithm("lzo", LzoCodec, too_long=-ENOSPC),
     ):
         registry.add(alg)
+
+
+@contextmanager
+def registry() -> Iterator[Registry]:
+    """Open a fresh registry, holding the software algorithms only, as the current one for what runs inside.
+
+    Tasks created inside keep it. Every simulation and every test has one of its own.
+    """
+    fresh = Registry()
+    register_software(fresh)
+    with entered(fresh):
+        yield fresh
+
+
+register_software(default_registry())

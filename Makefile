@@ -1,0 +1,58 @@
+# Every target runs from .venv, which the first of them makes. A machine with make and Python 3.11 needs nothing else.
+
+# The interpreter .venv is made from:  make PYTHON=python3.12 test
+PYTHON ?= python3
+
+# What `make demo` shows.
+DEMO := swaplab store --compressor deflate-iaa --compressor zstd
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Touched last, so that a failed or interrupted installation is begun again; older than pyproject.toml is out of date.
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format bench clean
+
+help: ## list the targets (this is the default)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(INSTALLED) ## keep the same pages compressed by the emulated accelerator and by zstd, side by side
+	$(BIN)/$(DEMO)
+
+test: lint ## run all that must hold: the checks of `make lint`, then every test
+	$(BIN)/pytest
+
+lint: $(INSTALLED) ## check style, format, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## lay out the code, and repair what can be repaired mechanically
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED) ## run the benchmarks
+	@if test -f benchmarks/__main__.py; then $(BIN)/python -m benchmarks; else echo "This tree has no benchmarks."; fi
+
+clean: ## remove what the other targets made, .venv included
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A whole .venv is kept and brought up to date; a missing or half-made one is made afresh.
+$(INSTALLED): pyproject.toml
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	refuse() { echo "$$*" >&2; exit 1; }; \
+	command -v "$(PYTHON)" >/dev/null || \
+	    refuse "There is no $(PYTHON) here. Install Python 3.11 or newer, or name yours: make PYTHON=python3.12"; \
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    refuse "$(PYTHON) is $$("$(PYTHON)" -V 2>&1), and swaplab needs 3.11. Name a newer one: make PYTHON=python3.12"; \
+	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+	    refuse "$(PYTHON) can not make virtual environments. On Debian and Ubuntu: apt install python3-venv"; \
+	echo "Making $(VENV) from $$("$(PYTHON)" -V)"; \
+	"$(PYTHON)" -m venv --clear $(VENV); }
+	@echo "Installing swaplab and its tools into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

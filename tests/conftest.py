@@ -1,0 +1,97 @@
+"""The rules of the house for every test: both event loops, and nothing may outlive a test.
+
+A coroutine test needs no decorator; it runs once on each loop of ``LOOPS``. After it, its loop must be quiescent
+(invariant I2): no task, no timer of the stock loop, no thread, and no exception that only a log would have told.
+The stock loop runs in debug mode, which catches calls from foreign threads; a test marked ``slow`` is spared, as debug
+mode costs ten times the time per event. ``test_loops`` holds these rules.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+import uvloop
+from pytest_asyncio import is_async_test
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+    "stock": asyncio.SelectorEventLoop,
+    "uvloop": uvloop.new_event_loop,
+}
+
+# Time for threads that were told to stop; one that was not will still be there.
+THREAD_GRACE_S = 1.0
+
+MADE = pytest.StashKey[list[pytest.Function]]()
+
+# A shared machine makes single examples slow now and then. The parent keeps what hypothesis itself sets up for CI.
+hypothesis.settings.register_profile("house", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("house")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return LOOPS
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[MADE] = []
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, Any, Any]:
+    """Remember each async test as it is made, before -k, -m or a node id narrows the run."""
+    made = yield
+    for item in made if isinstance(made, list) else [made]:
+        if is_async_test(item):
+            collector.config.stash[MADE].append(item)
+    return made
+
+
+@pytest.fixture
+def async_tests_made(request: pytest.FixtureRequest) -> dict[pytest.Function, str]:
+    """Every async test that collection made, selected or not, with the name of its loop."""
+    names = {factory: name for name, factory in LOOPS.items()}
+    return {
+        item: next((names[value] for value in item.callspec.params.values() if value in names), "none")
+        for item in request.config.stash[MADE]
+    }
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_the_test() -> Iterator[None]:
+    """The outermost check: the loop is closed by now, and with it the loop's own executor."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + THREAD_GRACE_S
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in left:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    left = [thread for thread in left if thread.is_alive()]
+    assert not left, f"threads outlived the test: {left}"
+
+
+@pytest.fixture(autouse=True)
+def nothing_outlives_the_test(request: pytest.FixtureRequest, no_thread_outlives_the_test: None) -> None:
+    """Ask for the loop's check in async tests only; a plain test has no loop to be checked."""
+    if is_async_test(request.node):
+        request.getfixturevalue("quiescent_loop")
+
+
+@pytest.fixture
+async def quiescent_loop(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Set up before the test's own fixtures, hence checked after they are gone, and before the loop is closed."""
+    loop = asyncio.get_running_loop()
+    unseen: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _loop, context: unseen.append(context))
+    if isinstance(loop, asyncio.BaseEventLoop):  # the stock one; on uvloop debug mode would only say the same again
+        loop.set_debug(request.node.get_closest_marker("slow") is None)
+    yield
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not tasks, f"tasks outlived the test: {tasks}"
+    # Only the stock loop shows its timers.
+    timers = [timer for timer in getattr(loop, "_scheduled", ()) if not timer.cancelled()]
+    assert not timers, f"timers outlived the test: {timers}"
+    assert not unseen, f"exceptions that nobody awaited: {unseen}"

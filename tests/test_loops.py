@@ -1,0 +1,134 @@
+"""The rules of ``conftest.py`` hold, and the checks behind them can fail."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_asyncio import is_async_test
+
+# Written out: were it read from conftest, a loop lost there would not be missed here.
+EVERY_LOOP = {"stock", "uvloop"}
+
+HERE = Path(__file__).parent
+
+
+def without_loop(item: pytest.Function, loop: str) -> str:
+    """What all items of one test have in common; its loop comes first in the brackets of its name."""
+    function, _, parameters = item.nodeid.partition("[")
+    return f"{function}[{parameters.removeprefix(loop).removeprefix('-')}"
+
+
+def test_every_async_test_is_made_once_per_loop(async_tests_made: dict[pytest.Function, str]) -> None:
+    loops: dict[str, list[str]] = {}
+    for item, loop in async_tests_made.items():
+        loops.setdefault(without_loop(item, loop), []).append(loop)
+    assert loops, "this file alone has async tests"
+    wrong = {test: made for test, made in loops.items() if sorted(made) != sorted(EVERY_LOOP)}
+    assert not wrong
+
+
+def test_every_selected_async_test_runs_once(
+    request: pytest.FixtureRequest, async_tests_made: dict[pytest.Function, str]
+) -> None:
+    selected = Counter(item for item in request.session.items if is_async_test(item))
+    assert set(selected) <= set(async_tests_made)
+    assert not [item for item, times in selected.items() if times > 1]
+
+
+async def test_a_loop_is_what_its_name_says(request: pytest.FixtureRequest) -> None:
+    is_uvloop = isinstance(asyncio.get_running_loop(), uvloop.Loop)
+    assert is_uvloop == ("[uvloop" in request.node.name)
+
+
+async def test_the_stock_loop_is_in_debug_mode(request: pytest.FixtureRequest) -> None:
+    assert asyncio.get_running_loop().get_debug() == ("[stock" in request.node.name)
+
+
+@pytest.mark.slow
+async def test_debug_mode_spares_slow_tests() -> None:
+    assert not asyncio.get_running_loop().get_debug()
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("letter", ["a", "stock"])
+async def test_parameters_multiply_with_loops(number: int, letter: str) -> None:
+    await asyncio.sleep(0)
+
+
+@given(st.integers())
+async def test_properties_run_on_loops(number: int) -> None:
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+def house(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A small suite somewhere else, under the same rules."""
+    pytester.makepyprojecttoml((HERE.parent / "pyproject.toml").read_text())
+    tests = pytester.mkdir("tests")
+    for name in ("conftest.py", "test_loops.py"):
+        (tests / name).write_text((HERE / name).read_text())
+    return pytester
+
+
+MATRIX = "tests/test_loops.py::test_every_async_test_is_made_once_per_loop"
+
+
+@pytest.mark.parametrize(
+    "selection", [["-k", "made_once or stock"], [MATRIX, f"{HERE.name}/test_more.py::test_it[stock]"]]
+)
+def test_the_matrix_is_whole_in_a_part_of_the_suite(house: pytest.Pytester, selection: list[str]) -> None:
+    (house.path / "tests/test_more.py").write_text("async def test_it(): pass")
+    result = house.runpytest_subprocess(*selection)
+    assert result.ret == 0
+    assert result.parseoutcomes()["passed"] >= 2
+
+
+def test_a_lost_loop_is_noticed(house: pytest.Pytester) -> None:
+    conftest = house.path / "tests/conftest.py"
+    conftest.write_text(conftest.read_text().replace('    "uvloop": uvloop.new_event_loop,\n', ""))
+    house.runpytest_subprocess(MATRIX).assert_outcomes(failed=1)
+
+
+def test_a_test_kept_from_a_loop_is_noticed(house: pytest.Pytester) -> None:
+    (house.path / "tests/test_more.py").write_text(
+        "import pytest\n@pytest.mark.asyncio(loop_factories=['uvloop'])\nasync def test_it(): pass"
+    )
+    house.runpytest_subprocess(MATRIX, "tests/test_more.py").assert_outcomes(failed=1, passed=1)
+
+
+LEAKS = """
+import asyncio, threading
+
+stop = threading.Event()
+
+async def test_a_task():
+    global task
+    task = asyncio.create_task(asyncio.sleep(3600))
+
+async def test_a_thread():
+    threading.Thread(target=stop.wait, daemon=True).start()
+
+async def test_an_exception_in_a_callback():
+    asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+
+async def test_a_timer():
+    asyncio.get_running_loop().call_later(3600, print)
+
+async def test_nothing():
+    await asyncio.to_thread(stop.is_set)
+"""
+
+
+def test_what_outlives_a_test_is_noticed(house: pytest.Pytester) -> None:
+    (house.path / "tests/test_leaks.py").write_text(LEAKS)
+    result = house.runpytest_subprocess("tests/test_leaks.py")
+    # Each passes by itself; the error comes after it. uvloop does not show its timers.
+    result.assert_outcomes(passed=10, errors=7)
+    result.stdout.fnmatch_lines_random(
+        ["*tasks outlived*", "*threads outlived*", "*timers outlived*", "*ZeroDivisionError*"]
+    )
+    assert "ERROR tests/test_leaks.py::test_nothing" not in result.stdout.str()
