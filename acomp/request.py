@@ -57,8 +57,9 @@ class AcompReq:
     """A request. Made by `acomp_request_alloc`.
 
     `src`, `dst`: buffers of `slen` and `dlen` bytes; `dlen` is the capacity before and the produced length after
-    success (the capacity stays on failure). `flags`: the acomp word. `base`: the generic part. `path`: which way the
-    last operation took, "hardware" or "software" (ours; the kernel only counts).
+    success (the capacity stays on failure). `flags`: the acomp word. `base`: the generic part. Ours are `path`, which
+    way the last operation took ("hardware" or "software"; the kernel only counts), and `output`, what it wrote to `dst`
+    as one immutable object where the algorithm had one (else None): an owner who keeps the bytes need not copy them.
     """
 
     __slots__ = (
@@ -72,6 +73,7 @@ class AcompReq:
         "dlen",
         "dst",
         "flags",
+        "output",
         "path",
         "serial",
         "slen",
@@ -88,6 +90,7 @@ class AcompReq:
         self.dlen = 0
         self.flags = 0
         self.path: Path = "software"
+        self.output: bytes | None = None
         self.serial = next(_serials)
         self.state: RequestState = "idle"
         self.base = RequestBase(self)
@@ -170,6 +173,7 @@ class AcompReq:
             with memoryview(self.dst) as view, view.cast("B") as octets:
                 octets[:length] = output
         self.dlen = length
+        self.output = output
 
     def _complete_in_flight(self, data: Any, err: int) -> None:
         if err == -EINPROGRESS and self.state == "in_flight":
@@ -212,7 +216,7 @@ def acomp_request_free(req: AcompReq) -> None:
     if req.busy or req.chained:
         req.check_unchained("freed")
     req.step("free")
-    req.src = req.dst = req.base.data = req.base._complete = None
+    req.src = req.dst = req.output = req.base.data = req.base._complete = None
     req._members = []
     req._head = None
     req.tfm._requests.discard(req)
@@ -241,6 +245,7 @@ def acomp_request_set_params(req: AcompReq, src: Any, dst: Any, slen: int, dlen:
             raise ValueError(f"dlen {dlen} is not within the {_size(dst, 'dst')} bytes of dst")
         req.flags &= ~CRYPTO_ACOMP_ALLOC_OUTPUT
     req.src, req.dst, req.slen, req.dlen = src, dst, slen, dlen
+    req.output = None
 
 
 def _size(buffer: Any, name: str, writable: bool = False) -> int:
