@@ -1,0 +1,76 @@
+"""The cost model of usemem as one formula: an oracle for the simulation, good to about 6 %.
+
+It knows no queues: the slowest of three bounds (the shared lock, the busiest device, one process's own work) sets the
+pace. The simulation must agree with it where it claims to hold; where they part, queueing is what makes the difference.
+"""
+
+from dataclasses import dataclass
+
+from swaplab.testbed import Testbed
+
+BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """What distinguishes one column from another, as the formula sees it.
+
+    `pool_pages_per_page` is c, the pool's growth per page stored; `sharing` the processes on the busiest device (0 for
+    a software compressor); `batching` whether chains of eight overlap; `unbatched_store` whether patch 14 is missing.
+    """
+
+    compressor: str
+    pool_pages_per_page: float
+    sharing: int
+    batching: bool
+    unbatched_store: bool
+    folio: str = "64K"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """KiB per second over all processes, seconds, and pages."""
+
+    throughput_total_kbps: float
+    elapsed_s: float
+    sys_s: float
+    zswpout: float
+
+
+def estimate(testbed: Testbed, column: Column) -> Estimate:
+    """The three figures that the model is fitted on, and the pages stored, at full scale."""
+    work = testbed.usemem
+    processes = work.processes
+
+    def us(name: str) -> float:
+        return testbed.value(name, column.folio) / 1e9
+
+    kept = 1 - column.pool_pages_per_page
+    out = (processes * work.pages_per_process - work.memory_high_pages) / kept / processes
+    write = us("mm.touch_ns") + us("mm.fault_ns")
+    own = us("mm.reclaim_ns") + us("zswap.store_page_ns") + us("zswap.lru_hold_ns") + kept * write
+    per_page = max(
+        processes * us("zswap.lru_hold_ns"),
+        column.sharing * us("iaa.service_ns") / testbed.value("iaa.compress_engines"),
+        own + _latency(testbed, column),
+    )
+    hold = us("zswap.free_hold_ns")
+    hold *= testbed.value("zswap.free_hold_zstd_factor") if column.compressor == "zstd" else 1
+    hold *= testbed.value("zswap.free_hold_unbatched_factor") if column.unbatched_store else 1
+    writing = work.memory_high_pages / processes * write + out * per_page
+    freeing = out * processes * hold
+    return Estimate(
+        throughput_total_kbps=processes * work.pages_per_process * 4 / writing,
+        elapsed_s=writing + work.sleep_s + freeing,
+        sys_s=processes * (writing - us("mm.touch_ns") * work.pages_per_process + freeing),
+        zswpout=out * processes,
+    )
+
+
+def _latency(testbed: Testbed, column: Column) -> float:
+    """Seconds per page that the storing cpu sees from the compressor, idle."""
+    if column.compressor == "zstd":
+        return testbed.value("zstd.compress_ns") / 1e9
+    chain = BATCH if column.batching else 1
+    per_job = testbed.value("iaa.submit_ns") + testbed.value("iaa.reap_ns")
+    return (chain * per_job + testbed.value("iaa.pipeline_ns") + testbed.value("iaa.service_ns")) / chain / 1e9
