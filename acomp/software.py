@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EINVAL, ENOSPC
+from typing import Final
 
 from . import cpu
 from .algapi import AcompAlg, Registry, default_registry, entered
@@ -19,6 +20,8 @@ from .codecs import Codec, CodecError, DeflateCodec, Lz4Codec, LzoCodec, ZstdCod
 from .flags import CRYPTO_ACOMP_DST_MAX
 from .request import AcompReq
 from .tfm import CryptoAcomp
+
+SOFTWARE_PRIORITY: Final = 100
 
 
 def _capacity(req: AcompReq) -> int:
@@ -69,13 +72,13 @@ def _decompressor(name: str) -> Callable[[AcompReq], int]:
     return decompress
 
 
-@functools.cache
-def software_algorithm(name: str, codec: Callable[[], Codec], priority: int = 100, too_long: int = -EINVAL) -> AcompAlg:
+def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -EINVAL) -> AcompAlg:
     """The algorithm `name` (driver name `name`-generic) over `codec`; each transform gets a codec of its own.
 
-    The codec's known vectors are checked here, once per process; CodecError if one does not hold.
+    The known vectors of that name are checked here, once per process; CodecError if one does not hold. A laboratory
+    that models lengths registers the same algorithm over a codec of its own.
     """
-    check_known_vectors(name)
+    _check_once(name)
 
     def init(tfm: CryptoAcomp) -> None:
         tfm.ctx = codec()
@@ -83,12 +86,17 @@ def software_algorithm(name: str, codec: Callable[[], Codec], priority: int = 10
     return AcompAlg(
         cra_name=name,
         cra_driver_name=f"{name}-generic",
-        cra_priority=priority,
+        cra_priority=SOFTWARE_PRIORITY,
         cra_flags=0,
         compress=_compressor(name, too_long),
         decompress=_decompressor(name),
         init=init,
     )
+
+
+@functools.cache
+def _check_once(name: str) -> None:
+    check_known_vectors(name)
 
 
 def register_software(registry: Registry) -> None:
