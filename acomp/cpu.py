@@ -114,7 +114,8 @@ async def settle() -> None:
     account = _account()
     if account is not None and account.owed_ns:
         owed, account.owed_ns = account.owed_ns, 0
-        await asyncio.sleep(owed / 1e9)
+        exact = getattr(asyncio.get_running_loop(), "sleep_ns", None)
+        await (asyncio.sleep(owed / 1e9) if exact is None else exact(owed))
 
 
 @contextmanager
