@@ -48,6 +48,9 @@ class AcompAlg:
         for field in ("compress", "decompress"):
             if not callable(getattr(self, field)):
                 raise TypeError(f"{field} must be a function of one request, not {getattr(self, field)!r}")
+        for field in ("get_batch_size", "init", "exit"):
+            if getattr(self, field) is not None and not callable(getattr(self, field)):
+                raise TypeError(f"{field} must be a function or None, not {getattr(self, field)!r}")
 
 
 class Registry:
@@ -76,6 +79,8 @@ class Registry:
 
     def find(self, name: str) -> AcompAlg | None:
         """The algorithm with that driver name, else that name's highest priority (the first one on a tie)."""
+        if not isinstance(name, str):
+            raise TypeError(f"an algorithm is named by a str, not {type(name).__name__}")
         exact = self._by_driver_name.get(name)
         if exact is not None:
             return exact
@@ -84,8 +89,6 @@ class Registry:
 
     def look_up(self, name: str) -> AcompAlg:
         """`find`, or AlgorithmNotFoundError that names the nearest."""
-        if not isinstance(name, str):
-            raise TypeError(f"an algorithm is named by a str, not {type(name).__name__}")
         alg = self.find(name)
         if alg is not None:
             return alg

@@ -6,7 +6,7 @@ from typing import Any
 from . import trace
 from .errors import ProtocolError
 from .flags import CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
-from .request import AcompReq, Completion, acomp_request_set_callback
+from .request import AcompReq, Completion, acomp_request_set_callback, check_is_request
 from .states import ChainState, chain_after
 from .wait import CryptoWait, crypto_req_done
 
@@ -16,15 +16,13 @@ def acomp_reqchain_init(head: AcompReq, flags: int, compl: Completion | None, da
 
     Members of an earlier chain of this head are let go. RequestBusyError while the head is in flight or itself chained.
     """
+    check_is_request(head)
     head.check_unchained("made the head of a chain")
     chain_after(chain_state(head), "init")
     acomp_request_set_callback(head, flags, compl, data)
     head.base.err = -EINPROGRESS
     head.base.flags |= CRYPTO_TFM_REQ_CHAIN
-    for member in head._members:
-        if member._head is head:
-            member._head = None
-    head._members = []
+    head.let_members_go()
     if trace.sink is not None:
         trace.emit("chain.init", head=head.serial)
 
@@ -36,11 +34,13 @@ def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
     itself, or of another transform (the kernel does not check: its runners only ever look at the head's transform);
     RequestBusyError when `req` is in flight or chained already.
     """
+    check_is_request(req)
+    check_is_request(head)
     if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
         head.check_usable()
         raise ProtocolError(f"request #{head.serial} is not the head of a chain; call acomp_reqchain_init first")
-    if head._chain_running:
-        chain_after("running", "add")
+    if head.busy:
+        head.check_idle("given another member")
     req.check_unchained("chained")
     if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
         what = "itself" if req is head else f"#{head.serial}: it is the head of a chain; clear that first"
@@ -74,6 +74,8 @@ def acomp_reqchain_clear(head: AcompReq, wait: CryptoWait | None) -> None:
     called the head's completion function *and* returned a final code, so without the re-arming the next asynchronous
     wait on this object would return early with an old result. With `wait` None the head is left without a callback.
     """
+    check_is_request(head)
+    head.check_idle("cleared")
     chain_after(chain_state(head), "clear")
     if wait is None:
         acomp_request_set_callback(head, CRYPTO_TFM_REQ_MAY_BACKLOG, None, None)
@@ -96,10 +98,24 @@ def runs_as_chain(head: AcompReq) -> bool:
     )
 
 
-def begin_run(head: AcompReq) -> list[AcompReq]:
-    """A runner takes the chain over: its members, detached from the head's list in order."""
+def begin_run(head: AcompReq, whole: bool) -> list[AcompReq]:
+    """A runner takes the head over, and with it a chain. `whole`: the members too, detached from the list, in order.
+
+    RequestBusyError, with nothing changed, when somebody still holds one of those that are to run.
+    """
+    if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
+        if head.state != "in_flight":  # else its entry point has marked it for this run
+            head.check_idle("run")
+        return []
+    head.check_idle("run")
+    if whole:
+        for member in head._members:
+            if member.state != "idle" or member._holds:
+                member.check_idle("run")
     chain_after(chain_state(head), "run")
     head._chain_running = True
+    if not whole:
+        return []
     members, head._members = head._members, []
     return members
 

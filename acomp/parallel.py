@@ -72,10 +72,8 @@ class _ParallelRun:
         self._abandon = abandon
         self._data: Any = head.base.data  # drivers may put their own job handle there
         self._is_chain = acomp_is_async(head.tfm) and runs_as_chain(head)
-        self._unsubmitted: list[AcompReq] = [head]
-        if self._is_chain:
-            self._unsubmitted += begin_run(head)
-            self._unsubmitted.reverse()  # taken from the end
+        self._unsubmitted: list[AcompReq] = [head, *begin_run(head, self._is_chain)]
+        self._unsubmitted.reverse()  # taken from the end
         self._open: list[AcompReq] = []
 
     async def drive(self) -> int:
@@ -98,14 +96,14 @@ class _ParallelRun:
             if self._open:
                 await (asyncio.sleep(0) if self._relax is None else self._relax(self._open))
         head.base.data = self._data
-        self._end()
+        end_run(head)
+        err = head.base.err  # the completion function may start another chain
         if acomp_is_async(head.tfm) and head.base._complete is not None:
-            head.base._complete(head.base.data, head.base.err)
-        return head.base.err
+            head.base._complete(head.base.data, err)
+        return err
 
     def _start(self, req: AcompReq) -> Code:
         if req.state == "idle":  # else: a single request that its entry point has marked already
-            req.check_usable()
             req.step("submit")
         if trace.sink is not None:
             trace.emit("submit", request=req.serial, head=self._head.serial)
@@ -146,20 +144,18 @@ class _ParallelRun:
         for member in members:
             member.base.err = code
         self._head._members = members
-        self._end()
+        end_run(self._head)
         return code
-
-    def _end(self) -> None:
-        if self._is_chain:
-            end_run(self._head)
 
     def unwind(self) -> None:
         """The run was left by an exception: see `acomp_do_async_req_chain`."""
         unsubmitted = self._unsubmitted[::-1]
         for req in self._open:
-            req.step("abandon")
+            if req.state == "in_flight":  # else its driver has completed it, which only a broken one does
+                req.step("abandon")
             if self._abandon is not None:
                 self._abandon(req)
+            if req.state == "abandoned" and self._abandon is not None:
                 req.step("finish")
         for req in (*self._open, *unsubmitted):
             if req.state == "in_flight":
@@ -169,4 +165,4 @@ class _ParallelRun:
                 self._head._members.append(req)
         self._open, self._unsubmitted = [], []
         self._head.base.data = self._data
-        self._end()
+        end_run(self._head)

@@ -41,12 +41,13 @@ class RequestBase:
 
     @property
     def complete(self) -> Completion | None:
-        """The completion function. While the request is in flight: one that makes it idle first, then calls that.
+        """The completion function. While anybody holds the request: one that makes it idle first, then calls that.
 
         So a driver simply calls `req.base.complete(req.base.data, err)`, once, on the loop's thread, and never from
         inside its own method. A notice of -EINPROGRESS is passed on and ends nothing.
         """
-        return self._complete if self._req.state == "idle" else self._req._complete_in_flight
+        req = self._req
+        return req._complete_in_flight if req.state != "idle" or req.busy else self._complete
 
     @complete.setter
     def complete(self, compl: Completion | None) -> None:
@@ -69,6 +70,7 @@ class AcompReq:
         "_holds",
         "_idle_callbacks",
         "_members",
+        "_submissions",
         "base",
         "dlen",
         "dst",
@@ -99,6 +101,7 @@ class AcompReq:
         self._head: AcompReq | None = None
         self._members: list[AcompReq] = []
         self._chain_running = False
+        self._submissions = 0
 
     def __repr__(self) -> str:
         role = ""
@@ -123,6 +126,9 @@ class AcompReq:
 
     def step(self, event: Literal["submit", "finish", "abandon", "free"]) -> None:
         """Move along the table of `states.py`; for the runners and entry points of this package."""
+        if event == "submit":
+            self._submissions += 1
+            self.output = None
         self.state = request_after(self.state, event)
         if self._idle_callbacks is not None:
             self._notify_if_idle()
@@ -181,7 +187,9 @@ class AcompReq:
                 self.base._complete(data, err)
             return
         if self.state not in ("in_flight", "abandoned"):
-            raise ProtocolError(f"request #{self.serial} was completed twice (it is {self.state}); err={err}")
+            raise ProtocolError(
+                f"request #{self.serial} was completed twice, or before its submission (it is {self.state}); err={err}"
+            )
         abandoned = self.state == "abandoned"
         self.step("finish")
         if abandoned:
@@ -191,12 +199,25 @@ class AcompReq:
         if self.base._complete is not None:
             self.base._complete(data, err)
 
+    def let_members_go(self) -> None:
+        """Empty the list of this head. Those that have joined another chain meanwhile stay there."""
+        for member in self._members:
+            if member._head is self:
+                member._head = None
+        self._members = []
+
     def _notify_if_idle(self) -> None:
         if self._idle_callbacks is None or self.busy:
             return
         callbacks, self._idle_callbacks = self._idle_callbacks, None
         for callback in callbacks:
             callback()
+
+
+def check_is_request(req: object) -> None:
+    """TypeError for what is not a request."""
+    if not isinstance(req, AcompReq):
+        raise TypeError(f"expected an AcompReq from acomp_request_alloc, not {type(req).__name__}")
 
 
 def acomp_request_alloc(tfm: CryptoAcomp) -> AcompReq:
@@ -210,14 +231,19 @@ def acomp_request_alloc(tfm: CryptoAcomp) -> AcompReq:
 
 
 def acomp_request_free(req: AcompReq) -> None:
-    """Free a request: RequestBusyError while it is busy or chained, ProtocolError the second time."""
+    """Free a request: RequestBusyError while it is busy or chained, ProtocolError the second time.
+
+    The members of a head are let go.
+    """
+    check_is_request(req)
     if req.state == "freed":
         raise ProtocolError(f"request #{req.serial} was freed already")
     if req.busy or req.chained:
         req.check_unchained("freed")
     req.step("free")
     req.src = req.dst = req.output = req.base.data = req.base._complete = None
-    req._members = []
+    req.base.flags = 0
+    req.let_members_go()
     req._head = None
     req.tfm._requests.discard(req)
 
@@ -230,16 +256,17 @@ def acomp_request_set_params(req: AcompReq, src: Any, dst: Any, slen: int, dlen:
     request, and on a member of a chain that is not running. Raises TypeError (not a buffer, not contiguous, not
     writable, lengths not int) and ValueError (negative, or beyond the buffer). Source: kernel-facts 2.1.
     """
-    if req.busy or req.state == "freed":
+    check_is_request(req)
+    if req.busy or req.state == "freed" or req.tfm._freed:
         req.check_idle("re-parametrised")
     if type(slen) is not int or type(dlen) is not int:
         raise TypeError(f"slen and dlen are ints, not {type(slen).__name__} and {type(dlen).__name__}")
     if not 0 <= slen <= (len(src) if type(src) is bytes or type(src) is bytearray else _size(src, "src")):
         raise ValueError(f"slen {slen} is not within the {_size(src, 'src')} bytes of src")
     if dst is None:
-        req.flags |= CRYPTO_ACOMP_ALLOC_OUTPUT
         if dlen < 0:
             raise ValueError(f"dlen {dlen} is negative")
+        req.flags |= CRYPTO_ACOMP_ALLOC_OUTPUT
     else:
         if not 0 <= dlen <= (len(dst) if type(dst) is bytearray else _size(dst, "dst", writable=True)):
             raise ValueError(f"dlen {dlen} is not within the {_size(dst, 'dst')} bytes of dst")
@@ -268,7 +295,12 @@ def acomp_request_set_callback(req: AcompReq, flags: int, compl: Completion | No
 
     Of the old `base.flags` only the bit with ALLOC_OUTPUT's value survives; CHAIN is always cleared (patch 1).
     """
-    if req.busy or req.state == "freed":
+    check_is_request(req)
+    if not isinstance(flags, int):
+        raise TypeError(f"flags are an int, not {type(flags).__name__}")
+    if compl is not None and not callable(compl):
+        raise TypeError(f"a completion is a function of (data, err) or None, not {type(compl).__name__}")
+    if req.busy or req.state == "freed" or req.tfm._freed:
         req.check_idle("given another callback")
     base = req.base
     kept = base.flags & CRYPTO_ACOMP_ALLOC_OUTPUT
@@ -315,11 +347,13 @@ def crypto_acomp_compress(req: AcompReq) -> Code:
     On the head of a chain this is where the whole chain goes in. RequestBusyError for a request in flight or a member
     of a chain, WrongLoopError on a foreign loop, ProtocolError for a freed request.
     """
+    check_is_request(req)
     return _enter(req, req.tfm.compress)
 
 
 def crypto_acomp_decompress(req: AcompReq) -> Code:
     """Start decompressing; otherwise like `crypto_acomp_compress`."""
+    check_is_request(req)
     return _enter(req, req.tfm.decompress)
 
 
@@ -331,7 +365,7 @@ def _enter(req: AcompReq, method: Callable[[AcompReq], Code]) -> Code:
         if req._chain_running:
             req.check_idle("submitted")
         return method(req)  # the runner moves the states of a chain
-    req.state = "in_flight"
+    req.step("submit")
     try:
         code = method(req)
     except BaseException:
@@ -346,7 +380,10 @@ def _enter(req: AcompReq, method: Callable[[AcompReq], Code]) -> Code:
 
 
 async def _own(req: AcompReq, work: Awaitable[int]) -> int:
-    """Keep the request in flight while its coroutine runs; what a job still holds afterwards, it holds by a get."""
+    """Keep the request in flight while its coroutine runs, and beyond if that ends in a pending code.
+
+    What a job holds after the coroutine was left by an exception, it holds by a get.
+    """
     try:
         req.check_unchained("submitted")
     except BaseException:
@@ -354,8 +391,11 @@ async def _own(req: AcompReq, work: Awaitable[int]) -> int:
             work.close()
         raise
     req.step("submit")
+    turn = req._submissions  # its completion function may submit the request again before the coroutine has ended
+    code = 0
     try:
-        return await work
+        code = await work
     finally:
-        if req.state == "in_flight":
+        if req.state == "in_flight" and req._submissions == turn and code not in PENDING:
             req.step("finish")
+    return code

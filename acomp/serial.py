@@ -5,7 +5,7 @@ the head's and not a summary. When everything finished at once the head's comple
 operation went asynchronous the rest is driven by completions, and the original function is called at the end.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from errno import EBUSY, ECANCELED, EINPROGRESS, ENOMEM, EPROTO
 from typing import Any
 
@@ -46,32 +46,40 @@ async def acomp_do_req_chain(head: AcompReq, op: Callable[[AcompReq], Code]) -> 
     try:
         return await run.start()
     except BaseException:
-        run.unwind()
+        run.unwind(-ECANCELED)
         raise
 
 
 async def _run_single(head: AcompReq, op: Callable[[AcompReq], Code]) -> int:
-    owned = head.state != "idle"
+    begin_run(head, whole=False)
+    is_head = head.base.flags & CRYPTO_TFM_REQ_CHAIN
+    owned = head.state != "idle"  # its entry point has marked it, and will end it
     if not owned:
-        head.check_usable()
         head.step("submit")
-    pending = False
+    result = -ECANCELED
     try:
         code = op(head)
-        result = code if isinstance(code, int) else await code
-        pending = result in PENDING
+        result = code if isinstance(code, int) else await _final(code)
     finally:
-        if not owned and not pending and head.state == "in_flight":
+        if not owned and head.state == "in_flight" and result not in PENDING:
             head.step("finish")
-    if head.base.flags & CRYPTO_TFM_REQ_CHAIN and not pending:
-        head.base.err = result
+        if is_head and result not in PENDING:
+            head.base.err = result
+        end_run(head)
+    return result
+
+
+async def _final(work: Awaitable[int]) -> int:
+    result = await work
+    if result in PENDING:
+        raise ProtocolError("the awaitable of a serial operation must end in a final code, not a pending one")
     return result
 
 
 class _SerialRun:
     """The state record of one run; it lives until the last completion."""
 
-    __slots__ = ("_complete", "_current", "_data", "_head", "_is_async", "_op", "_pending")
+    __slots__ = ("_complete", "_current", "_data", "_head", "_in_op", "_is_async", "_op", "_over", "_pending")
 
     def __init__(self, head: AcompReq, op: Callable[[AcompReq], Code]) -> None:
         self._head = head
@@ -79,7 +87,9 @@ class _SerialRun:
         self._is_async = acomp_is_async(head.tfm)
         self._complete = head.base._complete
         self._data = head.base.data
-        self._pending = begin_run(head)
+        self._in_op = False
+        self._over = False
+        self._pending = begin_run(head, whole=True)
         self._pending.reverse()  # taken from the end
         self._current = head
         if self._is_async:
@@ -90,12 +100,8 @@ class _SerialRun:
         result = 0
         while req is not None:
             code = self._submit(req)
-            result = code if isinstance(code, int) else await code
+            result = code if isinstance(code, int) else await _final(code)
             if result in PENDING:
-                if not isinstance(code, int):
-                    raise ProtocolError(
-                        "the awaitable of a serial operation must end in a final code, not a pending one"
-                    )
                 return self._went_async(result)
             self._record(result)
             req = self._next(ALL_FLAGS)
@@ -104,36 +110,57 @@ class _SerialRun:
 
     def _continue(self, _data: Any, err: int) -> None:
         """The completion function of whichever request is under way."""
+        if self._over:
+            raise ProtocolError(
+                f"this is the completion function of a run of #{self._head.serial} that is over; set another on its"
+                " former members before they are used alone"
+            )
         if err == -EINPROGRESS:
             if not self._pending and self._complete is not None:
                 self._complete(self._data, err)
             return
+        if self._in_op:
+            raise ProtocolError("a driver called the completion function from inside its own operation")
+        try:
+            result = self._go_on(err)
+        except BaseException:
+            # Nobody awaits this call: whoever waits for the chain has to be told.
+            self.unwind(-EPROTO)
+            if self._complete is not None:
+                self._complete(self._data, -EPROTO)
+            raise
+        if self._complete is not None and (self._over or result == -EINPROGRESS):
+            self._complete(self._data, result)
+
+    def _go_on(self, err: int) -> int:
+        """Record the current request and go on with the next, until one goes asynchronous or none is left."""
         result = err
-        self._record(result)
+        self._record(err)
         while (req := self._next(CRYPTO_TFM_REQ_MAY_BACKLOG)) is not None:
             code = self._submit(req)
             if not isinstance(code, int):
-                self._fail_late(code)
-            assert isinstance(code, int)
+                if isinstance(code, Coroutine):
+                    code.close()
+                raise ProtocolError(
+                    "an operation returned an awaitable after one had returned a pending code: nobody can await it"
+                )
+            if code in PENDING:
+                return self._went_async(code)
+            self._record(code)
             result = code
-            if result in PENDING:
-                result = self._went_async(result)
-                break
-            self._record(result)
-        if result == -EBUSY:
-            return
-        if result != -EINPROGRESS:
-            self._finish()
-        if self._complete is not None:
-            self._complete(self._data, result)
+        self._finish()
+        return result
 
     def _submit(self, req: AcompReq) -> Code:
         self._current = req
-        req.check_usable()
         req.step("submit")
         if trace.sink is not None:
             trace.emit("submit", request=req.serial, head=self._head.serial)
-        return self._op(req)
+        self._in_op = True
+        try:
+            return self._op(req)
+        finally:
+            self._in_op = False
 
     def _went_async(self, code: int) -> int:
         """The code to return when the current request went asynchronous with `code`."""
@@ -146,13 +173,13 @@ class _SerialRun:
     def _record(self, code: int) -> None:
         """The current request is final: its err, and its place in the restored list."""
         req = self._current
+        if trace.sink is not None:
+            trace.emit("complete", request=req.serial, head=self._head.serial, err=code)
         if req.state == "in_flight":
             req.step("finish")
         req.base.err = code
         if req is not self._head:
             self._head._members.append(req)
-        if trace.sink is not None:
-            trace.emit("complete", request=req.serial, head=self._head.serial, err=code)
 
     def _next(self, mask: int) -> AcompReq | None:
         """Take the next member, with flags masked and its completion set to go on from here."""
@@ -165,31 +192,18 @@ class _SerialRun:
 
     def _finish(self) -> None:
         head = self._head
+        self._over = True
         if self._is_async:
             head.base.complete, head.base.data = self._complete, self._data
         end_run(head)
 
-    def unwind(self) -> None:
-        """The run was left by an exception: what is unfinished ends as -ECANCELED, head and list are restored."""
+    def unwind(self, code: int) -> None:
+        """The run was left by an exception: what is unfinished ends as `code`, head and list are restored."""
         for req in (self._current, *reversed(self._pending)):
             if req.state == "in_flight":
                 req.step("finish")
-            req.base.err = -ECANCELED
+            req.base.err = code
             if req is not self._head:
                 self._head._members.append(req)
         self._pending = []
         self._finish()
-
-    def _fail_late(self, awaitable: Code) -> None:
-        """An awaitable cannot be awaited inside a completion: end the run with -EPROTO and say so."""
-        close = getattr(awaitable, "close", None)
-        if close is not None:
-            close()
-        for _ in range(len(self._pending) + 1):
-            self._record(-EPROTO)
-            if self._next(ALL_FLAGS) is None:
-                break
-        self._finish()
-        if self._complete is not None:
-            self._complete(self._data, -EPROTO)
-        raise ProtocolError("an operation returned a pending code for one request and an awaitable for a later one")

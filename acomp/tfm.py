@@ -81,6 +81,8 @@ def crypto_alloc_acomp(name: str) -> CryptoAcomp:
 
 def crypto_free_acomp(tfm: CryptoAcomp) -> None:
     """Free a transform. RequestBusyError while one of its requests is busy; its idle requests become unusable."""
+    if not isinstance(tfm, CryptoAcomp):
+        raise TypeError(f"crypto_free_acomp takes a CryptoAcomp, not {type(tfm).__name__}")
     tfm.check_alive()
     busy = [req for req in tfm._requests if req.busy]
     if busy:

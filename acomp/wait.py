@@ -47,9 +47,9 @@ class CryptoWait:
         self._done = False
 
     async def _wait(self) -> int:
+        if self._waiter is not None:  # also when its completion has come and it has not run since
+            raise ProtocolError("two tasks wait on one CryptoWait; give each request in flight a wait of its own")
         if not self._done:
-            if self._waiter is not None:
-                raise ProtocolError("two tasks wait on one CryptoWait; give each request in flight a wait of its own")
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
