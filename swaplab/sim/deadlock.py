@@ -1,0 +1,86 @@
+"""Who waits for what: one line per unfinished task, for `DeadlockError`.
+
+The lines are equal in equal runs: they name tasks, functions and states, and no addresses. Only ever called when
+a run has already failed, so it may look into frames and is in no hurry.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+ASYNCIO = Path(asyncio.__file__).parent
+ADDRESS = re.compile(r"( object)? at 0x[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One task in a deadlock: its name, the place in its own code where it stands, and what it waits for there."""
+
+    task: str
+    where: str
+    awaits: str
+
+    def __str__(self) -> str:
+        return f"task {self.task!r} in {self.where} for {self.awaits}"
+
+
+def who_waits(tasks: Iterable[asyncio.Task[Any]]) -> tuple[Waiting, ...]:
+    """Describe `tasks` in the order given, the finished ones left out."""
+    return tuple(
+        Waiting(task.get_name(), _where(frames), _awaits(task, frames))
+        for task in tasks
+        if not task.done()
+        for frames in [_frames(task.get_coro())]
+    )
+
+
+def _frames(coroutine: Any) -> list[FrameType]:
+    """Frames of a suspended coroutine, outermost first. Generators and coroutines name the same things differently."""
+    frames = []
+    while coroutine is not None:
+        frame = next((frame for p in ("cr", "gi", "ag") if (frame := getattr(coroutine, f"{p}_frame", None))), None)
+        if frame is None:
+            break
+        frames.append(frame)
+        coroutine = next(
+            (inner for p in ("cr_await", "gi_yieldfrom", "ag_await") if (inner := getattr(coroutine, p, None))), None
+        )
+    return frames
+
+
+def _where(frames: list[FrameType]) -> str:
+    """The innermost place outside of asyncio: there somebody can do something about it."""
+    own = [frame for frame in frames if Path(frame.f_code.co_filename).parent != ASYNCIO] or frames
+    if not own:
+        return "a coroutine that has not begun"
+    code = own[-1].f_code
+    return f"{code.co_qualname} ({Path(code.co_filename).name}:{own[-1].f_lineno})"
+
+
+def _awaits(task: asyncio.Task[Any], frames: list[FrameType]) -> str:
+    """What the task waits for: the asyncio object it is inside of, where there is one, else the future itself."""
+    if frames and Path(frames[-1].f_code.co_filename).parent == ASYNCIO:
+        inside = frames[-1].f_locals.get("self")
+        if inside is not None:
+            return f"{frames[-1].f_code.co_qualname} of {_without_address(inside)}"
+    return _future(getattr(task, "_fut_waiter", None))
+
+
+def _future(waiter: object) -> str:
+    if waiter is None:
+        return "nothing: it was never started or yields by itself"
+    if isinstance(waiter, asyncio.Task):
+        return f"task {waiter.get_name()!r}"
+    children = getattr(waiter, "_children", None)
+    if children is not None:
+        return "all of " + ", ".join(_future(child) for child in children if not child.done())
+    return _without_address(waiter)
+
+
+def _without_address(thing: object) -> str:
+    """The repr of `thing` on one line, made equal in equal runs."""
+    return ADDRESS.sub("", " ".join(repr(thing).split()))

@@ -1,0 +1,75 @@
+"""What goes wrong in virtual time, named for whose fault it was.
+
+Every error carries `errno`, as those of the lower rooms do. `DeadlockError` is the program's: everybody waits and
+nobody will ever come. The two bound errors are the caller's answer to a program that does not end. `RefusedError` is
+for what a deterministic world cannot offer; it names the remedy.
+"""
+
+import errno
+from typing import ClassVar
+
+from .deadlock import Waiting
+
+
+class SimError(Exception):
+    """Base of the errors of virtual time. `errno` is the number the kernel would give for the same trouble."""
+
+    errno: ClassVar[int]
+
+
+class DeadlockError(SimError):
+    """Nothing is ready, no timer is set, and the main future is not done: nothing can ever happen again.
+
+    `time_ns` is when, `waiting` says who waits for what, in order of task creation; the message says both.
+    """
+
+    errno = errno.EDEADLK
+
+    def __init__(self, time_ns: int, waiting: tuple[Waiting, ...]):
+        self.time_ns = time_ns
+        self.waiting = waiting
+        who = [f"\n  {one}" for one in waiting] or ["\n  no task at all, so only stop() could have ended this run"]
+        super().__init__(f"no callback is ready and no timer is set at {time_ns} ns; there waits{''.join(who)}")
+
+
+class BoundReachedError(SimError):
+    """A run did not end within the bound it was given. `bound` is that bound."""
+
+    def __init__(self, bound: int, message: str):
+        self.bound = bound
+        super().__init__(message)
+
+
+class EventBoundError(BoundReachedError):
+    """One run executed `bound` callbacks and wanted more: it spins, or `max_events` is too small."""
+
+    errno = errno.ELOOP
+
+    def __init__(self, bound: int, time_ns: int):
+        super().__init__(
+            bound,
+            f"{bound} callbacks ran and more are ready at {time_ns} ns: raise max_events, unless something spins",
+        )
+
+
+class TimeBoundError(BoundReachedError):
+    """The next thing to happen lies more than `bound` nanoseconds after the beginning of this run."""
+
+    errno = errno.ETIME
+
+    def __init__(self, bound: int, next_ns: int):
+        super().__init__(
+            bound, f"the next event is due at {next_ns} ns, past the {bound} ns of this run: raise max_time_ns"
+        )
+
+
+class RefusedError(SimError, NotImplementedError):
+    """Asked for something that a deterministic world has not got: threads, sockets, processes, signals.
+
+    It is a NotImplementedError too, which is what a loop of asyncio raises for what its platform cannot do.
+    """
+
+    errno = errno.EOPNOTSUPP
+
+    def __init__(self, what: str, remedy: str):
+        super().__init__(f"{what} does not exist in virtual time: {remedy}")

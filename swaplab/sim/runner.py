@@ -1,0 +1,29 @@
+"""`run`: a whole program in virtual time, as `asyncio.run` is one in real time."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from .loop import VirtualLoop
+
+T = TypeVar("T")
+
+
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    debug: bool | None = None,
+    max_events: int | None = None,
+    max_time_ns: int | None = None,
+) -> T:
+    """Run `main` on a fresh virtual loop and return its result; tasks it left behind are cancelled, as in asyncio.run.
+
+    `max_events` and `max_time_ns` bound the run (EventBoundError, TimeBoundError), and the clean-up after it once more.
+    DeadlockError when everybody waits for ever.
+    """
+
+    def make_loop() -> VirtualLoop:
+        return VirtualLoop(max_events=max_events, max_time_ns=max_time_ns)
+
+    with asyncio.Runner(debug=debug, loop_factory=make_loop) as runner:
+        return runner.run(main)

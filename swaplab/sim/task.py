@@ -1,0 +1,54 @@
+"""Tasks and asynchronous generators that are found again in the order in which they were made.
+
+asyncio keeps both in sets, whose order follows from addresses: which task of a failing TaskGroup is cancelled first,
+and which generator is closed first, would differ from run to run.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from .loop import VirtualLoop
+
+T = TypeVar("T")
+
+
+class VirtualTask(asyncio.Task[T]):
+    """An `asyncio.Task` that hashes to its serial number in its loop, and is named for it unless given a name."""
+
+    __slots__ = ("serial",)
+
+    def __init__(
+        self,
+        coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        *,
+        loop: "VirtualLoop",
+        name: object = None,
+        **options: Any,
+    ):
+        self.serial = loop.next_task_serial()  # first: asyncio puts the task into a set while making it
+        super().__init__(coro, loop=loop, name=f"Task-{self.serial}" if name is None else name, **options)  # type: ignore[arg-type]
+
+    def __hash__(self) -> int:
+        return self.serial
+
+
+def in_order(tasks: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
+    """Sort `tasks` by serial number; those of a foreign task factory have none and come last, by name."""
+    return sorted(
+        tasks, key=lambda task: (task.serial, "") if isinstance(task, VirtualTask) else (1 << 62, task.get_name())
+    )
+
+
+class Generators(WeakKeyDictionary[AsyncGenerator[Any, Any], None]):
+    """A weak set of asynchronous generators that keeps the order of insertion, as a dict does."""
+
+    def add(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Put it at the end, unless it is in."""
+        self[generator] = None
+
+    def discard(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Take it out, if it is in."""
+        self.pop(generator, None)
