@@ -1,0 +1,107 @@
+"""The driver's attributes, as text and as values: `verify_compress`, `sync_mode` and the two of patch 9.
+
+Writable only while the driver is disabled (kernel-facts 6.3, kernel-facts-2 B5). What a name means depends on the
+patches: without patch 5 the mode "async" behaves as "sync".
+"""
+
+import errno
+from collections.abc import Callable
+from typing import Final, Literal, cast, get_args
+
+from .errors import ConfigurationError
+from .features import DriverFeatures
+
+SyncMode = Literal["sync", "async", "async_irq"]
+SYNC_MODES: Final = get_args(SyncMode)
+_TRUE: Final = frozenset({"1", "y", "yes", "on", "t", "true"})
+_FALSE: Final = frozenset({"0", "n", "no", "off", "f", "false"})
+_INT_MAX: Final = 2**31 - 1
+
+
+class Attributes:
+    """The attributes of one driver. Read the fields; change them with `write`.
+
+    `verify_compress`, `sync_mode`, `g_wqs_per_iaa`, `g_consec_descs_per_gwq`; defaults are those of the features.
+    """
+
+    def __init__(self, features: DriverFeatures, enabled: Callable[[], bool]) -> None:
+        self._features = features
+        self._enabled = enabled
+        self.verify_compress = 6 not in features
+        self.sync_mode: SyncMode = "async" if 5 in features else "sync"
+        self.g_wqs_per_iaa = 0
+        self.g_consec_descs_per_gwq = 1
+
+    def __repr__(self) -> str:
+        return f"<Attributes {' '.join(f'{name}={self.read(name)}' for name in self.names())}>"
+
+    @property
+    def async_mode(self) -> bool:
+        """Whether requests may complete later: base `async` silently behaves as `sync`."""
+        return self.use_irq or (self.sync_mode == "async" and 5 in self._features)
+
+    @property
+    def use_irq(self) -> bool:
+        """Whether completions come by interrupt."""
+        return self.sync_mode == "async_irq"
+
+    def names(self) -> list[str]:
+        """The attributes that there are: those of patch 9 only with it."""
+        return ["verify_compress", "sync_mode"] + ["g_wqs_per_iaa", "g_consec_descs_per_gwq"] * (9 in self._features)
+
+    def read(self, name: str) -> str:
+        """The text of the attribute: booleans as 1 and 0, the mode as what it *does*."""
+        self._check_name(name)
+        if name == "sync_mode":
+            return "async_irq" if self.use_irq else "async" if self.async_mode else "sync"
+        value = getattr(self, name)
+        return str(int(value))
+
+    def write(self, name: str, text: str) -> None:
+        """Set the attribute from text.
+
+        ConfigurationError: EBUSY while enabled, EINVAL for nonsense, ERANGE for an integer beyond 32 bits.
+        """
+        self._check_name(name)
+        if self._enabled():
+            raise ConfigurationError(
+                errno.EBUSY,
+                f"{name} cannot be written while work queues are bound",
+                "Unbind all of them first (Platform.unbind), write, and bind again.",
+            )
+        word = text.strip()
+        if name == "sync_mode":
+            if word not in SYNC_MODES:
+                raise ConfigurationError(
+                    errno.EINVAL, f"there is no sync_mode {word!r}", f"Choose one of {', '.join(SYNC_MODES)}."
+                )
+            self.sync_mode = cast(SyncMode, word)
+        elif name == "verify_compress":
+            self.verify_compress = _boolean(name, word)
+        else:
+            setattr(self, name, _integer(name, word))
+
+    def _check_name(self, name: str) -> None:
+        if name not in self.names():
+            needs = " The two of global queues come with patch 9." * (9 not in self._features)
+            raise ConfigurationError(
+                errno.ENOENT, f"there is no attribute {name!r}", f"There are {', '.join(self.names())}.{needs}"
+            )
+
+
+def _boolean(name: str, word: str) -> bool:
+    if word.lower() not in _TRUE | _FALSE:
+        raise ConfigurationError(errno.EINVAL, f"{name} is a boolean, not {word!r}", "Write 1 or 0.")
+    return word.lower() in _TRUE
+
+
+def _integer(name: str, word: str) -> int:
+    try:
+        value = int(word, 10)
+    except ValueError:
+        raise ConfigurationError(
+            errno.EINVAL, f"{name} is a decimal integer, not {word!r}", "Write one, such as 1."
+        ) from None
+    if not -_INT_MAX - 1 <= value <= _INT_MAX:
+        raise ConfigurationError(errno.ERANGE, f"{name} does not hold {value}", "Write a 32-bit integer, such as 1.")
+    return value

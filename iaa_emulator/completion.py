@@ -1,0 +1,44 @@
+"""Reading a completion record: the code it stands for, and the error counters it ticks (kernel-facts 6.7)."""
+
+from errno import E2BIG, EINVAL, EOVERFLOW, ETIMEDOUT
+
+from acomp import fault
+
+from . import faults
+from .descriptor import CompletionRecord, ErrorCode, Opcode, Status
+from .job import Job
+from .statistics import GlobalStats
+
+
+def read_record(record: CompletionRecord | None, compress: bool, stats: GlobalStats) -> int:
+    """0, or what the job failed with. `compress`: whether a compress overflow is taken for one (always, when polling).
+
+    None is a job that never landed: -ETIMEDOUT, which no counter sees (kernel-facts-2 B6).
+    """
+    if record is None:
+        return -ETIMEDOUT
+    if record.status == Status.SUCCESS:
+        return 0
+    if record.status == Status.WATCHDOG_EXPIRED:
+        stats.total_completion_timeout_errors += 1
+        return -ETIMEDOUT
+    if record.status == Status.ANALYTICS_ERROR and record.error_code == ErrorCode.COMPRESS_OVERFLOW and compress:
+        stats.total_completion_comp_buf_overflow_errors += 1
+        return -E2BIG
+    if record.status == Status.OUTPUT_OVERFLOW:
+        return -EOVERFLOW
+    stats.total_completion_einval_errors += 1
+    return -EINVAL
+
+
+def spoil(job: Job) -> None:
+    """Let a job that has just landed fail where a fault decider says so; called only while one is installed."""
+    if job.record is None:
+        return
+    if fault.should_fail(faults.WATCHDOG):
+        job.record, job.output = CompletionRecord(Status.WATCHDOG_EXPIRED), b""
+    elif fault.should_fail(faults.ANALYTICS_ERROR):
+        job.record, job.output = CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b""
+    elif job.opcode == Opcode.COMPRESS and job.output and fault.should_fail(faults.CORRUPT_OUTPUT):
+        middle = len(job.output) // 2
+        job.output = job.output[:middle] + bytes([job.output[middle] ^ 1]) + job.output[middle + 1 :]

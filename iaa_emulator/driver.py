@@ -1,0 +1,402 @@
+"""The iaa_crypto driver: takes requests from acomp, finds each a queue and a descriptor, and tells what became of it.
+
+Called by acomp through the methods of its algorithm, `deflate-iaa`; `batch` drives chains with its submit and poll
+operations, `binding` gives it queues and takes them away. It never knows what kind of engine runs the jobs.
+Source: kernel-facts 6.6 to 6.10, 7, 9.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from errno import EAGAIN, ECANCELED, EINPROGRESS, EINVAL, EIO, ENODEV, ENXIO
+from typing import Any, Final, NamedTuple
+
+from acomp import (
+    CRYPTO_ACOMP_REQ_POLL,
+    CRYPTO_ALG_ASYNC,
+    CRYPTO_ALG_REQ_CHAIN,
+    AcompAlg,
+    AcompReq,
+    Code,
+    CryptoAcomp,
+    acomp_is_reqchain,
+    acomp_request_get,
+    acomp_request_put,
+    cpu,
+    fault,
+    trace,
+)
+
+from . import faults
+from .attributes import Attributes
+from .batch import run_chain
+from .completion import read_record, spoil
+from .descriptor import DecompressFlag, Opcode
+from .device import Device
+from .engine import Engine
+from .errors import DescriptorDeadlockError
+from .features import DriverFeatures
+from .in_flight import InFlight
+from .inflate import SoftwareInflate
+from .interrupt import InterruptHandler
+from .job import Job, Landing
+from .mapping import WqTables
+from .statistics import Statistics
+from .topology import Topology
+from .work_queue import WorkQueue
+
+IAA_ALG_PRIORITY: Final = 300
+IAA_CRYPTO_MAX_BATCH_SIZE: Final = 8
+ALLOC_ATTEMPTS: Final = {Opcode.COMPRESS: 1000, Opcode.DECOMPRESS: 500}
+"""Attempts to get a descriptor, each followed by a pause; verify jobs decompress (kernel-facts 9)."""
+
+
+class Modes(NamedTuple):
+    """What a transform remembers from when it was made (kernel-facts 6.3). Chains follow the attributes instead."""
+
+    async_mode: bool
+    use_irq: bool
+    verify_compress: bool
+
+
+class Driver:
+    """One loaded iaa_crypto module.
+
+    `enabled`: whether it uses devices; set by the first queue bound, cleared by the last removed or a job that never
+    landed. `devices`: those with a bound queue, in the order in which they were first probed.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        features: DriverFeatures,
+        engine: Engine,
+        *,
+        completion_timeout_s: float,
+        alloc_pause_ns: int,
+    ) -> None:
+        self.topology = topology
+        self.features = features
+        self.engine = engine
+        self.alloc_pause_ns = alloc_pause_ns
+        self.attributes = Attributes(features, lambda: self.enabled)
+        self.stats = Statistics()
+        self.devices: list[Device] = []
+        self.enabled = False
+        self.tables = WqTables(topology, by_package=8 in features)
+        self.in_flight = InFlight(completion_timeout_s, self._timed_out)
+        self.interrupts = InterruptHandler(self)
+        self.algorithm = self._algorithm()
+        self._software = SoftwareInflate(serialised=11 in features)
+        self._gates_on_poll = 3 in features
+        self._bounded = 10 in features
+
+    def _algorithm(self) -> AcompAlg:
+        batches = 4 in self.features
+        return AcompAlg(
+            cra_name="deflate",
+            cra_driver_name="deflate-iaa",
+            cra_priority=IAA_ALG_PRIORITY,
+            cra_flags=CRYPTO_ALG_ASYNC | (CRYPTO_ALG_REQ_CHAIN if batches else 0),
+            compress=self._entry(Opcode.COMPRESS, batches),
+            decompress=self._entry(Opcode.DECOMPRESS, batches),
+            get_batch_size=(lambda: IAA_CRYPTO_MAX_BATCH_SIZE) if batches else None,
+            init=self._init_tfm,
+        )
+
+    def _entry(self, opcode: Opcode, batches: bool) -> Callable[[AcompReq], Code]:
+        """The method of one direction: chains go to the batch wrapper (patch 4), all else is a single request."""
+
+        def method(req: AcompReq) -> Code:
+            if batches and acomp_is_reqchain(req):
+                return run_chain(self, req, opcode)
+            return self.request(req, opcode)
+
+        return method
+
+    def _init_tfm(self, tfm: CryptoAcomp) -> None:
+        attributes = self.attributes
+        tfm.ctx = Modes(attributes.async_mode, attributes.use_irq, attributes.verify_compress)
+
+    # Single requests, which are also the operations of a chain.
+
+    def request(self, req: AcompReq, opcode: Opcode, in_chain: bool = False) -> Code:
+        """One request: a final code, -EINPROGRESS, or an awaitable that ends in a final code.
+
+        Asynchronous only in a mode that is, and with POLL set (patch 3). Then a runner polls it (`in_chain`), or the
+        completion function is called when the job has landed. Otherwise it is waited for, and no completion is called.
+        Differs from the kernel: an output to be allocated is refused (-EINVAL; there it is freed before the return),
+        and a disabled driver still decompresses, in software.
+        """
+        if not self.enabled and opcode == Opcode.COMPRESS:
+            return self._ended(req, opcode, -ENODEV)
+        if req.src is None or not req.slen or req.dst is None:
+            return self._ended(req, opcode, -EINVAL)
+        if not self.enabled:
+            return self._fall_back(req, -ENODEV)
+        modes: Modes = req.tfm.ctx
+        if not modes.async_mode or (self._gates_on_poll and not req.flags & CRYPTO_ACOMP_REQ_POLL):
+            return self._run(req, opcode, modes.verify_compress)
+        wq = self._choose(opcode)
+        if wq is None:
+            return self._failed(req, opcode, -ENODEV)
+        slot = self._take(wq)
+        if slot < 0:
+            return self._submit_when_free(req, opcode, wq, in_chain)
+        return self._submit(req, opcode, wq, slot, in_chain)
+
+    def poll(self, req: AcompReq) -> Code:
+        """Look once whether the job of `req` has landed: -EAGAIN, or its final code (patch 4, kernel-facts 7).
+
+        Differs from the kernel: -ETIMEDOUT when it never landed; a verification that found no descriptor is -EIO, since
+        -EAGAIN would read as "not finished" (kernel-facts-2 B10).
+        """
+        job = req.base.data
+        if not isinstance(job, Job) or not job.landed:
+            return -EAGAIN
+        code = self._reap(job, compress=True)
+        if not code and self.attributes.verify_compress and job.opcode == Opcode.COMPRESS:
+            return self._verify_polled(job)
+        job.release_slot()
+        return self._ended(req, job.opcode, code)
+
+    async def relax(self, pending: Sequence[AcompReq]) -> None:
+        """Wait until every job of these has landed: one future for all of them."""
+        await cpu.settle()
+        waiting = [job for req in pending if isinstance(job := req.base.data, Job) and not job.landed]
+        if waiting:
+            await Landing(waiting).future
+
+    def abandon(self, req: AcompReq) -> None:
+        """The chain of `req` was cancelled: its job keeps descriptor and buffers until it has landed."""
+        job = req.base.data
+        if isinstance(job, Job):
+            job.abandon()
+            self.stats.ended(req, job.opcode, -ECANCELED)
+
+    # The synchronous path.
+
+    async def _run(self, req: AcompReq, opcode: Opcode, verify: bool) -> int:
+        wq = self._choose(opcode)
+        code: int = -ENODEV if wq is None else 0
+        try:
+            if wq is not None:
+                slot = self._take(wq)
+                if slot < 0:
+                    slot = await self._wait_for_slot(wq, opcode)
+                code = slot if slot < 0 else await self._run_on(req, opcode, wq, slot, verify)
+        except BaseException:
+            self.stats.ended(req, opcode, -ECANCELED)
+            raise
+        if code and opcode == Opcode.DECOMPRESS and self._recovers(code):
+            return await self._fall_back(req, code)
+        await cpu.settle()
+        return self._ended(req, opcode, code)
+
+    async def _run_on(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, verify: bool) -> int:
+        job = self._begin(req, opcode, wq, slot)
+        if isinstance(job, int):
+            return job
+        try:
+            await cpu.settle()
+            if not job.landed:
+                await Landing([job]).future
+            code = self._reap(job, compress=opcode == Opcode.COMPRESS)
+            if not code and verify and opcode == Opcode.COMPRESS:
+                job.release_slot()
+                code = await self.verify(job)
+        finally:
+            job.abandon()  # nobody looks at it any more, whether it has landed or we were cancelled
+        return code
+
+    def _recovers(self, code: int) -> bool:
+        """Whether software inflate follows: without patch 10 only after an analytics error."""
+        return self._bounded or code == -EINVAL or not self.enabled
+
+    # The asynchronous path.
+
+    def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, in_chain: bool) -> Code:
+        job = self._begin(req, opcode, wq, slot)
+        if isinstance(job, int):
+            return self._failed(req, opcode, job)
+        job.data = req.base.data
+        req.base.data = job
+        if not in_chain:
+            job.interrupt = req.tfm.ctx.use_irq
+            job.callback = self.interrupts.landed
+        return -EINPROGRESS
+
+    async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, in_chain: bool) -> int:
+        try:
+            slot = await self._wait_for_slot(wq, opcode)
+        except BaseException:
+            self.stats.ended(req, opcode, -ECANCELED)
+            raise
+        code = self._failed(req, opcode, slot) if slot < 0 else self._submit(req, opcode, wq, slot, in_chain)
+        return code if isinstance(code, int) else await code
+
+    def _failed(self, req: AcompReq, opcode: Opcode, code: int) -> Code:
+        """A request that the device did not get: final, except that a decompression goes to software (patch 10)."""
+        if opcode == Opcode.DECOMPRESS and self._bounded:
+            return self._fall_back(req, code)
+        return self._ended(req, opcode, code)
+
+    async def _verify_polled(self, job: Job) -> int:
+        code = await self.verify(job)
+        job.release_slot()
+        return self._ended(job.req, job.opcode, -EIO if code == -EAGAIN else code)
+
+    # What both paths do.
+
+    def _choose(self, opcode: Opcode) -> WorkQueue | None:
+        here = cpu.current_cpu()
+        return self.tables.next_for_compress(here) if opcode == Opcode.COMPRESS else self.tables.next_local(here)
+
+    def _take(self, wq: WorkQueue) -> int:
+        if fault.decider is not None and fault.should_fail(faults.ALLOC_DESCRIPTOR):
+            return -EAGAIN
+        return wq.take()
+
+    async def _wait_for_slot(self, wq: WorkQueue, opcode: Opcode) -> int:
+        """A descriptor of `wq`, or -EAGAIN; without patch 10 there is no -EAGAIN, but DescriptorDeadlockError."""
+        attempts = ALLOC_ATTEMPTS[opcode]
+        began = cpu.now_ns()
+        bound_s = attempts * self.alloc_pause_ns / 1e9 if self._bounded else self.in_flight.timeout_s
+        slot = await wq.wait(bound_s)
+        if trace.sink is not None:
+            spent = min(attempts, (cpu.now_ns() - began) // max(self.alloc_pause_ns, 1) + 1)
+            trace.emit("iaa.retry", wq=wq.name, attempts=attempts if slot == -EAGAIN else spent, got=slot >= 0)
+        if slot == -EAGAIN and not self._bounded:
+            raise DescriptorDeadlockError(
+                f"no descriptor of {wq!r} came free within {self.in_flight.timeout_s} s: without patch 10 chains that"
+                " hold some and wait for more stop each other. Use patch 10, more devices, or larger queues"
+            )
+        return slot
+
+    def _begin(
+        self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, source: Any = None, limit: int = 0
+    ) -> Job | int:
+        """Fill the descriptor `slot` and submit it: the job, or an error with the slot given back."""
+        code = self._acceptance(wq)
+        if code:
+            wq.release(slot)
+            return code
+        verifies = source is not None
+        job = Job(
+            req,
+            wq,
+            slot,
+            opcode,
+            source if verifies else req.source(),
+            limit if verifies else req.dlen,
+            self._landed,
+        )
+        if verifies:
+            job.operation_flags |= DecompressFlag.SUPPRESS_OUTPUT
+        else:
+            self.stats.called(wq, opcode)
+        acomp_request_get(req)
+        self.in_flight.add(job)
+        cpu.charge("iaa.submit")
+        if trace.sink is not None:
+            trace.emit("iaa.queued", request=req.serial, device=wq.device.name, wq=wq.name, slot=slot)
+        if fault.decider is None or not fault.should_fail(faults.LOST_COMPLETION):
+            self.engine.submit(job)
+        return job
+
+    def _acceptance(self, wq: WorkQueue) -> int:
+        """What the device says to a submission: 0, -ENXIO for a removed queue, -EIO, or -EAGAIN from a shared one."""
+        if not wq.bound:
+            return -ENXIO
+        if fault.decider is None:
+            return 0
+        if fault.should_fail(faults.SUBMIT):
+            return -EIO
+        if wq.shared:
+            for _ in range(wq.config.enqcmds_retries + 1):
+                if not fault.should_fail(faults.ENQUEUE_REFUSED):
+                    return 0
+            return -EAGAIN
+        return 0
+
+    def _landed(self, job: Job) -> None:
+        """A job has landed or was expired; called once, by the job, before anybody who waits for it is told."""
+        if fault.decider is not None:
+            spoil(job)
+        self.in_flight.remove(job)
+        if trace.sink is not None:
+            status = None if job.record is None else int(job.record.status)
+            trace.emit("iaa.landed", request=job.req.serial, device=job.device.name, wq=job.wq.name, status=status)
+        if self._bounded or job.abandoned:
+            job.release_slot()
+        acomp_request_put(job.req)
+
+    def _timed_out(self, job: Job) -> None:
+        """The hardware is broken: the whole driver is disabled, until all queues were removed and bound again."""
+        self.enabled = False
+        if trace.sink is not None:
+            trace.emit("iaa.disabled", request=job.req.serial, device=job.device.name, wq=job.wq.name)
+
+    def _reap(self, job: Job, compress: bool) -> int:
+        """Read the record of a landed job and, after success, hand its output to the request."""
+        code = read_record(job.record, compress, self.stats.totals)
+        cpu.charge("iaa.reap")
+        if code:
+            return code
+        req = job.req
+        if job.opcode == Opcode.COMPRESS:
+            self.stats.moved(job.wq, job.opcode, len(job.output))
+        else:
+            self.stats.moved(job.wq, job.opcode, req.slen)
+        req.deliver(job.output)
+        req.path = "hardware"
+        return 0
+
+    def reap_alone(self, job: Job) -> int:
+        """Like `poll` for a job that nobody polls: its code, with the result delivered."""
+        return self._reap(job, compress=job.opcode == Opcode.COMPRESS)
+
+    async def verify(self, job: Job) -> int:
+        """Decompress the output of `job` on the same queue, without output, and compare CRCs (kernel-facts 6.8).
+
+        0; -EINVAL where they differ; -EAGAIN without a descriptor; else what the second job failed with.
+        """
+        slot = self._take(job.wq)
+        if slot < 0:
+            slot = await self._wait_for_slot(job.wq, Opcode.DECOMPRESS)
+        if slot < 0:
+            return slot
+        check = self._begin(job.req, Opcode.DECOMPRESS, job.wq, slot, source=job.output, limit=job.req.slen)
+        if isinstance(check, int):
+            return check
+        try:
+            await cpu.settle()
+            if not check.landed:
+                await Landing([check]).future
+        finally:
+            check.abandon()
+        code = read_record(check.record, False, self.stats.totals)
+        if code:
+            return code
+        assert check.record is not None and job.record is not None
+        return 0 if check.record.crc == job.record.crc else -EINVAL
+
+    def _fall_back(self, req: AcompReq, cause: int) -> Awaitable[int]:
+        if trace.sink is not None:
+            trace.emit("iaa.fallback", request=req.serial, cause=cause)
+        return self.inflate(req)
+
+    async def inflate(self, req: AcompReq) -> int:
+        """Software inflate of `req`, counted; its code is the request's."""
+        code = -EINVAL
+        acomp_request_get(req)
+        try:
+            code = await self._software.run(req)
+            self.stats.inflated(req.slen, code)
+            await cpu.settle()
+        finally:
+            acomp_request_put(req)
+            self._ended(req, Opcode.DECOMPRESS, code)
+        return code
+
+    def _ended(self, req: AcompReq, opcode: Opcode, code: int) -> int:
+        self.stats.ended(req, opcode, code)
+        return code

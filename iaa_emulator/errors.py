@@ -1,0 +1,27 @@
+"""Errors of configuration, and of waiting for good. What a request can end in is a code, never one of these."""
+
+import errno as _errno
+import os
+from typing import ClassVar
+
+
+class ConfigurationError(Exception):
+    """What the kernel would refuse to configure: `errno` (positive), `cause`, and the `remedy`, each a sentence."""
+
+    def __init__(self, errno: int, cause: str, remedy: str) -> None:
+        super().__init__(errno, cause, remedy)
+        self.errno = errno
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.cause} ({os.strerror(self.errno)}). {self.remedy}"
+
+
+class DescriptorDeadlockError(Exception):
+    """Without patch 10 a request waits for a descriptor without a bound, and chains can wait for each other for good.
+
+    The kernel reports "task blocked"; here the wait ends with this after the completion timeout. Source: section 9.
+    """
+
+    errno: ClassVar[int] = _errno.EDEADLK

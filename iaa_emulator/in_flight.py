@@ -1,0 +1,68 @@
+"""The jobs in flight of one driver, oldest first, and the watchdog that gives up on what never lands.
+
+One timer for all of them: the timeout is the same for every job, so they expire in the order of submission.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from .job import Job
+from .work_queue import WorkQueue
+
+
+class InFlight:
+    """Jobs between submission and landing. `timed_out(job)` is called for each that is given up, before it ends."""
+
+    def __init__(self, timeout_s: float, timed_out: Callable[[Job], None]) -> None:
+        self.timeout_s = timeout_s
+        self._timed_out = timed_out
+        self._jobs: dict[Job, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._watchers: list[asyncio.Future[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(list(self._jobs))
+
+    def add(self, job: Job) -> None:
+        """A job was submitted: from now on it has `timeout_s` seconds of loop time."""
+        loop = asyncio.get_running_loop()
+        job.deadline = loop.time() + self.timeout_s
+        self._jobs[job] = None
+        if self._timer is None:
+            self._timer = loop.call_at(job.deadline, self._look)
+
+    def remove(self, job: Job) -> None:
+        """A job has ended."""
+        del self._jobs[job]
+        while self._watchers:
+            watcher = self._watchers.pop()
+            if not watcher.done():
+                watcher.set_result(None)
+
+    async def drain(self, wq: WorkQueue | None = None) -> None:
+        """Wait until nothing is in flight (on `wq`): `timeout_s` at most, since every job ends by then."""
+        while any(wq is None or job.wq is wq for job in self._jobs):
+            watcher = asyncio.get_running_loop().create_future()
+            self._watchers.append(watcher)
+            await watcher
+
+    def stop_watching(self) -> None:
+        """Cancel the watchdog's timer; nothing may be in flight."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        self._timer = None
+        for job in list(self._jobs):
+            if job.deadline > now:
+                if self._timer is None:
+                    self._timer = loop.call_at(job.deadline, self._look)
+                return
+            self._timed_out(job)
+            job.expire()

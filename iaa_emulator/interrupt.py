@@ -1,0 +1,66 @@
+"""Completion of a request that nobody waits for and nobody polls: its completion function is called when it lands.
+
+That is `async_irq` mode (kernel-facts 6.10) and, in `async` mode, a request outside of a chain whose POLL bit somebody
+set by hand. For the latter the kernel has no caller: it expects to be polled. Here its completion is called, so that
+nothing hangs.
+"""
+
+import asyncio
+from errno import EINVAL, EIO
+from typing import TYPE_CHECKING
+
+from .descriptor import Opcode, Status
+from .job import Job
+
+if TYPE_CHECKING:
+    from .driver import Driver
+
+
+class InterruptHandler:
+    """Completes requests. What takes a second step (verify, software inflate) is a task, owned here."""
+
+    def __init__(self, driver: "Driver") -> None:
+        self._driver = driver
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def landed(self, job: Job) -> None:
+        """The job's callback, on the loop's thread."""
+        driver = self._driver
+        code = driver.reap_alone(job)
+        recovers = job.opcode == Opcode.DECOMPRESS and code and _recoverable(job)
+        verifies = job.opcode == Opcode.COMPRESS and not code and job.req.tfm.ctx.verify_compress
+        if recovers or verifies:
+            task = asyncio.get_running_loop().create_task(self._finish_later(job, bool(verifies)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            driver.stats.ended(job.req, job.opcode, code)
+            self._complete(job, code)
+
+    async def drain(self) -> None:
+        """Wait for the second steps under way; each is bounded by the completion timeout."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _finish_later(self, job: Job, verifies: bool) -> None:
+        driver, code = self._driver, -EINVAL
+        try:
+            if verifies:
+                code = await driver.verify(job)
+                driver.stats.ended(job.req, job.opcode, code)
+            else:
+                code = await driver.inflate(job.req)
+        finally:
+            self._complete(job, code)
+
+    def _complete(self, job: Job, code: int) -> None:
+        job.abandon()
+        req = job.req
+        req.base.data = job.data
+        if req.base.complete is not None:
+            req.base.complete(req.base.data, -EIO if code and job.interrupt else code)
+
+
+def _recoverable(job: Job) -> bool:
+    """Whether software inflate follows: after an analytics error, as the interrupt handler does it in every version."""
+    return job.record is not None and job.record.status == Status.ANALYTICS_ERROR

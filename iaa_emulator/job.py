@@ -1,0 +1,172 @@
+"""A job: one descriptor in flight, from its submission until it has landed, whoever was cancelled meanwhile.
+
+It owns a slot of its queue and holds its request's buffers (`acomp_request_get`). Made by the driver, run by an engine,
+which ends it with `land`; the driver's watchdog ends it with `expire` when the engine never does.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from acomp import AcompReq
+
+from .descriptor import (
+    AECS_SIZE,
+    CompletionRecord,
+    CompressFlag,
+    DecompressFlag,
+    Descriptor,
+    Flag,
+    Opcode,
+)
+
+if TYPE_CHECKING:
+    from .device import Device
+    from .work_queue import WorkQueue
+
+_OPERATION_FLAGS = {
+    Opcode.COMPRESS: int(CompressFlag.FLUSH_OUTPUT | CompressFlag.APPEND_END_OF_BLOCK),
+    Opcode.DECOMPRESS: int(
+        DecompressFlag.ENABLE
+        | DecompressFlag.FLUSH_OUTPUT
+        | DecompressFlag.CHECK_END_OF_BLOCK
+        | DecompressFlag.STOP_ON_END_OF_BLOCK
+    ),
+}
+
+
+class Landing:
+    """Someone who waits for several jobs at once: one future, resolved when the last of them has landed."""
+
+    __slots__ = ("_missing", "future")
+
+    def __init__(self, jobs: list["Job"]) -> None:
+        self._missing = len(jobs)
+        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        for job in jobs:
+            job.waiter = self
+
+    def one_landed(self) -> None:
+        """One of the jobs has landed."""
+        self._missing -= 1
+        if not self._missing and not self.future.done():
+            self.future.set_result(None)
+
+
+class Job:
+    """One descriptor in flight.
+
+    `opcode`, `source` (a buffer), `limit` (bytes of output) and `operation_flags` say what to do; `slot` of `wq` is the
+    descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time.
+    """
+
+    __slots__ = (
+        "_ended",
+        "abandoned",
+        "callback",
+        "data",
+        "deadline",
+        "interrupt",
+        "landed",
+        "limit",
+        "opcode",
+        "operation_flags",
+        "output",
+        "record",
+        "req",
+        "slot",
+        "slot_held",
+        "source",
+        "waiter",
+        "wq",
+    )
+
+    def __init__(
+        self,
+        req: AcompReq,
+        wq: "WorkQueue",
+        slot: int,
+        opcode: Opcode,
+        source: Any,
+        limit: int,
+        ended: "Callable[[Job], None]",
+    ) -> None:
+        self.req = req
+        self.wq = wq
+        self.slot = slot
+        self.slot_held = True
+        self.opcode = opcode
+        self.operation_flags = _OPERATION_FLAGS[opcode]
+        self.source: Any = source
+        self.limit = limit
+        self.deadline = 0.0
+        self.interrupt = False
+        self.landed = False
+        self.abandoned = False
+        self.record: CompletionRecord | None = None
+        self.output = b""
+        self.data: Any = None
+        self.waiter: Landing | None = None
+        self.callback: Callable[[Job], None] | None = None
+        self._ended = ended
+
+    def __repr__(self) -> str:
+        state = "in flight" if not self.landed else "expired" if self.record is None else "landed"
+        return f"<Job {self.opcode.name} {self.wq.name} slot {self.slot} for request #{self.req.serial}: {state}>"
+
+    @property
+    def device(self) -> "Device":
+        """The device whose queue the job is in."""
+        return self.wq.device
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The 64-byte descriptor, as submitted. Addresses are made up from device, queue and slot."""
+        base = self.device.id << 32 | self.wq.index << 24 | self.slot << 16
+        compress = self.opcode == Opcode.COMPRESS
+        flags = Flag.COMPLETION_ADDRESS_VALID | Flag.REQUEST_COMPLETION
+        return Descriptor(
+            opcode=self.opcode,
+            flags=flags | (Flag.REQUEST_INTERRUPT if self.interrupt else 0) | (Flag.SOURCE2_IS_AECS if compress else 0),
+            completion_address=base,
+            source_address=base | 0x4000,
+            destination_address=base | 0x8000,
+            source_size=0 if self.source is None else len(self.source),
+            max_destination_size=self.limit,
+            operation_flags=self.operation_flags,
+            source2_address=self.device.id << 32 | 0xF000_0000 if compress else 0,
+            source2_size=AECS_SIZE if compress else 0,
+        )
+
+    def land(self, record: CompletionRecord, output: bytes) -> None:
+        """The device has written the completion record and the output. For engines, on the loop's thread, once."""
+        if self.landed:
+            return  # it was expired: nobody waits for this any more
+        self.record, self.output = record, output
+        self._end()
+
+    def expire(self) -> None:
+        """The device has said nothing for the completion timeout: give up on it and let everything go."""
+        if not self.landed:
+            self._end()
+
+    def abandon(self) -> None:
+        """Nobody will come for the result: the descriptor goes back as soon as the job has landed."""
+        self.abandoned = True
+        if self.landed:
+            self.release_slot()
+
+    def release_slot(self) -> None:
+        """Give the descriptor back, once."""
+        if self.slot_held:
+            self.slot_held = False
+            self.wq.release(self.slot)
+
+    def _end(self) -> None:
+        self.landed = True
+        self.source = None
+        self._ended(self)
+        if self.waiter is not None:
+            self.waiter.one_landed()
+        if self.callback is not None:
+            self.callback(self)

@@ -1,0 +1,184 @@
+"""A platform: the machine, its devices, engines that run, and the driver bound to them and registered.
+
+The room's front door. `Platform.open` builds all of it inside the running loop and takes it apart again.
+"""
+
+import asyncio
+import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from acomp import crypto_register_acomp, crypto_unregister_acomp, current_registry
+
+from . import binding, config
+from .attributes import Attributes
+from .config import MachineConfig
+from .device import Device
+from .driver import Driver
+from .engine import Engine
+from .errors import ConfigurationError
+from .features import DriverFeatures
+from .presets import HOST, preset
+from .topology import Topology
+from .work_queue import WorkQueue
+from .worker_threads import WorkerThreads
+
+
+class Platform:
+    """An open platform. Made by `Platform.open`.
+
+    `topology`, `devices` (all of the machine's, bound or not) and `attributes`; queues are named "wq<device>.<index>".
+    """
+
+    def __init__(self, machine: MachineConfig, driver: Driver) -> None:
+        self.config = machine
+        self.topology: Topology = machine.topology
+        self.devices = [Device(device) for device in machine.devices]
+        self._driver = driver
+
+    def __repr__(self) -> str:
+        driver = self._driver
+        state = "enabled" if driver.enabled else "disabled"
+        queues = sum(len(device.bound_queues) for device in driver.devices)
+        return (
+            f"<Platform {driver.features} {state}: {self.topology.nr_cpus} cpus, {len(driver.devices)} devices,"
+            f" {queues} work queues, {len(driver.in_flight)} jobs in flight>"
+        )
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        machine: MachineConfig | str | Path | None = None,
+        *,
+        features: DriverFeatures | None = None,
+        engine: Engine | None = None,
+        attributes: dict[str, str] | None = None,
+        completion_timeout: float = 1.0,
+        alloc_pause_ns: int = 1000,
+    ) -> AsyncIterator["Platform"]:
+        """Open a machine (a MachineConfig, a preset's name, a file; default: one that suits this host) and its driver.
+
+        Registers `deflate-iaa` in the current registry and binds every configured queue, one at a time in device order.
+        `features`: the patches (default v8); `engine`: what runs the jobs (default worker threads); `attributes`: text
+        by name, written before binding. A job that has not landed `completion_timeout` seconds after its submission
+        (loop time) ends in -ETIMEDOUT and disables the driver. A request waits for a descriptor at most 1000 (compress)
+        or 500 (decompress) times `alloc_pause_ns`.
+
+        Leaving unregisters, unbinds, waits for jobs in flight (bounded by the timeout) and stops the engine; transforms
+        that are still alive then get -ENODEV for a compression, and decompress in software.
+        Raises ConfigurationError: for what the kernel would refuse, and EEXIST for a second platform in one registry.
+        """
+        built = _machine(machine)
+        config.check(built.devices)
+        if not completion_timeout > 0 or alloc_pause_ns < 0:
+            raise ValueError("completion_timeout must be positive (seconds), alloc_pause_ns at least 0")
+        driver = Driver(
+            built.topology,
+            DriverFeatures.v8() if features is None else features,
+            WorkerThreads() if engine is None else engine,
+            completion_timeout_s=completion_timeout,
+            alloc_pause_ns=alloc_pause_ns,
+        )
+        for name, text in (attributes or {}).items():
+            driver.attributes.write(name, text)
+        platform = cls(built, driver)
+        registry = current_registry()
+        if crypto_register_acomp(driver.algorithm):
+            raise ConfigurationError(
+                errno.EEXIST,
+                "this registry has a deflate-iaa already",
+                "Close the other platform first, or open this one inside `with acomp.registry():`.",
+            )
+        former = registry.machine.nr_cpus
+        registry.machine.nr_cpus = built.topology.nr_cpus
+        try:
+            driver.engine.start(platform.devices)
+            try:
+                platform.bind()
+                yield platform
+            finally:
+                await platform._close()
+        finally:
+            registry.machine.nr_cpus = former
+            crypto_unregister_acomp(driver.algorithm)
+
+    @property
+    def attributes(self) -> Attributes:
+        """The driver's attributes; writable while it is disabled."""
+        return self._driver.attributes
+
+    @property
+    def features(self) -> DriverFeatures:
+        """The patches that the driver has."""
+        return self._driver.features
+
+    @property
+    def driver(self) -> Driver:
+        """The driver, for looking at: tables, statistics, jobs in flight."""
+        return self._driver
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the driver uses the devices."""
+        return self._driver.enabled
+
+    def work_queue(self, name: str) -> WorkQueue:
+        """The queue "wq<device>.<index>"; ConfigurationError ENODEV names those there are."""
+        queues = {wq.name: wq for device in self.devices for wq in device.work_queues}
+        if name not in queues:
+            raise ConfigurationError(
+                errno.ENODEV, f"there is no work queue {name!r}", f"There are {', '.join(queues) or 'none'}."
+            )
+        return queues[name]
+
+    def bind(self, *names: str) -> None:
+        """Bind these queues one at a time; without names every one that is not bound, in device order."""
+        if names:
+            queues = [self.work_queue(name) for name in names]
+        else:
+            queues = [wq for device in self.devices for wq in device.work_queues if not wq.bound]
+        for wq in queues:
+            binding.bind(self._driver, wq)
+
+    async def unbind(self, *names: str) -> None:
+        """Remove these queues one at a time, without names all of them, and wait until their jobs have landed.
+
+        Every job lands, or is given up, within the completion timeout.
+        """
+        if names:
+            queues = [self.work_queue(name) for name in names]
+        else:
+            queues = [wq for device in reversed(self._driver.devices) for wq in reversed(device.bound_queues)]
+        for wq in queues:
+            binding.unbind(self._driver, wq)
+        for wq in queues:
+            await self._driver.in_flight.drain(wq)
+
+    async def _close(self) -> None:
+        """Unbind, drain and stop; a cancelled drain is finished by giving up on what is in flight."""
+        driver = self._driver
+        for device in list(driver.devices):
+            for wq in list(device.bound_queues):
+                binding.unbind(driver, wq)
+        try:
+            await driver.in_flight.drain()
+            await driver.interrupts.drain()
+        except asyncio.CancelledError:
+            for job in driver.in_flight:
+                job.expire()
+            raise
+        finally:
+            driver.in_flight.stop_watching()
+            driver.engine.stop()
+
+
+def _machine(source: MachineConfig | str | Path | None) -> MachineConfig:
+    if isinstance(source, MachineConfig):
+        return source
+    if isinstance(source, Path):
+        return config.load(source)
+    if source is None or isinstance(source, str):
+        return preset(source or HOST)
+    raise TypeError(f"a machine is a MachineConfig, a preset's name or a path, not {type(source).__name__}")

@@ -1,0 +1,43 @@
+"""Machines that come along, as data files, and the one that suits this host.
+
+`host` is what `Platform.open()` takes without being told; the others are JSON files beside this one.
+"""
+
+import errno
+import json
+import os
+from importlib import resources
+
+from ..config import MachineConfig, machine, parse
+from ..errors import ConfigurationError
+from ..topology import Topology
+
+HOST = "host"
+
+
+def preset(name: str) -> MachineConfig:
+    """The preset `name`; ConfigurationError names those there are."""
+    if name == HOST:
+        return host_machine()
+    file = resources.files(__package__) / f"{name}.json"
+    if name not in preset_names():
+        raise ConfigurationError(
+            errno.ENOENT, f"there is no preset {name!r}", f"Choose one of {', '.join(preset_names())}."
+        )
+    return parse(json.loads(file.read_text(encoding="utf-8")), name)
+
+
+def preset_names() -> list[str]:
+    """Names of all presets, `host` first."""
+    files = resources.files(__package__).iterdir()
+    return [HOST, *sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json"))]
+
+
+def host_topology() -> Topology:
+    """One package with as many cores as this host has cpus, eight at least (see `acomp.cpu.nr_cpu_ids`)."""
+    return Topology(cores_per_package=max(8, os.cpu_count() or 1))
+
+
+def host_machine() -> MachineConfig:
+    """A small machine on `host_topology`: four devices with one dedicated queue each."""
+    return machine(cores_per_package=host_topology().cores_per_package, devices=4)

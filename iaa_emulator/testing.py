@@ -1,0 +1,106 @@
+"""For tests of what runs on a platform: an engine whose jobs land when the test says so."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from acomp import trace
+
+from .device import Device
+from .job import Job
+from .silicon import perform
+
+
+class SteppedEngine:
+    """Jobs land by `step`, or by themselves one per pass of the loop while `auto` is true. Equal runs are equal.
+
+    Each device works on as many jobs at once as it has compress engines, in the order of its queue; a step lands the
+    job that was started first. The bytes are real.
+    """
+
+    def __init__(self, auto: bool = False) -> None:
+        self.running: list[Job] = []
+        self.queued: dict[Device, deque[Job]] = {}
+        self._auto = auto
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ticking = False
+
+    def __repr__(self) -> str:
+        mode = "auto" if self._auto else "stepped"
+        return f"<SteppedEngine {mode}: {len(self.running)} running, {len(self.jobs) - len(self.running)} queued>"
+
+    @property
+    def jobs(self) -> list[Job]:
+        """Everything that has not landed: what runs in the order of starts, then what is queued, device by device."""
+        return self.running + [job for queue in self.queued.values() for job in queue]
+
+    @property
+    def auto(self) -> bool:
+        """Whether jobs land by themselves. Setting it to True lands what is there, one job per pass of the loop."""
+        return self._auto
+
+    @auto.setter
+    def auto(self, value: bool) -> None:
+        self._auto = value
+        self._tick_soon()
+
+    def start(self, devices: Sequence[Device]) -> None:
+        """See `Engine.start`."""
+        self._loop = asyncio.get_running_loop()
+        self.queued = {device: deque() for device in devices}
+
+    def submit(self, job: Job) -> None:
+        """See `Engine.submit`."""
+        self.queued[job.device].append(job)
+        self._start_next(job.device)
+        self._tick_soon()
+
+    def stop(self) -> None:
+        """See `Engine.stop`. What has not landed never will."""
+        self.running = []
+        self.queued = {}
+        self._auto = False
+
+    def step(self, n: int = 1) -> int:
+        """Land the `n` jobs that were started first; returns how many there were."""
+        for landed in range(n):
+            if not self.running:
+                return landed
+            self.land(self.running[0])
+        return n
+
+    def step_all(self) -> int:
+        """Land everything, also what is submitted by those whom a landing tells at once; returns how many."""
+        landed = 0
+        while self.step():
+            landed += 1
+        return landed
+
+    def land(self, job: Job) -> None:
+        """Land this job out of turn. ValueError when no engine runs it yet."""
+        if job not in self.running:
+            raise ValueError(f"no engine runs {job!r}; running are {self.running}")
+        self.running.remove(job)
+        if not job.landed:
+            job.land(*perform(job.opcode, job.source, job.limit, job.operation_flags))
+        self._start_next(job.device)
+
+    def _start_next(self, device: Device) -> None:
+        queue = self.queued.get(device, deque())
+        while queue and sum(1 for job in self.running if job.device is device) < device.compress_engines:
+            job = queue.popleft()
+            self.running.append(job)
+            if trace.sink is not None:
+                trace.emit("engine.start", request=job.req.serial, device=device.name, wq=job.wq.name)
+
+    def _tick_soon(self) -> None:
+        if self._auto and not self._ticking and self.running:
+            assert self._loop is not None
+            self._ticking = True
+            self._loop.call_soon(self._tick)
+
+    def _tick(self) -> None:
+        self._ticking = False
+        if self._auto:
+            self.step()
+            self._tick_soon()

@@ -1,0 +1,123 @@
+"""Engines on worker threads, in real time: they truly compress, and the codecs release the interpreter lock.
+
+An engine of a device is a permission for a worker to run that device's jobs. A worker takes a *run* of queued jobs at
+once, a whole chain when other chains wait and a share of it when it is alone, and lands the run in one loop callback:
+a thread's round trip costs more than a page. Queue order and accounting are as if jobs went one by one.
+"""
+
+import asyncio
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from .device import Device
+from .job import Job
+from .silicon import Outcome, perform
+
+_Work = tuple[Job, object]
+"""A job and its source, read while the job still had it: an expired job has none."""
+
+MAX_RUN = 8
+"""Most jobs that a worker takes at once: a chain."""
+
+
+class WorkerThreads:
+    """The engine of real time. `workers` is at most the number of engines; default: the cores this process may use."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._wanted = workers or len(os.sched_getaffinity(0))
+        self._threads: list[threading.Thread] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._submitted: list[_Work] = []
+        # Shared with the workers, under the condition's lock.
+        self._condition = threading.Condition()
+        self._queues: dict[Device, deque[_Work]] = {}
+        self._permissions: dict[Device, int] = {}
+        self._queued = 0
+        self._idle = 0
+        self._stopping = False
+
+    def __repr__(self) -> str:
+        return f"<WorkerThreads: {len(self._threads)} workers, {self._idle} idle, {self._queued} jobs queued>"
+
+    def start(self, devices: Sequence[Device]) -> None:
+        """Start the workers: one per compress engine, as far as there are cores."""
+        self._loop = asyncio.get_running_loop()
+        for device in devices:
+            self._queues[device] = deque()
+            self._permissions[device] = device.compress_engines
+        count = min(self._wanted, sum(self._permissions.values())) or 1
+        self._threads = [threading.Thread(target=self._work, name=f"iaa-engine-{n}", daemon=True) for n in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; the workers hear of everything submitted in one pass of the loop at once."""
+        if not self._submitted:
+            assert self._loop is not None
+            self._loop.call_soon(self._ring)
+        self._submitted.append((job, job.source))
+
+    def stop(self) -> None:
+        """Tell the workers to end when they have finished what they are at, and wait for that."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
+
+    def _ring(self) -> None:
+        works, self._submitted = self._submitted, []
+        with self._condition:
+            for work in works:
+                self._queues[work[0].wq.device].append(work)
+            self._queued += len(works)
+            self._condition.notify(min(self._idle, len(works)))
+
+    def _work(self) -> None:
+        assert self._loop is not None
+        while True:
+            with self._condition:
+                run = self._take()
+            if not run:
+                return
+            outcomes = [(job, perform(job.opcode, source, job.limit, job.operation_flags)) for job, source in run]
+            with self._condition:
+                for device in {job.wq.device for job, _ in run}:
+                    self._permissions[device] += 1
+            run.clear()  # no buffer is kept while this thread waits for more
+            self._loop.call_soon_threadsafe(_land, outcomes)
+
+    def _take(self) -> list[_Work]:
+        """The next run, waited for with the lock held; empty when the engine stops."""
+        self._idle += 1
+        try:
+            while not self._stopping:
+                run = self._next_run()
+                if run:
+                    return run
+                self._condition.wait()
+        finally:
+            self._idle -= 1
+        return []
+
+    def _next_run(self) -> list[_Work]:
+        share = min(MAX_RUN, -(-self._queued // self._idle))
+        run: list[_Work] = []
+        for device, queue in self._queues.items():
+            if not queue or not self._permissions[device]:
+                continue
+            if len(run) == share:
+                break
+            self._permissions[device] -= 1
+            while queue and len(run) < share:
+                run.append(queue.popleft())
+                self._queued -= 1
+        return run
+
+
+def _land(outcomes: list[tuple[Job, Outcome]]) -> None:
+    for job, outcome in outcomes:
+        job.land(*outcome)
