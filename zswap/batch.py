@@ -1,0 +1,84 @@
+"""Compress a batch of pages and put the results into the allocator (patch 14; kernel-facts 13.5).
+
+One code path for both kinds of compressor: with a batching one all pages of the batch are one chain, else each page is
+one request, and in both cases `crypto_wait_req(crypto_acomp_compress(reqs[0]), wait)` is the call. Never touches the
+tree; whoever calls owns the entries and frees them after a failure.
+"""
+
+from collections.abc import Sequence
+from errno import ENOSPC
+
+from acomp import (
+    PAGE_SIZE,
+    acomp_reqchain_clear,
+    acomp_reqchain_init,
+    acomp_request_chain,
+    acomp_request_err,
+    acomp_request_set_params,
+    crypto_acomp_compress,
+    crypto_req_done,
+    crypto_wait_req,
+)
+
+from .context import CpuContext
+from .core import Core
+from .pool import Pool
+
+
+async def batch_compress(
+    core: Core, pages: Sequence[bytes], entries: Sequence[int], pool: Pool, context: CpuContext, batching: bool
+) -> bool:
+    """Compress `pages` (at most 8; with `batching` at most `context.nr_reqs`) into `entries`. Needs the context locked.
+
+    True when every entry is filled. A batch stores nothing at all when one of its pages fails, and ticks a reject
+    counter for each failing page; page by page, the first failure ends it and ticks once.
+    """
+    step = len(pages) if batching else 1
+    for start in range(0, len(pages), step):
+        errs = await _compress(context, pages[start : start + step], batching)
+        if any(errs):
+            _count_rejects(core, errs)
+            return False
+        if not _allocate(core, entries[start : start + step], pool, context):
+            return False
+    return True
+
+
+async def _compress(context: CpuContext, pages: Sequence[bytes], batching: bool) -> list[int]:
+    """The code of each page; the outputs are in the buffers."""
+    reqs, wait = context.reqs, context.wait
+    head = reqs[0]
+    for k, page in enumerate(pages):
+        acomp_request_set_params(reqs[k], page, context.buffers[k], PAGE_SIZE, PAGE_SIZE)
+        if batching and k:
+            acomp_request_chain(reqs[k], head)
+        elif batching:
+            acomp_reqchain_init(head, 0, crypto_req_done, wait)
+    err = await crypto_wait_req(crypto_acomp_compress(head), wait)
+    if not batching:
+        return [err]
+    errs = [acomp_request_err(req) for req in reqs[: len(pages)]]
+    acomp_reqchain_clear(head, wait)
+    return errs
+
+
+def _count_rejects(core: Core, errs: Sequence[int]) -> None:
+    """-ENOSPC is a page that compresses poorly; whatever else, -E2BIG of deflate-iaa too, a failure (1.2)."""
+    for err in errs:
+        if err == -ENOSPC:
+            core.counters.reject_compress_poor += 1
+        elif err:
+            core.counters.reject_compress_fail += 1
+
+
+def _allocate(core: Core, entries: Sequence[int], pool: Pool, context: CpuContext) -> bool:
+    """Copy each output into its entry, in page order, until the allocator fails."""
+    for req, buffer, entry in zip(context.reqs, context.buffers, entries, strict=False):
+        err = core.inventory.fill(entry, pool, bytes(memoryview(buffer)[: req.dlen]))
+        if err:
+            if err == -ENOSPC:
+                core.counters.reject_compress_poor += 1
+            else:
+                core.counters.reject_alloc_fail += 1
+            return False
+    return True

@@ -1,0 +1,120 @@
+"""Memory cgroups: a hierarchy charged for compressed bytes, with limits and events (kernel-facts 11.2, 11.6, C20, C21).
+
+Charges go to a cgroup and all its ancestors. Compressed bytes count against `memory.current` too, so a cgroup that is
+reclaimed into zswap gets back less than it gives. Charging them can not fail. The same cgroup may own pages of several
+stores. What reclaim *does* about a limit is the business of the store and of workloads; here are the numbers.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from acomp import PAGE_SIZE
+
+
+class Cgroup:
+    """A cgroup `name` below `parent` (None: the root of a hierarchy of its own).
+
+    `zswap_max`: bytes of compressed pages (None: "max"); `zswap_writeback`: whether its pages may go to the swap
+    device; `memory_high`, `memory_max`: bytes (None: "max"). All may change at any time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        parent: "Cgroup | None" = None,
+        *,
+        zswap_max: int | None = None,
+        zswap_writeback: bool = True,
+        memory_high: int | None = None,
+        memory_max: int | None = None,
+    ) -> None:
+        self.name = name
+        self.parent = parent
+        self.children: list[Cgroup] = []
+        self.zswap_max = zswap_max
+        self.zswap_writeback = zswap_writeback
+        self.memory_high = memory_high
+        self.memory_max = memory_max
+        self.zswap_current = 0
+        """Bytes of compressed pages, of descendants too (memory.zswap.current; ZSWAP_B)."""
+        self.zswapped = 0
+        """Pages that are stored compressed, of descendants too (ZSWAPPED)."""
+        self.memory_current = 0
+        self.events: Counter[str] = Counter()
+        """memory.stat (zswpin, zswpout, zswpwb, swpin_zero, swpout_zero: pages) and memory.events (high, max, fail)."""
+        self.online = True
+        self.lineage: tuple[Cgroup, ...] = (self, *parent.lineage) if parent is not None else (self,)
+        """This cgroup and its ancestors, the root last."""
+        if parent is not None:
+            parent.children.append(self)
+
+    def __repr__(self) -> str:
+        return f"<Cgroup {self.path}: {self.zswap_current} bytes compressed, {self.memory_current} in all>"
+
+    @property
+    def path(self) -> str:
+        """Names from the root down, as in the cgroup file system; "/" is the root itself."""
+        return "/" + "/".join(cgroup.name for cgroup in reversed(self.lineage[:-1]))
+
+    @property
+    def may_write_back(self) -> bool:
+        """Whether neither it nor an ancestor forbids zswap writeback."""
+        return all(cgroup.zswap_writeback for cgroup in self.lineage)
+
+    def walk(self) -> Iterator["Cgroup"]:
+        """This cgroup and its descendants that are online, parents first."""
+        if self.online:
+            yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def may_zswap(self) -> bool:
+        """Whether every limit from here up to, and without, the root leaves room (11.6 step 2).
+
+        0 forbids; else whole pages of compressed bytes must be below the limit. Passing is not tested again later, so
+        stores that run at once can overshoot.
+        """
+        for cgroup in self.lineage[:-1]:
+            limit = cgroup.zswap_max
+            if limit is not None and (limit == 0 or cgroup.zswap_current // PAGE_SIZE >= limit // PAGE_SIZE):
+                return False
+        return True
+
+    def charge_zswap(self, length: int) -> None:
+        """One page is stored in `length` bytes."""
+        for cgroup in self.lineage:
+            cgroup.zswap_current += length
+            cgroup.memory_current += length
+            cgroup.zswapped += 1
+
+    def uncharge_zswap(self, length: int) -> None:
+        """That page is gone."""
+        for cgroup in self.lineage:
+            cgroup.zswap_current -= length
+            cgroup.memory_current -= length
+            cgroup.zswapped -= 1
+
+    def count(self, event: str, n: int = 1) -> None:
+        """An event here, and so in every ancestor."""
+        for cgroup in self.lineage:
+            cgroup.events[event] += n
+
+    def charge(self, nr_bytes: int) -> bool:
+        """Charge memory of a workload. False, an event `max` at the level that refused, and no charge, over a limit."""
+        for cgroup in self.lineage:
+            if cgroup.memory_max is not None and cgroup.memory_current + nr_bytes > cgroup.memory_max:
+                cgroup.count("max")
+                return False
+        for cgroup in self.lineage:
+            cgroup.memory_current += nr_bytes
+        return True
+
+    def uncharge(self, nr_bytes: int) -> None:
+        """Give memory of a workload back."""
+        for cgroup in self.lineage:
+            cgroup.memory_current -= nr_bytes
+
+    def over_high(self) -> int:
+        """Bytes by which the tightest level stands above its memory.high; 0 if none does. Reclaim is the workload's."""
+        excess = (group.memory_current - group.memory_high for group in self.lineage if group.memory_high is not None)
+        return max(0, max(excess, default=0))

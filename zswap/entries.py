@@ -1,0 +1,68 @@
+"""The table of entries: what is known of each stored page, in flat columns (kernel-facts 11.7).
+
+An entry is an index into the columns and no object: half a million of them are ordinary, and each column costs the
+bytes of its items and nothing else. Who uses them: `inventory` fills and empties entries, `lru` links them.
+"""
+
+from array import array
+from typing import Final
+
+from acomp import fault
+
+NO_ENTRY: Final = -1
+"""Instead of an index: there is no entry."""
+NO_HANDLE: Final = -1
+"""The handle of an entry that has no blob yet."""
+
+ENTRY_ALLOC: Final = fault.declare(
+    "zswap.entry_alloc", "no memory for an entry: reject_kmemcache_fail, the batch and so the folio are not stored"
+)
+
+
+class EntryTable:
+    """Entries by index; an index is reused after `free`.
+
+    `blob` is the compressed page and `handle` its place in the allocator of `pool` (an index of `PoolList`); `slot` the
+    swap slot; `lru` the index of the LRU it is on, `next`, `prev` its neighbours there; `referenced` the second chance.
+    """
+
+    __slots__ = ("_free", "_used", "blob", "handle", "lru", "next", "pool", "prev", "referenced", "slot")
+
+    def __init__(self) -> None:
+        self.blob: list[bytes | None] = []
+        self.handle = array("q")
+        self.slot = array("Q")
+        self.pool = array("H")
+        self.lru = array("I")
+        self.next = array("i")
+        self.prev = array("i")
+        self.referenced = bytearray()
+        self._free = array("I")
+        self._used = 0
+
+    def __len__(self) -> int:
+        return self._used
+
+    def alloc(self) -> int:
+        """An entry without a handle, or NO_ENTRY when the allocation fails."""
+        if fault.decider is not None and fault.should_fail(ENTRY_ALLOC):
+            return NO_ENTRY
+        self._used += 1
+        if self._free:
+            return self._free.pop()
+        self.blob.append(None)
+        self.handle.append(NO_HANDLE)
+        self.slot.append(0)
+        self.pool.append(0)
+        self.lru.append(0)
+        self.next.append(NO_ENTRY)
+        self.prev.append(NO_ENTRY)
+        self.referenced.append(0)
+        return len(self.blob) - 1
+
+    def free(self, entry: int) -> None:
+        """Give the entry back; its blob and links were given back before."""
+        self.blob[entry] = None
+        self.handle[entry] = NO_HANDLE
+        self._free.append(entry)
+        self._used -= 1

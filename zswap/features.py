@@ -1,0 +1,35 @@
+"""Which patches of the series the store runs with, so that any subset can be measured (kernel-facts 1)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFeatures:
+    """The zswap side of the series, each patch switchable. Default: all of v8.
+
+    `pool_lifetime_contexts` (patch 12): the context of a cpu keeps its memory when the cpu goes offline.
+    `request_arrays` (patch 13): as many requests and buffers per cpu as the compressor's batch size, else one.
+    `batched_store` (patch 14): pages are stored in batches of 8 under one hold of the context, else one by one.
+    `large_folios`: folios of more than one page are accepted (in the kernel since 6.13), else refused whole.
+
+    Without patch 13 there is nothing to chain; without patch 14 nothing that would.
+    """
+
+    pool_lifetime_contexts: bool = True
+    request_arrays: bool = True
+    batched_store: bool = True
+    large_folios: bool = True
+
+    NAMES: ClassVar[tuple[str, ...]] = ("6.12", "base", "v8")
+
+    @classmethod
+    def named(cls, name: str) -> "StoreFeatures":
+        """A released or posted state: `6.12`, `base` (what the series applies to), `v8`. ValueError for others."""
+        if name == "v8":
+            return cls()
+        if name in cls.NAMES:
+            return cls(
+                pool_lifetime_contexts=False, request_arrays=False, batched_store=False, large_folios=name == "base"
+            )
+        raise ValueError(f"no feature set {name!r}; there are {', '.join(cls.NAMES)}")

@@ -1,0 +1,46 @@
+"""The pool limit and its hysteresis (kernel-facts 11.5). Pages throughout."""
+
+from acomp import PAGE_SIZE
+
+from .counters import Counters
+from .params import Settings
+
+
+class PoolLimit:
+    """Refuses folios from the moment the pools are full until they have shrunk to the accept threshold."""
+
+    __slots__ = ("_counters", "_settings", "full")
+
+    def __init__(self, settings: Settings, counters: Counters) -> None:
+        self._settings = settings
+        self._counters = counters
+        self.full = False
+        """The latch: the pools were full and have not shrunk enough since."""
+
+    @property
+    def max_pages(self) -> int | None:
+        """Pages that the pools may take, or None without a limit."""
+        settings = self._settings
+        if settings.max_pool_bytes is not None:
+            return settings.max_pool_bytes // PAGE_SIZE
+        if settings.ram_bytes is not None:
+            return settings.ram_bytes // PAGE_SIZE * settings.max_pool_percent // 100
+        return None
+
+    @property
+    def accept_pages(self) -> int | None:
+        """Pages at which full pools accept again, or None without a limit."""
+        max_pages = self.max_pages
+        return None if max_pages is None else max_pages * self._settings.accept_threshold_percent // 100
+
+    def reached(self, total_pages: int) -> bool:
+        """Whether a folio must be refused now. Sets and clears the latch; asked once per folio, which may overshoot."""
+        max_pages = self.max_pages
+        if max_pages is None:
+            self.full = False
+        elif total_pages >= max_pages:
+            self._counters.pool_limit_hit += 1
+            self.full = True
+        elif self.full and total_pages <= max_pages * self._settings.accept_threshold_percent // 100:
+            self.full = False
+        return self.full

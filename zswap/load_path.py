@@ -1,0 +1,87 @@
+"""The way of a page back: one page, one plain request on the current cpu's context (kernel-facts 11.9, 13.7)."""
+
+from errno import EIO
+
+from acomp import (
+    PAGE_SIZE,
+    acomp_request_set_params,
+    cpu,
+    crypto_acomp_decompress,
+    crypto_wait_req,
+    trace,
+)
+
+from .core import Core
+from .entries import NO_ENTRY
+from .errors import DecompressError
+from .lru import LruList
+
+
+async def load(core: Core, offset: int, keep: bool) -> bytes | None:
+    """The page at this slot, or None; without `keep` its entry is gone when the page is returned.
+
+    The entry leaves the tree only when the bytes are in hand: cancelled or failing, a load changes nothing. (The kernel
+    erases first; it cannot be cancelled.) Invalidated meanwhile, it returns None.
+    """
+    lease = core.slots.request(offset)
+    try:
+        await lease.wait()
+        entry = core.inventory.tree.get(offset)
+        if entry == NO_ENTRY:
+            return None
+        lru = core.inventory.lru_of(entry)
+        page = await decompress(core, entry)
+        if keep:
+            await cpu.settle()
+        else:
+            await pay_for_freeing(lru)
+        if lease.invalidated:
+            return None
+        core.counters.events["zswpin"] += 1
+        if lru.cgroup is not None:
+            lru.cgroup.count("zswpin")
+        if not keep:
+            core.inventory.remove(offset)
+        if trace.sink is not None:
+            trace.emit("zswap.load", offset=offset, keep=keep)
+        return page
+    finally:
+        lease.release()
+
+
+async def pay_for_freeing(lru: LruList, nr_pages: int = 1) -> None:
+    """Charge what freeing these entries costs, with the shared lock held; without a cost model nothing happens."""
+    await cpu.settle()
+    await lru.lock.acquire()
+    try:
+        cpu.charge("zswap.free_hold", nr_pages)
+        await cpu.settle()
+    finally:
+        lru.lock.release()
+
+
+async def decompress(core: Core, entry: int) -> bytes:
+    """The page of a published entry, by its own pool's compressor; DecompressError if that cannot.
+
+    Differs from the kernel: compressed pages are immutable here, so an async compressor needs no copy of them in
+    buffer 0 (11.9, B10).
+    """
+    entries = core.inventory.entries
+    slot, blob, pool = entries.slot[entry], entries.blob[entry], core.inventory.pool_of(entry)
+    assert blob is not None
+    pool.get()  # the entry may be invalidated meanwhile, and with it the last reference go
+    try:
+        context = await pool.lock_current()
+        try:
+            req = context.reqs[0]
+            acomp_request_set_params(req, blob, context.page, len(blob), PAGE_SIZE)
+            err = await crypto_wait_req(crypto_acomp_decompress(req), context.wait)
+            length, page = req.dlen, bytes(context.page)
+        finally:
+            context.unlock()
+    finally:
+        pool.put()
+    if err or length != PAGE_SIZE:
+        core.counters.decompress_fail += 1
+        raise DecompressError(slot, pool.compressor, err or -EIO)
+    return page

@@ -1,0 +1,119 @@
+"""The LRUs: one per (cgroup, memory node), shared by all pools; new entries at the tail, reclaim at the head (11.11).
+
+Links are columns of the entry table, so that an entry is on its list without an object of its own. Each list has the
+lock that the cost model knows as finding 4: it is held only across charges, and without a cost model nothing suspends
+while holding it.
+"""
+
+from typing import Final
+
+from acomp import fault
+
+from .cgroup import Cgroup
+from .entries import NO_ENTRY, EntryTable
+from .mutex import Mutex
+
+LRU_ALLOC: Final = fault.declare(
+    "zswap.lru_alloc", "no memory for the LRU of a cgroup and node: the folio is not stored and no reject counter ticks"
+)
+
+
+class LruList:
+    """The entries of one cgroup (None: of nobody) on one node, least recently stored first."""
+
+    __slots__ = ("_entries", "cgroup", "head", "index", "length", "lock", "node", "protected", "tail")
+
+    def __init__(self, entries: EntryTable, index: int, cgroup: Cgroup | None, node: int) -> None:
+        self._entries = entries
+        self.index = index
+        self.cgroup = cgroup
+        self.node = node
+        self.lock = Mutex()
+        self.head = NO_ENTRY
+        self.tail = NO_ENTRY
+        self.length = 0
+        self.protected = 0
+        """Recent swap-ins from disk; the dynamic shrinker spares so many entries, and consumes the number (11.11)."""
+
+    def __repr__(self) -> str:
+        owner = self.cgroup.path if self.cgroup is not None else "no cgroup"
+        return f"<LruList of {owner}, node {self.node}: {self.length} entries>"
+
+    def add(self, entry: int) -> None:
+        """Put an entry at the tail."""
+        entries = self._entries
+        entries.lru[entry] = self.index
+        entries.prev[entry] = self.tail
+        entries.next[entry] = NO_ENTRY
+        if self.tail == NO_ENTRY:
+            self.head = entry
+        else:
+            entries.next[self.tail] = entry
+        self.tail = entry
+        self.length += 1
+
+    def remove(self, entry: int) -> None:
+        """Take an entry off."""
+        entries = self._entries
+        before, after = entries.prev[entry], entries.next[entry]
+        if before == NO_ENTRY:
+            self.head = after
+        else:
+            entries.next[before] = after
+        if after == NO_ENTRY:
+            self.tail = before
+        else:
+            entries.prev[after] = before
+        self.length -= 1
+
+    def rotate(self, entry: int) -> None:
+        """Move an entry to the tail."""
+        self.remove(entry)
+        self.add(entry)
+
+
+class LruTable:
+    """All LRUs of a store. They are made when a folio of their cgroup and node first comes."""
+
+    __slots__ = ("_by_owner", "_entries", "lists")
+
+    def __init__(self, entries: EntryTable) -> None:
+        self._entries = entries
+        self._by_owner: dict[tuple[Cgroup | None, int], LruList] = {}
+        self.lists: list[LruList] = []
+
+    def __len__(self) -> int:
+        """Entries on all lists."""
+        return sum(lru.length for lru in self.lists)
+
+    def find(self, cgroup: Cgroup | None, node: int) -> LruList | None:
+        """The list of that cgroup and node, if it was ever needed."""
+        return self._by_owner.get((cgroup, node))
+
+    def ensure(self, cgroup: Cgroup | None, node: int) -> LruList | None:
+        """The list of that cgroup and node, made if need be; None when there is no memory for it."""
+        lru = self._by_owner.get((cgroup, node))
+        if lru is None:
+            if fault.should_fail(LRU_ALLOC):
+                return None
+            lru = self._by_owner[cgroup, node] = LruList(self._entries, len(self.lists), cgroup, node)
+            self.lists.append(lru)
+        return lru
+
+    def of(self, cgroup: Cgroup | None) -> list[LruList]:
+        """The lists of one cgroup, by node."""
+        return sorted((lru for lru in self.lists if lru.cgroup is cgroup), key=lambda lru: lru.node)
+
+    def reparent(self, cgroup: Cgroup) -> None:
+        """A cgroup goes: its entries join the lists of its parent, oldest first, behind what is there."""
+        for lru in self.of(cgroup):
+            heir = self._by_owner.get((cgroup.parent, lru.node))
+            if heir is None:
+                heir = self._by_owner[cgroup.parent, lru.node] = LruList(
+                    self._entries, len(self.lists), cgroup.parent, lru.node
+                )
+                self.lists.append(heir)
+            while lru.head != NO_ENTRY:
+                entry = lru.head
+                lru.remove(entry)
+                heir.add(entry)

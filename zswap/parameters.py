@@ -1,0 +1,120 @@
+"""The parameters of a running store, under the kernel's names and rules (kernel-facts 11.2, 11.4).
+
+A write is synchronous: it takes effect at once, or raises ParameterError and changes nothing.
+"""
+
+from collections.abc import Callable, Iterator, MutableMapping
+from errno import EINVAL, ENOENT, ERANGE
+from typing import Any, Final
+
+from .errors import ParameterError
+from .params import ZPOOL, Settings
+from .pool import PoolList
+
+Value = str | int | bool | None
+
+_TRUE: Final = ("y", "yes", "1", "on", "t", "true")
+_FALSE: Final = ("n", "no", "0", "off", "f", "false")
+
+
+class ParameterTable(MutableMapping[str, Value]):
+    """`enabled`, `compressor`, `zpool`, `max_pool_percent`, `accept_threshold_percent`, `shrinker_enabled`.
+
+    And ours: `ram_bytes` and `max_pool_bytes` (None or "max": none). Values may be written as text, as in sysfs, or as
+    what they are. Writing `compressor` makes the pool at once, or finds the one that still has entries; stored pages
+    keep the compressor that they were stored with. ENOENT: no such compressor; EINVAL: its pool cannot be made.
+    """
+
+    def __init__(self, settings: Settings, pools: PoolList) -> None:
+        self._settings = settings
+        self._pools = pools
+        self._write: dict[str, Callable[[str, Any], Value]] = {
+            "enabled": _boolean,
+            "compressor": self._compressor,
+            "zpool": _zpool,
+            "max_pool_percent": _unsigned,
+            "accept_threshold_percent": _unsigned,
+            "shrinker_enabled": _boolean,
+            "ram_bytes": _limit,
+            "max_pool_bytes": _limit,
+        }
+
+    def __repr__(self) -> str:
+        return f"<ParameterTable {dict(self)}>"
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._write:
+            raise KeyError(name)
+        value: Value = getattr(self._settings, name)
+        return value
+
+    def __setitem__(self, name: str, value: Value) -> None:
+        write = self._write.get(name)
+        if write is None:
+            raise ParameterError(ENOENT, name, value, f"the parameters are {', '.join(self._write)}")
+        setattr(self._settings, name, write(name, value))
+
+    def __delitem__(self, name: str) -> None:
+        raise ParameterError(EINVAL, name, None, "a parameter can be written, not deleted")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._write)
+
+    def __len__(self) -> int:
+        return len(self._write)
+
+    def text(self, name: str) -> str:
+        """The value as the kernel prints it: Y or N, a decimal number, a name; "max" for no limit."""
+        value = self[name]
+        if isinstance(value, bool):
+            return "Y" if value else "N"
+        return "max" if value is None else str(value)
+
+    def _compressor(self, name: str, value: Any) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise ParameterError(EINVAL, name, value, "name an algorithm, for example 'zstd'")
+        compressor = value.strip()
+        if compressor != self._settings.compressor:
+            self._pools.switch_checked(compressor, name)
+        return compressor
+
+
+def _zpool(name: str, value: Any) -> str:
+    if not isinstance(value, str) or value.strip() != ZPOOL:
+        raise ParameterError(ENOENT, name, value, f"the allocator is {ZPOOL!r}")
+    return ZPOOL
+
+
+def _boolean(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else None
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ParameterError(EINVAL, name, value, "write Y or N")
+
+
+def _unsigned(name: str, value: Any) -> int:
+    try:
+        number = int(value, 10) if isinstance(value, str) else value
+    except ValueError:
+        number = None
+    if type(number) is not int or number < 0:
+        raise ParameterError(EINVAL, name, value, "write a number, 0 or more")
+    if number >= 1 << 32:
+        raise ParameterError(ERANGE, name, value, "write a number below 2**32")
+    return number
+
+
+def _limit(name: str, value: Any) -> int | None:
+    if value is None or (isinstance(value, str) and value.strip() == "max"):
+        return None
+    try:
+        number = int(value, 10) if isinstance(value, str) else value
+    except ValueError:
+        number = None
+    if type(number) is not int or number < 0:
+        raise ParameterError(EINVAL, name, value, "write a number of bytes, or 'max'")
+    return number

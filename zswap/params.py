@@ -1,0 +1,104 @@
+"""The parameters of a store: what it is opened with (`Params`) and the values that may change later (`Settings`)."""
+
+from dataclasses import dataclass, field
+from errno import EINVAL, ENOENT
+from typing import Final, Literal
+
+from .errors import ParameterError
+from .features import StoreFeatures
+
+ZSWAP_MAX_BATCH_SIZE: Final = 8
+"""Pages of a store batch, and the most requests that a context has (patch 13)."""
+
+ZPOOL: Final = "zsmalloc"
+"""The one allocator there is."""
+
+ContextScope = Literal["folio", "batch"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """What a store is opened with. Checked here: ParameterError says what is wrong and what to write instead.
+
+    The kernel's parameters (11.2): `compressor` (a name or driver name of the current acomp registry), `zpool`,
+    `enabled`, `max_pool_percent` of `ram_bytes`, `accept_threshold_percent`, `shrinker_enabled`. All of them may be
+    changed later through `Zswap.params`.
+
+    Ours: `ram_bytes`, the memory that the percentage is of, or `max_pool_bytes`, a limit for those who embed a store;
+    with neither there is no limit. `max_batch_size` caps the requests of a chain (1: no chains). `context_scope` says
+    how long a chaining store holds its cpu's context: "folio" as in v8, or "batch" (what v9 did: a load on that cpu
+    waits for 8 pages, not for 512). `features` switches patches off. `offline_timeout` and `close_timeout` are seconds
+    of loop time: how long a pinned task waits for its cpu, and how long closing waits for work in flight.
+    """
+
+    compressor: str = "zstd"
+    zpool: str = ZPOOL
+    enabled: bool = True
+    max_pool_percent: int = 20
+    accept_threshold_percent: int = 90
+    shrinker_enabled: bool = False
+    ram_bytes: int | None = None
+    max_pool_bytes: int | None = None
+    max_batch_size: int = ZSWAP_MAX_BATCH_SIZE
+    context_scope: ContextScope = "folio"
+    features: StoreFeatures = field(default_factory=StoreFeatures)
+    offline_timeout: float = 1.0
+    close_timeout: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.compressor, str) or not self.compressor.strip():
+            raise ParameterError(EINVAL, "compressor", self.compressor, "name an algorithm, for example 'zstd'")
+        if self.zpool != ZPOOL:
+            raise ParameterError(ENOENT, "zpool", self.zpool, f"the allocator is {ZPOOL!r}")
+        for name in ("enabled", "shrinker_enabled"):
+            if not isinstance(getattr(self, name), bool):
+                raise ParameterError(EINVAL, name, getattr(self, name), "write True or False")
+        for name in ("max_pool_percent", "accept_threshold_percent"):
+            self._check_int(name, 0, "write a percentage, 0 or more")
+        for name in ("ram_bytes", "max_pool_bytes"):
+            if getattr(self, name) is not None:
+                self._check_int(name, 0, "write a number of bytes, or None for no limit")
+        if self.ram_bytes is not None and self.max_pool_bytes is not None:
+            raise ParameterError(EINVAL, "max_pool_bytes", self.max_pool_bytes, "give this or ram_bytes, not both")
+        self._check_int("max_batch_size", 1, f"write 1 (no chains) to {ZSWAP_MAX_BATCH_SIZE}", ZSWAP_MAX_BATCH_SIZE)
+        if self.context_scope not in ("folio", "batch"):
+            raise ParameterError(EINVAL, "context_scope", self.context_scope, "write 'folio' or 'batch'")
+        if not isinstance(self.features, StoreFeatures):
+            raise ParameterError(EINVAL, "features", self.features, "write StoreFeatures.named('v8'), for example")
+        for name in ("offline_timeout", "close_timeout"):
+            seconds = getattr(self, name)
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
+                raise ParameterError(EINVAL, name, seconds, "write a number of seconds, 0 or more")
+
+    def _check_int(self, name: str, low: int, remedy: str, high: int | None = None) -> None:
+        value = getattr(self, name)
+        if type(value) is not int or value < low or (high is not None and value > high):
+            raise ParameterError(EINVAL, name, value, remedy)
+
+
+@dataclass(slots=True)
+class Settings:
+    """The values that may change while a store runs, where the paths read them. Written by `parameters` only."""
+
+    compressor: str
+    zpool: str
+    enabled: bool
+    max_pool_percent: int
+    accept_threshold_percent: int
+    shrinker_enabled: bool
+    ram_bytes: int | None
+    max_pool_bytes: int | None
+
+    @classmethod
+    def of(cls, params: Params) -> "Settings":
+        """The values at opening."""
+        return cls(
+            params.compressor.strip(),
+            params.zpool,
+            params.enabled,
+            params.max_pool_percent,
+            params.accept_threshold_percent,
+            params.shrinker_enabled,
+            params.ram_bytes,
+            params.max_pool_bytes,
+        )

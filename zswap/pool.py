@@ -1,0 +1,225 @@
+"""Pools: one allocator instance, one compressor, a context per cpu; and the list of them (kernel-facts 11.4).
+
+The head of the list is the current pool, which new stores use; older pools serve loads until their last entry is gone.
+A pool lives as long as something refers to it: being current, a running store or load, a held context, each published
+entry. The last reference takes it off the list and frees it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from errno import EINVAL, ENOENT
+from typing import Final
+
+from acomp import AcompError, AlgorithmNotFoundError, CryptoAcomp, ProtocolError, cpu, fault
+
+from .context import CpuContext
+from .errors import CpuOfflineError, ParameterError
+from .params import ZSWAP_MAX_BATCH_SIZE, Params
+from .zsmalloc import ZsPool
+
+POOL_ALLOC: Final = fault.declare("zswap.pool_alloc", "no memory for a pool: the compressor stays what it was, -EINVAL")
+
+
+class Pool:
+    """A pool. Made and found through `PoolList`."""
+
+    __slots__ = ("_changed", "_limits", "_on_release", "compressor", "contexts", "id", "refs", "zs")
+
+    def __init__(self, pool_id: int, compressor: str, limits: Params, on_release: "Callable[[Pool], None]") -> None:
+        self.id = pool_id
+        self.compressor = compressor
+        self.zs = ZsPool()
+        self.refs = 1
+        self.contexts: list[CpuContext] = []
+        self._limits = limits
+        self._on_release = on_release
+        self._changed: asyncio.Event | None = None
+
+    def __repr__(self) -> str:
+        return f"<Pool zswap{self.id:x} {self.compressor}: {self.refs} references, {self.zs.total_pages} pages>"
+
+    @property
+    def tfm(self) -> CryptoAcomp:
+        """The transform of the first cpu that has one."""
+        for context in self.contexts:
+            if context.tfm is not None:
+                return context.tfm
+        raise ProtocolError(f"{self!r} has no transform")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of buffers kept by all cpus (kernel-facts 12)."""
+        return sum(context.memory_bytes for context in self.contexts)
+
+    def get(self) -> None:
+        """Take a reference; the caller already knows the pool to be alive."""
+        self.refs += 1
+
+    def put(self) -> None:
+        """Drop a reference; the last one frees the pool."""
+        self.refs -= 1
+        if not self.refs:
+            self._on_release(self)
+
+    def prepare_cpu(self, cpu_id: int) -> None:
+        """Bring a cpu's context online, or raise what stands in the way."""
+        while cpu_id >= len(self.contexts):
+            self.contexts.append(CpuContext(len(self.contexts), self.put))
+        features = self._limits.features
+        max_reqs = min(ZSWAP_MAX_BATCH_SIZE, self._limits.max_batch_size) if features.request_arrays else 1
+        self.contexts[cpu_id].prepare(self.compressor, max_reqs)
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    async def dead_cpu(self, cpu_id: int) -> None:
+        """Take a cpu's context offline: waits for its holder. Without patch 12 its resources are freed as well."""
+        context = self.contexts[cpu_id]
+        await self.lock(context)
+        context.online = False
+        if not self._limits.features.pool_lifetime_contexts:
+            context.free()
+        context.unlock()
+
+    async def lock(self, context: CpuContext) -> CpuContext:
+        """Lock one context, with a reference that its `unlock` gives back."""
+        self.refs += 1
+        try:
+            await context.lock()
+        except BaseException:
+            self.put()
+            raise
+        return context
+
+    async def lock_current(self) -> CpuContext:
+        """Lock the context of the cpu that the caller runs on, once that is online (13.3, patch 12).
+
+        A task that is not pinned moves to the next online cpu; a pinned one waits `Params.offline_timeout` for its own,
+        then CpuOfflineError. Differs from the kernel, which retries for ever: there a task moves when its cpu goes.
+        """
+        while True:
+            context = self._context_here() or await self._wait_online(cpu.current_cpu())
+            await self.lock(context)
+            if context.online:
+                return context
+            context.unlock()
+
+    def _context_here(self) -> CpuContext | None:
+        """The current cpu's context; for an unpinned task on an offline cpu the next one online; else None."""
+        here = cpu.current_cpu()
+        if here >= len(self.contexts):
+            self.prepare_cpu(here)  # a platform with more cpus was opened after the pool was made
+        context = self.contexts[here]
+        if context.online:
+            return context
+        if not cpu.is_pinned():
+            for candidate in (*self.contexts[here + 1 :], *self.contexts[:here]):
+                if candidate.online:
+                    return candidate
+        return None
+
+    async def _wait_online(self, here: int) -> CpuContext:
+        timeout = self._limits.offline_timeout
+        try:
+            async with asyncio.timeout(timeout):
+                while (context := self._context_here()) is None:
+                    if self._changed is None:
+                        self._changed = asyncio.Event()
+                    await self._changed.wait()
+        except TimeoutError:
+            raise CpuOfflineError(
+                f"cpu {here} has been offline for {timeout} s; bring it online with online_cpu({here})"
+            ) from None
+        return context
+
+    def free(self) -> None:
+        """Free every cpu's resources, online or not."""
+        for context in self.contexts:
+            context.free()
+
+
+class PoolList:
+    """The pools of a store; the first one is current."""
+
+    __slots__ = ("_by_id", "_limits", "_on_empty", "offline", "pools")
+
+    def __init__(self, limits: Params, on_empty: Callable[[], None]) -> None:
+        self._limits = limits
+        self._on_empty = on_empty
+        self._by_id: list[Pool | None] = []
+        self.pools: list[Pool] = []
+        self.offline: set[int] = set()
+        """Cpus that are offline; a new pool allocates nothing for them (B8)."""
+
+    @property
+    def current(self) -> Pool | None:
+        """The pool that new stores use; None before the first and after the last."""
+        return self.pools[0] if self.pools else None
+
+    @property
+    def total_pages(self) -> int:
+        """Pages of memory of all pools, what the limit is about."""
+        return sum(pool.zs.total_pages for pool in self.pools)
+
+    def __getitem__(self, pool_id: int) -> Pool:
+        pool = self._by_id[pool_id]
+        assert pool is not None, f"pool {pool_id} was freed while an entry refers to it"
+        return pool
+
+    def find(self, compressor: str) -> Pool | None:
+        """A pool of that compressor that still has entries."""
+        return next((pool for pool in self.pools if pool.compressor == compressor), None)
+
+    def switch(self, compressor: str) -> None:
+        """Make a pool of that compressor current: the one that still exists, resurrected, or a new one.
+
+        Raises what making it raises, and then nothing has changed. The former current pool loses the reference that it
+        had for being current.
+        """
+        former = self.current
+        pool = self.find(compressor)
+        if pool is None:
+            pool = self._create(compressor)
+        else:
+            self.pools.remove(pool)
+            pool.get()
+        self.pools.insert(0, pool)
+        if former is not None:
+            former.put()
+
+    def switch_checked(self, compressor: str, parameter: str) -> None:
+        """`switch`, answering as a write of that parameter does: ENOENT for an unknown compressor, else EINVAL."""
+        try:
+            self.switch(compressor)
+        except AlgorithmNotFoundError as error:
+            raise ParameterError(ENOENT, parameter, compressor, str(error)) from error
+        except (AcompError, MemoryError, OSError) as error:
+            raise ParameterError(EINVAL, parameter, compressor, f"its pool cannot be made: {error}") from error
+
+    def _create(self, compressor: str) -> Pool:
+        if fault.should_fail(POOL_ALLOC):
+            raise MemoryError("no memory for a pool")
+        pool_id = next((i for i, pool in enumerate(self._by_id) if pool is None), len(self._by_id))
+        pool = Pool(pool_id, compressor, self._limits, self._release)
+        try:
+            for cpu_id in range(cpu.nr_cpu_ids()):
+                if cpu_id in self.offline:
+                    pool.contexts.append(CpuContext(cpu_id, pool.put))
+                else:
+                    pool.prepare_cpu(cpu_id)
+        except BaseException:
+            pool.free()
+            raise
+        if pool_id == len(self._by_id):
+            self._by_id.append(pool)
+        else:
+            self._by_id[pool_id] = pool
+        return pool
+
+    def _release(self, pool: Pool) -> None:
+        """The last reference of `pool` is gone."""
+        self.pools.remove(pool)
+        self._by_id[pool.id] = None
+        pool.free()
+        if not self.pools:
+            self._on_empty()

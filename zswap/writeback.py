@@ -1,0 +1,49 @@
+"""Writeback: one entry leaves the store for the swap device (kernel-facts 11.11)."""
+
+from errno import EEXIST, EIO, ENOMEM
+from typing import Final
+
+from acomp import fault, trace
+
+from .core import Core
+from .errors import DecompressError
+from .load_path import decompress
+
+WRITEBACK_FOLIO: Final = fault.declare(
+    "zswap.writeback_folio", "no memory for the folio to write back (-ENOMEM): reject_reclaim_fail, the entry stays"
+)
+
+
+async def writeback_entry(core: Core, entry: int) -> int:
+    """Write one published entry to the device and remove it: 0, or a negative errno and the entry stays.
+
+    -EEXIST: somebody works on that slot (in the kernel, its page is in the swap cache). -ENOMEM: no folio, or the entry
+    was invalidated meanwhile. -EIO: the page cannot be decompressed or the device cannot take it.
+
+    Differs from the kernel, which removes the entry before it writes: here the entry stays until the device has the
+    page, so that neither an error nor a cancellation loses it. Nobody can tell, for the slot is locked.
+    """
+    slot = core.inventory.entries.slot[entry]
+    lease = core.slots.try_request(slot)
+    if lease is None:
+        return -EEXIST
+    try:
+        if core.backing is None or fault.should_fail(WRITEBACK_FOLIO):
+            return -ENOMEM
+        cgroup = core.inventory.lru_of(entry).cgroup
+        page = await decompress(core, entry)
+        if not lease.invalidated:
+            await core.backing.write_back(slot, page)
+        if lease.invalidated:
+            return -ENOMEM
+        core.inventory.remove(slot)
+        core.counters.events["zswpwb"] += 1
+        if cgroup is not None:
+            cgroup.count("zswpwb")
+        if trace.sink is not None:
+            trace.emit("zswap.writeback", offset=slot)
+        return 0
+    except (DecompressError, OSError):
+        return -EIO
+    finally:
+        lease.release()
