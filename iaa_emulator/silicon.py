@@ -38,11 +38,24 @@ def perform(opcode: Opcode, source: Any, limit: int, operation_flags: int = 0) -
 
 def _compress(source: Any, limit: int) -> Outcome:
     deflater = isal_zlib.compressobj(0, isal_zlib.DEFLATED, _WBITS, 8, isal_zlib.Z_FIXED)
-    output = deflater.compress(source) + deflater.flush()
+    output = _as_one_block(deflater.compress(source) + deflater.flush())
     if len(output) > limit:
         return Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.COMPRESS_OVERFLOW), b"")
     size = len(output)
     return Outcome(CompletionRecord(Status.SUCCESS, 0, len(source), size, isal_zlib.crc32(source)), output)
+
+
+def _as_one_block(stream: bytes) -> bytes:
+    """Make the first block final and cut off the second one, which the binding's flush adds: empty, its 10 bits 11 0*8.
+
+    The bits before those are the end of the first block, and what follows is padding: the last bit that is set is the
+    second one of the empty block.
+    """
+    start = len(stream) - 3
+    end = int.from_bytes(stream[start:], "little").bit_length() - 2  # where the empty block begins, in bits
+    tail = int.from_bytes(stream[start:], "little") & ~(~0 << end)
+    whole = stream[:start] + tail.to_bytes(3, "little")[: (end + 7) // 8]
+    return bytes([whole[0] | 1]) + whole[1:]
 
 
 def _decompress(source: Any, limit: int, suppress_output: bool) -> Outcome:

@@ -1,0 +1,169 @@
+"""Cancel at every suspension point: nothing is lost, the caller leaves at once, the hardware keeps what it has."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from errno import ECANCELED
+from typing import Any
+
+import pytest
+
+import acomp
+from acomp import acomp_request_free, acomp_request_when_idle, compress_pages, crypto_alloc_acomp, decompress_pages
+from iaa_emulator import DriverFeatures, Platform, machine
+from tests.iaa_emulator.rig import (
+    RANDOM,
+    TEXT,
+    Chain,
+    Single,
+    assert_balanced,
+    assert_whole,
+    engine_of,
+    new_chain,
+    page,
+    stepped,
+)
+
+MODES = ["sync", "async", "async_irq"]
+
+
+def whole_again(platform: Platform, chain: Callable[[], Chain]) -> Callable[[], Awaitable[None]]:
+    """A check for the sweep: everything lands, nothing is held, and a full chain runs afterwards."""
+
+    async def check() -> None:
+        await platform.driver.in_flight.drain()
+        await platform.driver.interrupts.drain()
+        assert_whole(platform)
+        assert_balanced(platform)
+        fresh = chain()
+        await fresh.run()
+        assert fresh.errs == [0] * 8
+        for req in fresh.reqs:
+            acomp_request_free(req)
+
+    return check
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("verify", ["0", "1"])
+async def test_sweep_of_a_chain(mode: str, verify: str) -> None:
+    async with stepped(attributes={"sync_mode": mode, "verify_compress": verify}) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        pages = [page(n) for n in range(8)]
+        chains: list[Chain] = []
+
+        def make() -> Coroutine[Any, Any, int]:
+            chains.append(Chain(tfm, pages))
+            return chains[-1].run()
+
+        await acomp.testing.sweep_cancel(make, whole_again(platform, lambda: Chain(tfm, pages)))
+        assert chains[-1].errs == [0] * 8
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_sweep_of_pages(mode: str) -> None:
+    async with stepped(attributes={"sync_mode": mode}) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        pages = [page(n) for n in range(9)] + [RANDOM]
+        check = whole_again(platform, lambda: Chain(tfm, pages[:8]))
+        await acomp.testing.sweep_cancel(lambda: compress_pages(tfm, pages), check)
+        blobs = [result.data or b"\xff" * 10 for result in await compress_pages(tfm, pages)]
+        await acomp.testing.sweep_cancel(lambda: decompress_pages(tfm, blobs), check)
+
+
+@pytest.mark.parametrize("features", [DriverFeatures.base(), DriverFeatures.v8().without(10)], ids=str)
+async def test_sweep_with_other_patches(features: DriverFeatures) -> None:
+    async with stepped(features=features) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+
+        async def check() -> None:
+            await platform.driver.in_flight.drain()
+            assert_whole(platform)
+
+        await acomp.testing.sweep_cancel(lambda: compress_pages(tfm, [page(n) for n in range(3)]), check)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+async def test_sweep_while_descriptors_are_scarce(mode: str) -> None:
+    scarce = machine(devices=1, slots_per_device=3)
+    async with stepped(scarce, attributes={"sync_mode": mode}, alloc_pause_ns=60_000_000) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        pages = [page(n) for n in range(8)]
+        check = whole_again(platform, lambda: Chain(tfm, pages))
+        points = await acomp.testing.sweep_cancel(lambda: Chain(tfm, pages).run(), check)
+        assert points > 3
+
+
+async def test_a_cancelled_chain_leaves_at_once_and_is_busy_until_its_jobs_have_landed() -> None:
+    async with stepped(auto=False) as platform:
+        chain = new_chain([TEXT] * 8)
+        task = asyncio.ensure_future(chain.run())
+        await asyncio.sleep(0)
+        engine = engine_of(platform)
+        engine.step(2)
+        task.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert task.cancelled()
+        assert chain.errs == [-ECANCELED] * 8
+        assert [req.busy for req in chain.reqs] == [False] * 2 + [True] * 6
+        assert len(platform.driver.in_flight) == 6
+        idle: list[int] = []
+        for n, req in enumerate(chain.reqs):
+            acomp_request_when_idle(req, lambda n=n: idle.append(n))  # type: ignore[misc]  # mypy cannot infer this
+        engine.step_all()
+        assert idle == list(range(8))
+        assert_whole(platform)
+        engine.auto = True
+        assert await chain.run() == 0
+
+
+async def test_granted_but_not_yet_running_passes_the_descriptor_on() -> None:
+    one = machine(devices=1, slots_per_device=1)
+    async with stepped(one, auto=False, alloc_pause_ns=60_000_000) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        holder, waiting, behind = (Single(tfm) for _ in range(3))
+        tasks = [asyncio.ensure_future(single.compress(TEXT)) for single in (holder, waiting, behind)]
+        await asyncio.sleep(0)
+        wq = platform.work_queue("wq1.0")
+        assert (wq.in_flight, wq.waiting) == (1, 2)
+        engine_of(platform).step()  # the slot goes to the first in line, who is cancelled before it runs
+        assert (wq.in_flight, wq.waiting) == (1, 1)
+        tasks[1].cancel()
+        engine_of(platform).auto = True
+        assert await tasks[0] == 0
+        assert await tasks[2] == 0
+        assert tasks[1].cancelled()
+
+
+async def test_cancelled_while_waiting_for_a_descriptor_disturbs_nobody() -> None:
+    one = machine(devices=1, slots_per_device=1)
+    async with stepped(one, auto=False, alloc_pause_ns=60_000_000) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        singles = [Single(tfm) for _ in range(4)]
+        tasks = [asyncio.ensure_future(single.compress(TEXT)) for single in singles]
+        await asyncio.sleep(0)
+        tasks[2].cancel()
+        await asyncio.sleep(0)
+        assert platform.work_queue("wq1.0").waiting == 2
+        engine_of(platform).auto = True
+        assert [await tasks[n] for n in (0, 1, 3)] == [0, 0, 0]
+
+
+async def test_leaving_the_platform_under_cancellation_gives_up_on_what_is_in_flight() -> None:
+    opened: list[Platform] = []
+
+    async def work() -> None:
+        async with stepped(auto=False) as platform:
+            opened.append(platform)
+            engine_of(platform).land = lambda job: None  # type: ignore[method-assign]  # the hardware is dead
+            await Single().compress(TEXT)
+
+    task = asyncio.ensure_future(work())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()  # while it drains
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert_whole(opened[0])
