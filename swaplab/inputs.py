@@ -9,6 +9,7 @@ import stat
 import sysconfig
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 from acomp import PAGE_SIZE
@@ -16,8 +17,8 @@ from acomp import PAGE_SIZE
 FOLIO_PAGES = {"4K": 1, "64K": 16, "2M": 512}
 """Pages per folio, by the name of its size."""
 
-SKIPPED_DIRECTORIES = frozenset({"site-packages", "dist-packages"})
-"""Not part of the standard library although they lie in its directory; skipped in the default input only."""
+NO_LIBRARY = ("site-packages", "dist-packages", "__pycache__", "config-*")
+"""Directories that lie within the standard library's and are no part of it; skipped in the default input only."""
 
 
 class InputError(Exception):
@@ -101,11 +102,15 @@ def _walk(inputs: Sequence[Path], default: bool) -> Iterator[tuple[Path, bool]]:
 
 def _files_below(directory: Path, default: bool) -> Iterator[Path]:
     for folder, subfolders, names in os.walk(directory):
-        subfolders[:] = sorted(name for name in subfolders if not (default and name in SKIPPED_DIRECTORIES))
+        subfolders[:] = sorted(name for name in subfolders if not (default and _is_no_library(name)))
         for name in sorted(names):
             file = Path(folder, name)
             if stat.S_ISREG(file.lstat().st_mode):
                 yield file
+
+
+def _is_no_library(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in NO_LIBRARY)
 
 
 def _memory_limit() -> int:

@@ -1,0 +1,32 @@
+"""The command line. One file per command; each parses, calls the laboratory, prints, and knows nothing else."""
+
+import sys
+
+import typer
+
+from swaplab.cli.store import store
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="swaplab",
+    help="An asyncio emulation of acomp request chaining, Intel IAA accelerators and zswap.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(store)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep the commands named even while there is one only."""
+
+
+def main() -> None:
+    """Run the command line: exit 0, 1 when pages differed, 2 for unusable arguments or input, 130 when interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

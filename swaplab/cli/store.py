@@ -1,0 +1,130 @@
+"""`swaplab store`: real bytes into the compressed store and back, one table per compressor."""
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import acomp
+from swaplab.comparison import Column, Plan, Report, compare, hardware
+from swaplab.inputs import FOLIO_PAGES, InputError, read_pages
+
+
+class FolioSize(StrEnum):
+    """The folio sizes of the series: a single page, an mTHP, a PMD-mapped one."""
+
+    SMALL = "4K"
+    MEDIUM = "64K"
+    LARGE = "2M"
+
+
+def store(
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="INPUT...", help="Files or directories; default: Python's own library."),
+    ] = None,
+    folio: Annotated[FolioSize, typer.Option(help="How much is stored at a time.")] = FolioSize.MEDIUM,
+    compressor: Annotated[
+        list[str], typer.Option(help="An algorithm's name or driver name; give it again for another table.")
+    ] = ["deflate-iaa", "zstd"],  # noqa: B006 (typer copies it)
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")] = None,
+) -> None:
+    """Store INPUT as folios, page by page and in chains; read every page back and compare every byte."""
+    try:
+        pages = read_pages(inputs or [])
+        report = uvloop.run(_run(pages.folios(FOLIO_PAGES[folio]), folio, list(dict.fromkeys(compressor))))
+    except (InputError, acomp.AlgorithmNotFoundError) as error:
+        print(f"swaplab store: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    console = Console()
+    left_out = f"; {pages.skipped} left out ({pages.first_skipped})" if pages.skipped else ""
+    console.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
+    for name in dict.fromkeys(column.compressor for column in report.columns):
+        console.print(_table(report, name))
+    if json is not None:
+        _write(json, report)
+    print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")
+    if report.differing_pages:
+        raise typer.Exit(1)
+
+
+async def _run(folios: list[memoryview], folio: str, compressors: list[str]) -> Report:
+    async with hardware(compressors):
+        plan = Plan(folios, FOLIO_PAGES[folio], compressors)
+        columns = sum(map(len, plan.modes().values()))
+        with _progress_bar(plan, plan.steps(columns)):
+            return await compare(plan, folio)
+
+
+@contextmanager
+def _progress_bar(plan: Plan, total: int) -> Iterator[None]:
+    """A bar on a terminal, nothing elsewhere; gone when the tables come."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    shown = Progress(
+        TextColumn("storing and reading back"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+    )
+    with shown as bar:
+        task = bar.add_task("", total=total)
+        plan.progress = lambda pages: bar.advance(task, pages)
+        yield
+
+
+def _table(report: Report, compressor: str) -> Table:
+    columns = [column for column in report.columns if column.compressor == compressor]
+    modes = list(dict.fromkeys(column.mode for column in columns))
+    table = Table(title=compressor, title_justify="left")
+    table.add_column("")
+    for mode in modes:
+        table.add_column(mode, justify="right")
+    for tasks in dict.fromkeys(column.tasks for column in columns):
+        group = [column for column in columns if column.tasks == tasks]
+        table.add_row(f"[bold]{tasks} storing task{'s' if tasks > 1 else ''}[/bold]")
+        for label, cells in _rows(report, group):
+            table.add_row(f"  {label}", *cells)
+        table.add_section()
+    return table
+
+
+def _rows(report: Report, group: list[Column]) -> Iterator[tuple[str, list[str]]]:
+    timings = [report.timing(column) for column in group]
+    yield "pages", [f"{column.pages:,}" for column in group]
+    yield "stored", [f"{column.stored_pages:,}" for column in group]
+    yield "rejected", [_rejected(column) for column in group]
+    yield "ratio", ["-" if column.ratio is None else f"{column.ratio:.2f}" for column in group]
+    yield "pool size, MiB", [f"{column.pool_total_size / 2**20:,.1f}" for column in group]
+    yield "pages/s, median", [f"{timing.median:,.0f}" for timing in timings]
+    yield "  lowest, highest", [f"{min(t.pages_per_s):,.0f}, {max(t.pages_per_s):,.0f}" for t in timings]
+    if len(timings) > 1:
+        yield "speed-up", [f"{timing.median / timings[0].median:.2f} x" for timing in timings]
+
+
+def _rejected(column: Column) -> str:
+    """Pages of rejected folios, and which of the kernel's counters say why (they count failing pages)."""
+    reasons = {
+        "compress_fail": column.reject_compress_fail,
+        "compress_poor": column.reject_compress_poor,
+        "other": column.reject_other,
+    }
+    why = ", ".join(f"{name} {count:,}" for name, count in reasons.items() if count)
+    return f"{column.rejected_pages:,}" + (f" ({why})" if why else "")
+
+
+def _write(file: Path, report: Report) -> None:
+    try:
+        file.write_text(report.model_dump_json(by_alias=True, indent=2) + "\n")
+    except OSError as error:
+        remedy = "name a file in a directory that exists" if error.errno == errno.ENOENT else "name another file"
+        print(f"swaplab store: {file}: {error.strerror}; {remedy}", file=sys.stderr)
+        raise typer.Exit(2) from None

@@ -1,0 +1,94 @@
+"""`swaplab store`, run as a user would: tables, files, last line, exit codes."""
+
+import json
+import os
+import random
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from acomp import PAGE_SIZE
+from swaplab import comparison
+from swaplab.cli import app
+
+pytestmark = pytest.mark.threads
+runner = CliRunner()
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    rng = random.Random("tree")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "text").write_bytes(b" ".join(rng.choices([b"alpha", b"beta", b"gamma"], k=20000)))
+    (tmp_path / "tree" / "noise").write_bytes(rng.randbytes(3 * PAGE_SIZE))
+    (tmp_path / "tree" / "short").write_bytes(b"short")
+    return tmp_path / "tree"
+
+
+def pages_in(tree: Path) -> int:
+    return sum(-(-file.stat().st_size // PAGE_SIZE) for file in tree.iterdir())
+
+
+@pytest.mark.parametrize(("folio", "nr_pages"), [("4K", 1), ("64K", 16), ("2M", 512)])
+def test_every_page_comes_back(tree: Path, tmp_path: Path, folio: str, nr_pages: int) -> None:
+    out = tmp_path / "out.json"
+    args = ["store", str(tree), "--folio", folio, "--compressor", "deflate-iaa", "--compressor", "zstd"]
+    result = runner.invoke(app, [*args, "--json", str(out)])
+    assert result.exit_code == 0, result.output
+    pages = -(-pages_in(tree) // nr_pages) * nr_pages
+    assert result.output.splitlines()[-1] == f"{pages} pages, {pages * PAGE_SIZE} bytes verified, 0 differ"
+    report = comparison.Report.model_validate_json(out.read_text())
+    assert [(c.compressor, c.mode, c.tasks) for c in report.columns] == [
+        ("deflate-iaa", "sequential", 1),
+        ("deflate-iaa", "batching", 1),
+        ("deflate-iaa", "sequential", 8),
+        ("deflate-iaa", "batching", 8),
+        ("zstd", "sequential", 1),
+        ("zstd", "sequential", 8),
+    ]
+    assert all(column.stored_pages + column.rejected_pages == pages for column in report.columns)
+    assert all(len(timing.pages_per_s) == 3 for timing in report.run.timings)
+
+
+def test_the_two_modes_store_the_same_and_noise_is_rejected_with_its_reason(tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    runner.invoke(app, ["store", str(tree), "--folio", "4K", "--compressor", "deflate-iaa", "--json", str(out)])
+    columns = json.loads(out.read_text())["columns"]
+    assert {column["rejected_pages"] for column in columns} == {3}
+    assert {column["reject_compress_fail"] for column in columns} == {3}
+    assert len({column["pool_total_size"] for column in columns}) == 1
+
+
+def test_a_lost_byte_is_found(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = comparison.zswap.Zswap.load
+
+    async def damaged(store: comparison.zswap.Zswap, offset: int, *, keep: bool = False) -> bytes | None:
+        page = await load(store, offset, keep=keep)
+        return page if offset != 1 or page is None else page[:-1] + b"!"
+
+    monkeypatch.setattr(comparison.zswap.Zswap, "load", damaged)
+    result = runner.invoke(app, ["store", str(tree), "--compressor", "lz4"])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1].endswith("verified, 6 differ")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nowhere"], "exists"),
+        (["--compressor", "zst", "."], "did you mean 'zstd'"),
+        (["--compressor", "deflate-iax", "."], "did you mean 'deflate-iaa'"),
+        ([os.devnull], "neither a file nor a directory"),
+    ],
+)
+def test_bad_input_is_refused_with_the_remedy(args: list[str], message: str) -> None:
+    result = runner.invoke(app, ["store", *args])
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_an_unwritable_json_file_is_said(tree: Path, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["store", str(tree), "--compressor", "lz4", "--json", str(tmp_path / "no" / "where")])
+    assert result.exit_code == 2
+    assert "No such file or directory" in result.output
