@@ -9,7 +9,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .loop import VirtualLoop
+    from .schedule import Schedule
 
 
 class Entry(asyncio.Handle):
@@ -20,7 +20,7 @@ class Entry(asyncio.Handle):
     _callback: Any
     _args: Any
     _context: Context
-    _loop: "VirtualLoop"
+    _loop: "Schedule"
     _source_traceback: Any
 
 
@@ -33,7 +33,7 @@ class SoonHandle(Entry):
     _repr: str | None = None
     _source_traceback = None
 
-    def __init__(self, callback: object, args: tuple[Any, ...], context: Context, loop: "VirtualLoop"):
+    def __init__(self, callback: object, args: tuple[Any, ...], context: Context, loop: "Schedule"):
         self._callback = callback
         self._args = args
         self._context = context
@@ -53,7 +53,7 @@ class TimedHandle(SoonHandle, asyncio.TimerHandle):
 
     __slots__ = ("when_ns",)
 
-    def __init__(self, when_ns: int, callback: object, args: tuple[Any, ...], context: Context, loop: "VirtualLoop"):
+    def __init__(self, when_ns: int, callback: object, args: tuple[Any, ...], context: Context, loop: "Schedule"):
         self.when_ns = when_ns
         self._callback = callback
         self._args = args

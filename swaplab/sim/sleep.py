@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .handle import Entry
 
 if TYPE_CHECKING:
-    from .loop import VirtualLoop
+    from .schedule import Schedule
 
 
 class Sleep(Entry):
@@ -28,7 +28,7 @@ class Sleep(Entry):
     _cancelled = False
     _source_traceback = None
 
-    def __init__(self, delay_ns: int, loop: "VirtualLoop"):
+    def __init__(self, delay_ns: int, loop: "Schedule"):
         self._asyncio_future_blocking = True
         self._delay_ns = delay_ns
         self._loop = loop
@@ -49,6 +49,7 @@ class Sleep(Entry):
     def _run(self) -> None:
         callback, self._callback = self._callback, None
         self._context.run(callback, self)
+        del callback, self  # a traceback of the task may keep this frame, which must not keep the task in turn
 
     def result(self) -> None:
         """What the woken task asks for, and there is nothing to tell."""
@@ -79,7 +80,7 @@ class Interrupted:
 def sleep_ns(delay_ns: int) -> Coroutine[Any, Any, None]:
     """Sleep `delay_ns` nanoseconds (an int, >= 0) on the running loop; 0 lets the others run once.
 
-    On a virtual loop this takes half the time of `asyncio.sleep`, and is exact; on any other loop it is `asyncio.sleep`.
+    On a virtual loop this takes half the time of `asyncio.sleep` and is exact; any other loop gets `asyncio.sleep`.
     ValueError for a negative delay there.
     """
     loop = asyncio.get_running_loop()

@@ -6,9 +6,12 @@ How long a callback takes is real time, the only use of it in virtual time, and 
 import asyncio
 import logging
 import time
+from pathlib import Path
 
 from .handle import Entry
 from .sleep import Sleep
+
+LOOP_FILE = str(Path(__file__).with_name("schedule.py"))
 
 logger = logging.getLogger("asyncio")
 
@@ -18,10 +21,10 @@ class Watched(Entry):
 
     __slots__ = ()
 
-    def made_outside(self, frames: int) -> None:
-        """Forget the innermost `frames` of where it was made: the loop's own say nothing."""
-        if self._source_traceback:
-            del self._source_traceback[-frames:]
+    def forget_the_loop(self) -> None:
+        """Let the traceback of where it was made end with whoever called the loop."""
+        while self._source_traceback and self._source_traceback[-1].filename == LOOP_FILE:
+            del self._source_traceback[-1]
 
     def _run(self) -> None:
         loop = self._loop
@@ -35,6 +38,7 @@ class Watched(Entry):
                 logger.warning("Executing %r took %.3f seconds", self, took)
         finally:
             loop._current_handle = None
+            del self  # as Handle._run does: a traceback may keep this frame, which must not keep the task in turn
 
 
 class WatchedHandle(Watched):

@@ -1,0 +1,172 @@
+"""What is due, and when: the clock, the ready queue and the heap, and every way to enter them.
+
+What happens is ordered by (time, serial): the heap holds what is due later than now, the ready queue what is due now,
+in the order in which it was asked for. A timer for now or the past therefore joins the ready queue at once; the stock
+loop would run it after the callbacks of the next iteration.
+
+Half of the virtual loop, and only there to be inherited by it: the other half, `loop`, takes things out again.
+"""
+
+import asyncio
+import heapq
+import itertools
+import math
+import sys
+import threading
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from operator import index
+from typing import Any, TypeVarTuple
+
+from .errors import RefusedError
+from .handle import Entry, SoonHandle, TimedHandle
+from .internals import Internals
+from .sleep import Sleep
+from .watched import WatchedHandle, WatchedSleep, WatchedTimer
+
+Ts = TypeVarTuple("Ts")
+
+NS_PER_S = 1_000_000_000
+NEVER = sys.maxsize
+"""A time in ns that no run reaches: 292 years."""
+
+MIN_CANCELLED = 100
+"""Cancelled timers stay in the heap until they are due, or until they are more than this and more than half of it."""
+
+
+class Schedule(Internals):
+    """The virtual clock `now_ns`, what is due now (`_ready`, inherited) and what is due later (`_timers`)."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self._timers: list[tuple[int, int, Entry]] = []
+        self._timers_cancelled = 0
+        self._next_serial = itertools.count().__next__
+        self._owner = threading.get_ident()
+        super().__init__()
+
+    def time_ns(self) -> int:
+        """Virtual time in integer nanoseconds, from 0."""
+        return self.now_ns
+
+    def time(self) -> float:
+        """Virtual time in seconds: `time_ns` rounded to a float, which is exact to the nanosecond for 52 days."""
+        return self.now_ns / NS_PER_S
+
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run `callback(*args)` in the next iteration, after what was asked for before."""
+        if self._careful:
+            return self._watched_soon(callback, args, context)
+        handle = SoonHandle(callback, args, copy_context() if context is None else context, self)
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        """`call_soon`, for the loop's own thread. RefusedError from any other, whose timing nothing could repeat."""
+        if threading.get_ident() != self._owner:
+            raise RefusedError("a call from another thread", "do the work in run_in_executor, which runs it inline")
+        return self.call_soon(callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run `callback(*args)` at `when` seconds, rounded half-even to nanoseconds; infinity is never."""
+        return self._call_at(_ns(when), callback, args, context)
+
+    def call_later(
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run `callback(*args)` in `delay` seconds, rounded half-even to nanoseconds; infinity is never."""
+        return self._call_at(self.now_ns + _ns(delay), callback, args, context)
+
+    def call_at_ns(
+        self, when_ns: int, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run `callback(*args)` at `when_ns`, an integer; as soon as possible if that is now or past."""
+        return self._call_at(index(when_ns), callback, args, context)
+
+    async def sleep_ns(self, delay_ns: int) -> None:
+        """Suspend the task for `delay_ns`, an integer >= 0 (else ValueError). 0 lets the others run once."""
+        if delay_ns < 0:
+            raise ValueError(f"can not sleep {delay_ns} ns: time does not run backwards")
+        await (WatchedSleep if self._debug else Sleep)(index(delay_ns), self)
+
+    def schedule(self, when_ns: int, handle: Entry) -> None:
+        """Enter a handle: into the heap if it is due later than now, else at the end of the ready queue."""
+        if when_ns > self.now_ns:
+            heapq.heappush(self._timers, (when_ns, self._next_serial(), handle))
+        else:
+            self._ready.append(handle)
+
+    def timers(self) -> list[asyncio.Handle]:
+        """Handles that are due later and were not cancelled, sleeping tasks included, in the order of their turn."""
+        return [handle for _, _, handle in sorted(self._timers) if handle._callback is not None]
+
+    def _call_at(
+        self, when_ns: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> asyncio.TimerHandle:
+        timer: TimedHandle | WatchedTimer
+        if self._careful:
+            timer = self._watched_timer(when_ns, callback, args, context)
+        else:
+            timer = TimedHandle(when_ns, callback, args, copy_context() if context is None else context, self)
+        if when_ns > self.now_ns:
+            if when_ns < NEVER:
+                heapq.heappush(self._timers, (when_ns, self._next_serial(), timer))
+        else:
+            self._ready.append(timer)
+        return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.Handle) -> None:
+        """Take the cancelled timers out of the heap once they are many, so that timeouts do not pile up."""
+        self._timers_cancelled += 1
+        if self._timers_cancelled > MIN_CANCELLED and 2 * self._timers_cancelled > len(self._timers):
+            self._timers[:] = [entry for entry in self._timers if entry[2]._callback is not None]
+            heapq.heapify(self._timers)
+            self._timers_cancelled = 0
+
+    def close(self) -> None:
+        """Drop everything that is still scheduled; whatever is asked for later raises RuntimeError."""
+        super().close()
+        self._timers.clear()
+        self._careful = True
+
+    def set_debug(self, enabled: bool) -> None:
+        """Switch debug mode: origins of handles and coroutines, thread and type checks, slow callbacks in the log."""
+        super().set_debug(enabled)
+        self._careful = enabled or self._closed
+
+    def _watched_soon(
+        self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> asyncio.Handle:
+        self._check_careful(callback, "call_soon")
+        handle = WatchedHandle(callback, args, self, context)
+        handle.forget_the_loop()
+        self._ready.append(handle)
+        return handle
+
+    def _watched_timer(
+        self, when_ns: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> WatchedTimer:
+        self._check_careful(callback, "call_at")
+        timer = WatchedTimer(when_ns / NS_PER_S, callback, args, self, context)
+        timer.forget_the_loop()
+        return timer
+
+    def _check_careful(self, callback: object, method: str) -> None:
+        self._check_closed()
+        self._check_thread()
+        self._check_callback(callback, method)
+
+
+def _ns(seconds: float) -> int:
+    """Round half-even to nanoseconds; NEVER for infinity. TypeError and ValueError for what is no time."""
+    if seconds == math.inf:
+        return NEVER
+    if seconds != seconds:
+        raise ValueError("not a number is not a time")
+    return round(seconds * NS_PER_S)
