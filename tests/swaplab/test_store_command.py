@@ -65,10 +65,10 @@ def test_a_lost_byte_is_found(tree: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     async def damaged(store: comparison.zswap.Zswap, offset: int, *, keep: bool = False) -> bytes | None:
         page = await load(store, offset, keep=keep)
-        return page if offset != 1 or page is None else page[:-1] + b"!"
+        return page if offset != 3 or page is None else page[:-1] + b"!"
 
     monkeypatch.setattr(comparison.zswap.Zswap, "load", damaged)
-    result = runner.invoke(app, ["store", str(tree), "--compressor", "lz4"])
+    result = runner.invoke(app, ["store", str(tree), "--folio", "4K", "--compressor", "lz4"])
     assert result.exit_code == 1
     assert result.output.splitlines()[-1].endswith("verified, 6 differ")
 
