@@ -1,7 +1,8 @@
-"""The rules of the house for every test: both event loops, and nothing may outlive a test.
+"""The rules of the house for every test: all three event loops, and nothing may outlive a test.
 
-A coroutine test needs no decorator; it runs once on each loop of ``LOOPS``. After it, its loop must be quiescent
-(invariant I2): no task, no timer of the stock loop, no thread, and no exception that only a log would have told.
+A coroutine test needs no decorator; it runs once on each loop of ``LOOPS``, but on the virtual one only if it needs no
+real thread (marker ``threads``). After it, its loop must be quiescent (invariant I2): no task, no timer (uvloop does
+not show its own), no thread, and no exception that only a log would have told.
 The stock loop runs in debug mode, which catches calls from foreign threads; a test marked ``slow`` is spared, as debug
 mode costs ten times the time per event. ``test_loops`` holds these rules.
 """
@@ -17,9 +18,12 @@ import pytest
 import uvloop
 from pytest_asyncio import is_async_test
 
+from swaplab.sim import VirtualLoop
+
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "stock": asyncio.SelectorEventLoop,
     "uvloop": uvloop.new_event_loop,
+    "virtual": VirtualLoop,
 }
 
 # Time for threads that were told to stop; one that was not will still be there.
@@ -32,8 +36,10 @@ hypothesis.settings.register_profile("house", hypothesis.settings(), deadline=No
 hypothesis.settings.load_profile("house")
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    return LOOPS
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("threads") is None:
+        return LOOPS
+    return {name: factory for name, factory in LOOPS.items() if factory is not VirtualLoop}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -86,12 +92,12 @@ async def quiescent_loop(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     unseen: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _loop, context: unseen.append(context))
-    if isinstance(loop, asyncio.BaseEventLoop):  # the stock one; on uvloop debug mode would only say the same again
+    if isinstance(loop, asyncio.SelectorEventLoop):  # on the others debug mode would only say the same again
         loop.set_debug(request.node.get_closest_marker("slow") is None)
     yield
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     assert not tasks, f"tasks outlived the test: {tasks}"
-    # Only the stock loop shows its timers.
-    timers = [timer for timer in getattr(loop, "_scheduled", ()) if not timer.cancelled()]
+    known = loop.timers() if isinstance(loop, VirtualLoop) else getattr(loop, "_scheduled", ())
+    timers = [timer for timer in known if not timer.cancelled()]
     assert not timers, f"timers outlived the test: {timers}"
     assert not unseen, f"exceptions that nobody awaited: {unseen}"

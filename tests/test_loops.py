@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_asyncio import is_async_test
 
+from swaplab.sim import VirtualLoop
+
 # Written out: were it read from conftest, a loop lost there would not be missed here.
-EVERY_LOOP = {"stock", "uvloop"}
+EVERY_LOOP = {"stock", "uvloop", "virtual"}
+REAL_LOOPS = {"stock", "uvloop"}
 
 HERE = Path(__file__).parent
 
@@ -24,10 +27,18 @@ def without_loop(item: pytest.Function, loop: str) -> str:
 
 def test_every_async_test_is_made_once_per_loop(async_tests_made: dict[pytest.Function, str]) -> None:
     loops: dict[str, list[str]] = {}
+    threaded = set()
     for item, loop in async_tests_made.items():
-        loops.setdefault(without_loop(item, loop), []).append(loop)
+        test = without_loop(item, loop)
+        loops.setdefault(test, []).append(loop)
+        if item.get_closest_marker("threads"):
+            threaded.add(test)
     assert loops, "this file alone has async tests"
-    wrong = {test: made for test, made in loops.items() if sorted(made) != sorted(EVERY_LOOP)}
+    wrong = {
+        test: made
+        for test, made in loops.items()
+        if sorted(made) != sorted(REAL_LOOPS if test in threaded else EVERY_LOOP)
+    }
     assert not wrong
 
 
@@ -40,8 +51,9 @@ def test_every_selected_async_test_runs_once(
 
 
 async def test_a_loop_is_what_its_name_says(request: pytest.FixtureRequest) -> None:
-    is_uvloop = isinstance(asyncio.get_running_loop(), uvloop.Loop)
-    assert is_uvloop == ("[uvloop" in request.node.name)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, uvloop.Loop) == ("[uvloop" in request.node.name)
+    assert isinstance(loop, VirtualLoop) == ("[virtual" in request.node.name)
 
 
 async def test_the_stock_loop_is_in_debug_mode(request: pytest.FixtureRequest) -> None:
@@ -127,7 +139,7 @@ def test_what_outlives_a_test_is_noticed(house: pytest.Pytester) -> None:
     (house.path / "tests/test_leaks.py").write_text(LEAKS)
     result = house.runpytest_subprocess("tests/test_leaks.py")
     # Each passes by itself; the error comes after it. uvloop does not show its timers.
-    result.assert_outcomes(passed=10, errors=7)
+    result.assert_outcomes(passed=15, errors=11)
     result.stdout.fnmatch_lines_random(
         ["*tasks outlived*", "*threads outlived*", "*timers outlived*", "*ZeroDivisionError*"]
     )

@@ -27,8 +27,8 @@ Ts = TypeVarTuple("Ts")
 class VirtualLoop(Refusals, Schedule):
     """An asyncio event loop in virtual time; single-threaded and deterministic.
 
-    `max_events` bounds how many events one run (`run_until_complete` or `run_forever`) may take, `max_time_ns` how far it
-    may move the clock: EventBoundError and TimeBoundError. A run in which nothing can happen any more ends with
+    `max_events` bounds how many events one run (`run_until_complete` or `run_forever`) may take, `max_time_ns` how far
+    it may move the clock: EventBoundError and TimeBoundError. A run in which nothing can happen any more ends with
     DeadlockError. `events` counts what was taken from the ready queue or became due; it is compared with its bound
     once per iteration.
     """
