@@ -1,4 +1,8 @@
-"""The compressed store of swapped-out pages; imports acomp, never iaa_emulator or swaplab."""
+"""The compressed store of swapped-out pages, and the swap layer above it; for Linux's zswap, in asyncio.
+
+Room 3 of 4. It imports `acomp` and nothing else of ours: it meets a compressor by its name in acomp's registry.
+Everything public is listed here, but for `zswap.metrics`, which needs an extra.
+"""
 
 from .cgroup import Cgroup
 from .errors import (
@@ -11,8 +15,13 @@ from .errors import (
     ZswapError,
 )
 from .features import StoreFeatures
+from .figures import Figures, PoolFigures
 from .folio import Folio
+from .parameters import ParameterTable
 from .params import ZSWAP_MAX_BATCH_SIZE, Params
+from .swap import Placed, Swap
+from .swap_device import FileDevice, MemoryDevice, SwapDevice
+from .sysfs import TextTree
 from .zswap import Zswap
 
 __all__ = [
@@ -21,12 +30,21 @@ __all__ = [
     "CloseTimeoutError",
     "CpuOfflineError",
     "DecompressError",
+    "Figures",
+    "FileDevice",
     "Folio",
+    "MemoryDevice",
     "ParameterError",
+    "ParameterTable",
     "Params",
+    "Placed",
+    "PoolFigures",
     "StoreClosedError",
     "StoreFeatures",
     "StoreOpenError",
+    "Swap",
+    "SwapDevice",
+    "TextTree",
     "Zswap",
     "ZswapError",
 ]

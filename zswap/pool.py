@@ -7,7 +7,7 @@ entry. The last reference takes it off the list and frees it.
 
 import asyncio
 from collections.abc import Callable
-from errno import EINVAL, ENOENT
+from errno import EBUSY, EINVAL, ENOENT, ENOMEM
 from typing import Final
 
 from acomp import AcompError, AlgorithmNotFoundError, CryptoAcomp, ProtocolError, cpu, fault
@@ -73,11 +73,9 @@ class Pool:
             self._changed = None
 
     async def dead_cpu(self, cpu_id: int) -> None:
-        """Take a cpu's context offline: waits for its holder. Without patch 12 its resources are freed as well."""
-        context = self.contexts[cpu_id]
-        await self.lock(context)
-        context.online = False
-        if not self._limits.features.pool_lifetime_contexts:
+        """Wait for the holder of a context that went offline. Without patch 12 its resources are freed then."""
+        context = await self.lock(self.contexts[cpu_id])
+        if not context.online and not self._limits.features.pool_lifetime_contexts:
             context.free()
         context.unlock()
 
@@ -186,6 +184,46 @@ class PoolList:
         self.pools.insert(0, pool)
         if former is not None:
             former.put()
+
+    def online_cpu(self, cpu_id: int) -> None:
+        """Bring a cpu online in every pool, or in none: ParameterError(ENOMEM), and it stays offline."""
+        self._check_cpu(cpu_id)
+        done: list[CpuContext] = []
+        try:
+            for pool in self.pools:
+                pool.prepare_cpu(cpu_id)
+                done.append(pool.contexts[cpu_id])
+        except (AcompError, MemoryError) as error:
+            for context in done:
+                context.online = cpu_id not in self.offline
+            raise ParameterError(ENOMEM, "cpu", cpu_id, f"it stays offline: {error}") from error
+        self.offline.discard(cpu_id)
+
+    async def offline_cpu(self, cpu_id: int) -> None:
+        """Take a cpu offline in every pool, from now on, and wait until nobody uses its contexts any more.
+
+        The last online cpu stays: ParameterError(EBUSY). Cancelled, the cpu is offline all the same.
+        """
+        self._check_cpu(cpu_id)
+        cpus = max(cpu.nr_cpu_ids(), *(len(pool.contexts) for pool in self.pools), 0)
+        if self.offline | {cpu_id} >= set(range(cpus)):
+            raise ParameterError(EBUSY, "cpu", cpu_id, "it is the last one online; bring another one online first")
+        self.offline.add(cpu_id)
+        for pool in self.pools:
+            pool.contexts[cpu_id].online = False
+        for pool in tuple(self.pools):
+            if pool.refs:
+                pool.get()
+                try:
+                    await pool.dead_cpu(cpu_id)
+                finally:
+                    pool.put()
+
+    def _check_cpu(self, cpu_id: int) -> None:
+        if type(cpu_id) is not int:
+            raise TypeError(f"a cpu is an int, not {type(cpu_id).__name__}")
+        if not 0 <= cpu_id < cpu.nr_cpu_ids():
+            raise ValueError(f"there is no cpu {cpu_id}: ids run from 0 to {cpu.nr_cpu_ids() - 1}")
 
     def switch_checked(self, compressor: str, parameter: str) -> None:
         """`switch`, answering as a write of that parameter does: ENOENT for an unknown compressor, else EINVAL."""

@@ -5,17 +5,21 @@ It checks who comes in and whether the store is open, hands over to the paths, a
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
+from errno import ENOMEM
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Final, Self
 
-from acomp import PAGE_SIZE, WrongLoopError, cpu
+from acomp import PAGE_SIZE, WrongLoopError, cpu, fault
 
 from . import load_path, shrinker, store_path
+from .cgroup import Cgroup
 from .core import Backing, Core
 from .counters import Counters
 from .errors import CloseTimeoutError, StoreClosedError, StoreOpenError
-from .folio import Folio, check_slots
+from .figures import Figures, figures_of
+from .folio import MAX_SLOTS, Folio, check_slots
 from .in_flight import InFlight
 from .inventory import Inventory
 from .limits import PoolLimit
@@ -23,6 +27,8 @@ from .parameters import ParameterTable
 from .params import Params, Settings
 from .pool import PoolList
 from .slots import SlotLocks
+
+SWAPON: Final = fault.declare("zswap.swapon", "no memory for a tree (ENOMEM): the device is not taken into use")
 
 
 class Zswap:
@@ -39,6 +45,7 @@ class Zswap:
         self._pools_alive = InFlight()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._nr_slots = MAX_SLOTS
         settings = Settings.of(params)
         counters = Counters()
         pools = PoolList(params, on_empty=self._pools_alive.end)
@@ -128,6 +135,7 @@ class Zswap:
         self._check()
         if not isinstance(folio, Folio):
             raise TypeError(f"store takes a zswap.Folio, not {type(folio).__name__}")
+        self._check_slots(folio.offset, folio.nr_pages)
         self._in_flight.begin()
         try:
             return await store_path.store(self._core, folio)
@@ -141,7 +149,7 @@ class Zswap:
         Source: zswap_load, 11.9.
         """
         self._check()
-        check_slots(offset)
+        self._check_slots(offset)
         self._in_flight.begin()
         try:
             return await load_path.load(self._core, offset, keep)
@@ -154,7 +162,7 @@ class Zswap:
         A store or load of any of them that is under way ends as not stored, or with None. Source: 11.10.
         """
         self._check()
-        check_slots(offset, nr_pages)
+        self._check_slots(offset, nr_pages)
         self._core.slots.invalidate(offset, nr_pages)
         removed = self._core.inventory.remove_range(offset, nr_pages)
         cpu.charge("zswap.free_hold", removed)
@@ -166,7 +174,7 @@ class Zswap:
         For simulations. Without a cost model it is `invalidate`.
         """
         self._check()
-        check_slots(offset, nr_pages)
+        self._check_slots(offset, nr_pages)
         lrus: dict[int, int] = {}
         inventory = self._core.inventory
         for slot in range(offset, offset + nr_pages):
@@ -182,6 +190,102 @@ class Zswap:
             return inventory.remove_range(offset, nr_pages)
         finally:
             self._in_flight.end()
+
+    def swapon(self, nr_slots: int) -> None:
+        """Say how many slots there are: beyond them offsets are refused. (Without it, 2**50.) Source: 11.10.
+
+        OSError(ENOMEM) when there is no memory for the tree; the store then serves as before.
+        """
+        self._check()
+        check_slots(0, nr_slots)
+        if fault.should_fail(SWAPON):
+            raise OSError(ENOMEM, "no memory for the tree of this swap device")
+        self._nr_slots = nr_slots
+
+    def swapoff(self) -> int:
+        """Forget every slot and the number of slots. Returns how many pages were still stored: 0, in good order."""
+        self._check()
+        left = self._core.inventory.stored_pages
+        self._core.slots.invalidate_all()
+        self._core.inventory.clear()
+        self._nr_slots = MAX_SLOTS
+        return left
+
+    def _check_slots(self, offset: int, nr_pages: int = 1) -> None:
+        check_slots(offset, nr_pages)
+        if offset + nr_pages > self._nr_slots:
+            raise ValueError(f"slots {offset} .. {offset + nr_pages - 1} are not below the {self._nr_slots} of swapon")
+
+    def online_cpu(self, cpu_id: int) -> None:
+        """Bring a cpu online; with patch 12 what it had is still there, else it is allocated anew.
+
+        Raises ParameterError(ENOMEM) when that fails; the cpu stays offline. When a store is opened, all are online.
+        """
+        self._check()
+        self._core.pools.online_cpu(cpu_id)
+
+    async def offline_cpu(self, cpu_id: int) -> None:
+        """Take a cpu offline, and wait until nobody uses its context any more.
+
+        From the call on, unpinned tasks of that cpu use the next one that is online, pinned ones wait for it (at most
+        `Params.offline_timeout`). ParameterError(EBUSY) for the last one online. Differs from the kernel: the cpu
+        counts as offline before its holder is through, so that a cancelled wait leaves nothing half done.
+        """
+        self._check()
+        self._in_flight.begin()
+        try:
+            await self._core.pools.offline_cpu(cpu_id)
+        finally:
+            self._in_flight.end()
+
+    def offline_cgroup(self, cgroup: Cgroup) -> None:
+        """A cgroup is removed: its entries move to its parent's LRUs, and it is shrunk no more. Charges stay."""
+        self._check()
+        cgroup.online = False
+        self._core.inventory.lrus.reparent(cgroup)
+
+    def shrinker_count(self, cgroup: Cgroup | None = None, node: int = 0) -> int:
+        """How many entries of a cgroup and node memory pressure may ask for (see `shrinker.shrinker_count`)."""
+        self._check()
+        return shrinker.shrinker_count(self._core, cgroup, node)
+
+    async def shrink(self, cgroup: Cgroup | None = None, node: int = 0, nr_to_scan: int | None = None) -> int:
+        """The dynamic shrinker: visit up to `nr_to_scan` entries (default: `shrinker_count`), write back what is old.
+
+        Returns how many were written. Nothing happens unless `shrinker_enabled`, writeback is allowed and there is a
+        device below. Source: 11.11.
+        """
+        self._check()
+        nr = self.shrinker_count(cgroup, node) if nr_to_scan is None else nr_to_scan
+        self._in_flight.begin()
+        try:
+            return await shrinker.shrinker_scan(self._core, cgroup, node, nr)
+        finally:
+            self._in_flight.end()
+
+    def protect(self, cgroup: Cgroup | None, node: int) -> None:
+        """A page of theirs came from the disk: spare one entry from the dynamic shrinker (11.1, last paragraph)."""
+        lru = self._core.inventory.lrus.find(cgroup, node)
+        if lru is not None:
+            lru.protected += 1
+
+    def compact(self) -> int:
+        """Let the allocator move objects together in every pool; returns the bytes given back (18)."""
+        self._check()
+        return sum(pool.zs.compact() for pool in self._core.pools.pools) * PAGE_SIZE
+
+    @property
+    def events(self) -> Counter[str]:
+        """Page and folio events since the store was opened: zswpout, zswpin, zswpwb, zswpout-64kB, ... (19)."""
+        return self._core.counters.events
+
+    def count_folio(self, event: str, nr_pages: int) -> None:
+        """Count one large folio under its size; what is above the store counts its own events here."""
+        self._core.counters.count_folio(event, nr_pages)
+
+    def figures(self) -> Figures:
+        """What the counters amount to: pages, bytes, ratio, pool and per-cpu memory, size classes."""
+        return figures_of(self._core)
 
     def stats(self) -> Mapping[str, int]:
         """The debugfs counters (11.3) as they are now: event counts, `pool_total_size` in bytes, `stored_pages`."""

@@ -1,0 +1,75 @@
+"""Device I/O without blocking the loop, and without losing track of a write that nobody waits for any more.
+
+In real time a blocking device is called on a worker thread (`loop.run_in_executor`, which a virtual loop does inline).
+Each call holds its slots until it has landed, also when its caller was cancelled meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable
+from errno import EIO
+from typing import Any, Final
+
+from acomp import PAGE_SIZE, fault, trace
+
+from .in_flight import InFlight
+from .swap_device import SwapDevice
+from .swap_slots import SwapSlots
+
+DEVICE_WRITE: Final = fault.declare(
+    "swap.device_write",
+    "the swap device cannot write (EIO): a folio stays with its caller, a page in zswap",
+)
+DEVICE_READ: Final = fault.declare("swap.device_read", "the swap device cannot read (EIO): the page stays where it is")
+
+
+class DeviceIo:
+    """Calls to one device. `in_flight` counts those that have not landed."""
+
+    __slots__ = ("_device", "_slots", "in_flight")
+
+    def __init__(self, device: SwapDevice, slots: SwapSlots) -> None:
+        self._device = device
+        self._slots = slots
+        self.in_flight = InFlight()
+
+    async def write(self, slot: int, data: bytes) -> None:
+        """Write whole pages; OSError when the device cannot."""
+        if fault.should_fail(DEVICE_WRITE):
+            raise OSError(EIO, f"the device cannot write slot {slot}")
+        await self._call(slot, len(data) // PAGE_SIZE, self._device.write, slot, data)
+        if trace.sink is not None:
+            trace.emit("swap.write", slot=slot, nr_pages=len(data) // PAGE_SIZE)
+
+    async def read(self, slot: int) -> bytes:
+        """The page at this slot; OSError when the device cannot."""
+        if fault.should_fail(DEVICE_READ):
+            raise OSError(EIO, f"the device cannot read slot {slot}")
+        page: bytes = await self._call(slot, 1, self._device.read, slot, 1)
+        if trace.sink is not None:
+            trace.emit("swap.read", slot=slot)
+        return page
+
+    async def sync(self) -> None:
+        """Make everything durable that was written before."""
+        await self._call(0, 0, self._device.sync)
+
+    async def _call(self, slot: int, nr: int, call: Callable[..., Any], *args: object) -> Any:
+        self._slots.hold(slot, nr)
+        self.in_flight.begin()
+        if not self._device.blocks:
+            try:
+                await asyncio.sleep(0)
+                return call(*args)
+            finally:
+                self._landed(slot, nr)
+        try:
+            landing = asyncio.get_running_loop().run_in_executor(None, call, *args)
+        except BaseException:
+            self._landed(slot, nr)
+            raise
+        landing.add_done_callback(lambda _: self._landed(slot, nr))
+        return await asyncio.shield(landing)
+
+    def _landed(self, slot: int, nr: int) -> None:
+        self._slots.drop(slot, nr)
+        self.in_flight.end()

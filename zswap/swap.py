@@ -1,0 +1,306 @@
+"""`Swap`, the layer above the store: zero map, compressed store, swap device (kernel-facts 11.1, A2).
+
+What reclaim and page faults do around zswap: a folio gets contiguous slots of the device, whether it goes there or not;
+a folio of zeroes is a mark in the zero map; then the compressed store is asked; what that refuses is written to the
+device. A page is found again wherever it went, or was written back to meanwhile.
+"""
+
+from array import array
+from collections.abc import AsyncIterator, Iterator
+from enum import IntEnum
+from errno import ECANCELED, ENOSPC, EPERM
+from types import TracebackType
+from typing import Final, Self
+
+from acomp import PAGE_SIZE
+
+from .cgroup import Cgroup
+from .device_io import DeviceIo
+from .errors import CloseTimeoutError, StoreClosedError, StoreOpenError
+from .folio import Folio, check_slots
+from .in_flight import InFlight
+from .params import Params
+from .slots import SlotLease, SlotLocks
+from .swap_device import FileDevice, SwapDevice
+from .swap_slots import CLUSTER, NO_SLOT, SwapSlots
+from .tree import EMPTY, SlotMap
+from .zswap import Zswap
+
+ZERO_PAGE: Final = bytes(PAGE_SIZE)
+
+
+class Placed(IntEnum):
+    """Where a folio went; of one that had to be split, where the page furthest out went."""
+
+    ZERO = 0
+    ZSWAP = 1
+    DEVICE = 2
+
+
+class Swap:
+    """Swap space of one device below one compressed store. Open it with `async with Swap.open(params) as swap`.
+
+    The verbs are those of `Zswap`, but `Folio.offset` counts pages of the caller's memory, 0 .. 2**50: slots of the
+    device are allocated inside. Pages live as long as the context; leaving it closes store and device.
+    """
+
+    def __init__(self, params: Params, device: SwapDevice) -> None:
+        self.device = device
+        self.zswap = Zswap(params, backing=self)
+        """The compressed store below; its `params`, `stats`, `figures` are for reading and writing."""
+        self.slots = SwapSlots(device.nr_slots)
+        self._params = params
+        self._io = DeviceIo(device, self.slots)
+        self._locks = SlotLocks()  # of pages
+        self._pages = SlotMap()  # page -> slot
+        self._zero = bytearray(device.nr_slots)
+        self._owners: list[tuple[Cgroup | None, int]] = []
+        self._owner = array("H", [0]) * device.nr_slots  # slot -> index of its owner
+        self._in_flight = InFlight()
+        self._state = "new"
+
+    @classmethod
+    def open(cls, params: Params | None = None, *, device: SwapDevice | None = None) -> Self:
+        """Swap space to be entered with `async with`; the default device is a sparse file of 1 GiB without a name.
+
+        A device belongs to the swap space from here on and is closed with it.
+        """
+        return cls(params if params is not None else Params(), device if device is not None else FileDevice())
+
+    def __repr__(self) -> str:
+        return f"<Swap {self._state}: {len(self._pages)} pages, {self.slots!r}, {self.zswap!r}>"
+
+    async def __aenter__(self) -> Self:
+        if self._state != "new":
+            error = StoreOpenError if self._state == "open" else StoreClosedError
+            raise error(f"this swap space is {self._state}; open another one")
+        try:
+            await self.zswap.__aenter__()
+        except BaseException:
+            self._state = "closed"
+            self.device.close()
+            raise
+        try:
+            self.zswap.swapon(self.device.nr_slots)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        self._state = "open"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._state = "closed"
+        timeout = self._params.close_timeout
+        try:
+            await self._in_flight.ended(timeout)
+            await self.zswap.__aexit__(kind, error, traceback)
+        finally:
+            landed = await self._io.in_flight.ended(timeout)
+            if landed:
+                self.device.close()
+        if not landed:
+            raise CloseTimeoutError(f"the swap device did not answer within {timeout} s; it was left open")
+
+    def __contains__(self, offset: object) -> bool:
+        return isinstance(offset, int) and offset >= 0 and self._pages.get(offset) != EMPTY
+
+    def __len__(self) -> int:
+        """Pages stored, wherever they are."""
+        return len(self._pages)
+
+    def __iter__(self) -> Iterator[int]:
+        """The offsets of all stored pages, ascending."""
+        return iter(self._pages)
+
+    def _check(self) -> None:
+        if self._state != "open":
+            raise StoreClosedError(f"the swap space is {self._state}; do this inside its context")
+        self.zswap._check()
+
+    async def store(self, folio: Folio) -> Placed:
+        """Swap a folio out and say where it went; or raise OSError, and then the caller still holds the only copy.
+
+        ENOSPC: no slots left, or the disk is full. EIO: the device failed. EPERM: the compressed store refused it and
+        its cgroup forbids writeback. ECANCELED: it was invalidated meanwhile. Whatever was stored at these offsets
+        before is gone in any case. A large folio for which there is no contiguous run is split, and counted as the
+        kernel does (`swpout_fallback-64kB`, for example).
+        """
+        self._check()
+        if not isinstance(folio, Folio):
+            raise TypeError(f"store takes a zswap.Folio, not {type(folio).__name__}")
+        lease = self._locks.request(folio.offset, folio.nr_pages)
+        placed: Placed | None = None
+        self._in_flight.begin()
+        try:
+            await lease.wait()
+            self._forget(folio.offset, folio.nr_pages)
+            placed = await self._place(folio, lease)
+            return placed
+        finally:
+            if placed is None:
+                if not lease.held:
+                    self._locks.invalidate(folio.offset, folio.nr_pages, before=lease)
+                self._forget(folio.offset, folio.nr_pages)
+            lease.release()
+            self._in_flight.end()
+
+    async def _place(self, folio: Folio, lease: SlotLease) -> Placed:
+        slot = self.slots.allocate(folio.nr_pages)
+        if slot != NO_SLOT:
+            return await self._place_at(slot, folio, lease)
+        if folio.cgroup is not None:
+            folio.cgroup.count("fail")
+        if folio.nr_pages == 1:
+            raise OSError(ENOSPC, f"all {self.slots.nr_slots} slots of the swap device are taken")
+        self._count_large("swpout_fallback", folio.nr_pages)
+        placed = Placed.ZERO
+        for i, page in enumerate(folio.pages(0, folio.nr_pages)):
+            single = Folio(folio.offset + i, page, cgroup=folio.cgroup, node=folio.node)
+            placed = max(placed, await self._place(single, lease))
+        return placed
+
+    async def _place_at(self, slot: int, folio: Folio, lease: SlotLease) -> Placed:
+        """The writepage step of 11.1, on slots that are allocated; from here on they belong to the page map."""
+        self._map(slot, folio)
+        events = self.zswap.events
+        if folio.data == bytes(len(folio.data)):
+            self._zero[slot : slot + folio.nr_pages] = b"\1" * folio.nr_pages
+            events["swpout_zero"] += folio.nr_pages
+            if folio.cgroup is not None:
+                folio.cgroup.count("swpout_zero", folio.nr_pages)
+            return Placed.ZERO
+        if await self.zswap.store(Folio(slot, folio.data, cgroup=folio.cgroup, node=folio.node)):
+            self._check_wanted(lease)
+            return Placed.ZSWAP
+        self._check_wanted(lease)
+        if folio.cgroup is not None and not folio.cgroup.may_write_back:
+            raise OSError(EPERM, f"the compressed store refused it, and {folio.cgroup.path} forbids writeback")
+        await self._io.write(slot, folio.data)
+        self._check_wanted(lease)
+        events["pswpout"] += folio.nr_pages
+        self._count_large("swpout", folio.nr_pages)
+        return Placed.DEVICE
+
+    def _check_wanted(self, lease: SlotLease) -> None:
+        if lease.invalidated:
+            raise OSError(ECANCELED, "the folio was invalidated while it was stored")
+
+    def _map(self, slot: int, folio: Folio) -> None:
+        owner = (folio.cgroup, folio.node)
+        if owner not in self._owners:
+            self._owners.append(owner)
+        index = self._owners.index(owner)
+        for i in range(folio.nr_pages):
+            self._pages.put(folio.offset + i, slot + i)
+            self._owner[slot + i] = index
+
+    def _count_large(self, event: str, nr_pages: int) -> None:
+        self.zswap.count_folio(event, nr_pages)
+        if nr_pages == CLUSTER:
+            self.zswap.events[f"thp_{event}"] += 1
+
+    async def load(self, offset: int, keep: bool = False) -> bytes | None:
+        """The page at this offset, wherever it is, or None; gone then, unless `keep`.
+
+        OSError when the device cannot read, DecompressError when the compressor cannot: the page stays. Cancelled, too.
+        """
+        self._check()
+        check_slots(offset)
+        lease = self._locks.request(offset)
+        self._in_flight.begin()
+        try:
+            await lease.wait()
+            slot = self._pages.get(offset)
+            if slot == EMPTY:
+                return None
+            page = await self._read(slot, keep)
+            if lease.invalidated:
+                return None
+            if not keep:
+                self._forget(offset, 1)
+            return page
+        finally:
+            lease.release()
+            self._in_flight.end()
+
+    async def _read(self, slot: int, keep: bool) -> bytes:
+        """Zero map, then the compressed store, then the device (11.1, last paragraph)."""
+        cgroup, node = self._owners[self._owner[slot]]
+        if self._zero[slot]:
+            self.zswap.events["swpin_zero"] += 1
+            if cgroup is not None:
+                cgroup.count("swpin_zero")
+            return ZERO_PAGE
+        page = await self.zswap.load(slot, keep)
+        if page is None:
+            page = await self._io.read(slot)
+            self.zswap.events["pswpin"] += 1
+            self.zswap.protect(cgroup, node)
+        return page
+
+    def invalidate(self, offset: int, nr_pages: int = 1) -> int:
+        """Forget these pages, now; a plain call. Returns how many there were.
+
+        A load of one of them that is under way ends with None, a store with ECANCELED.
+        """
+        self._check()
+        check_slots(offset, nr_pages)
+        self._locks.invalidate(offset, nr_pages)
+        return self._forget(offset, nr_pages)
+
+    async def release(self, offset: int, nr_pages: int = 1) -> int:
+        """`invalidate` as an exiting process does it: see `Zswap.release`."""
+        self._check()
+        check_slots(offset, nr_pages)
+        for slot, count in _runs(self._slots_of(offset, nr_pages)):
+            await self.zswap.release(slot, count)
+        return self.invalidate(offset, nr_pages)
+
+    def _slots_of(self, offset: int, nr_pages: int) -> list[int]:
+        if not len(self._pages):
+            return []
+        return [slot for slot in map(self._pages.get, range(offset, offset + nr_pages)) if slot != EMPTY]
+
+    def _forget(self, offset: int, nr_pages: int) -> int:
+        """Take these pages off the map and give their slots back, with what the zero map and the store know of them."""
+        slots = self._slots_of(offset, nr_pages)
+        if slots:
+            for page in range(offset, offset + nr_pages):
+                self._pages.pop(page)
+        for slot, count in _runs(slots):
+            self._zero[slot : slot + count] = bytes(count)
+            if self._state == "open":
+                self.zswap.invalidate(slot, count)
+            self.slots.free(slot, count)
+        return len(slots)
+
+    async def write_back(self, slot: int, page: bytes) -> None:
+        """The store below writes one of its pages to the device (it has locked the slot)."""
+        await self._io.write(slot, page)
+        self.zswap.events["pswpout"] += 1
+
+    async def sync(self) -> None:
+        """Make durable what the device holds (`fsync`)."""
+        self._check()
+        await self._io.sync()
+
+    async def swapoff(self) -> AsyncIterator[tuple[int, bytes]]:
+        """Hand every page back, by ascending offset, until there are none: `async for offset, page in swap.swapoff()`.
+
+        A page is gone from here when it was handed out. What cannot be read raises as `load` does, and stays.
+        """
+        for offset in list(self._pages):
+            page = await self.load(offset)
+            if page is not None:
+                yield offset, page
+
+
+def _runs(slots: list[int]) -> Iterator[tuple[int, int]]:
+    """Slots as runs of consecutive ones: the first of each, and how many."""
+    start = 0
+    for i in range(1, len(slots) + 1):
+        if i == len(slots) or slots[i] != slots[i - 1] + 1:
+            yield slots[start], i - start
+            start = i
