@@ -96,9 +96,10 @@ def charge(what: str, n: int = 1) -> None:
     """
     if _costs_ns is None:
         return
+    cost_ns = _costs_ns[what] * n
     account = _account()
     if account is not None:
-        account.owed_ns += _costs_ns[what] * n
+        account.owed_ns += cost_ns
 
 
 def owed_ns() -> int:

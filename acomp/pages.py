@@ -91,6 +91,7 @@ async def _batch(
         acomp_request_set_params(req, src, bytearray(capacity), _nbytes(src), capacity)
     head = used[0]
     if len(used) == 1:
+        wait.reinit()  # a runner serving the single request before may have left its completion counted
         errs = [await crypto_wait_req(method(head), wait)]
     else:
         acomp_reqchain_init(head, 0, crypto_req_done, wait)

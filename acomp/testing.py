@@ -7,10 +7,12 @@ which it can be cancelled.
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from errno import EBUSY, EINPROGRESS
 from typing import Any
 
 from .chain import acomp_chain_members, acomp_reqchain_clear, acomp_reqchain_init, acomp_request_chain
+from .errors import RequestBusyError
 from .flags import CRYPTO_ACOMP_REQ_POLL, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG, PAGE_SIZE
 from .pages import compress_pages, decompress_pages
 from .request import (
@@ -22,12 +24,14 @@ from .request import (
     crypto_acomp_compress,
     crypto_acomp_decompress,
 )
-from .tfm import CryptoAcomp, crypto_acomp_batch_size, crypto_alloc_acomp, crypto_free_acomp
+from .tfm import CryptoAcomp, acomp_is_async, crypto_acomp_batch_size, crypto_alloc_acomp, crypto_free_acomp
 from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
 
 MAX_SUSPENSIONS = 10_000
 GUARD = 64
 """Bytes behind `dst[:dlen]` that no operation may touch."""
+PATIENCE_S = 30.0
+"""Loop time after which an operation counts as never ending: far beyond any driver's completion timeout."""
 
 
 async def sweep_cancel(
@@ -69,6 +73,8 @@ async def _cancelled_at(work: Coroutine[Any, Any, object], point: int, times: in
             raise
     else:
         assert not driven.cancelled, f"the cancellation at suspension point {point} was swallowed"
+    finally:
+        work.close()  # where an assertion left it
     return driven.cancelled
 
 
@@ -129,8 +135,9 @@ def _noise(name: str, size: int) -> bytes:
 async def check_conformance(driver_name: str) -> None:
     """Check that the registered algorithm `driver_name` keeps the contract; AssertionError says which part it breaks.
 
-    Round trips, sizes, capacities and what lies behind them, re-use after failures, corrupt streams, buffers let go,
-    concurrent use, and for algorithms that batch: chains give the bytes of single requests, with an err for each.
+    Round trips, sizes, capacities and what lies behind them, completions, re-use after failures, corrupt streams,
+    buffers let go, concurrent use, and for algorithms that batch: chains give the bytes of single requests, in both
+    directions, with an err for each.
     """
     tfm = crypto_alloc_acomp(driver_name)
     try:
@@ -139,34 +146,79 @@ async def check_conformance(driver_name: str) -> None:
         await _check_corrupt_streams(tfm)
         await _check_concurrent_use(tfm)
         await _check_batching(tfm)
-    finally:
-        crypto_free_acomp(tfm)
+    except BaseException:
+        with suppress(RequestBusyError):  # then what was found already says why
+            crypto_free_acomp(tfm)
+        raise
+    crypto_free_acomp(tfm)
+
+
+class _Counted(CryptoWait):
+    """A wait that counts its completions, notices aside."""
+
+    __slots__ = ("completions",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.completions = 0
+
+
+def _done(wait: _Counted, err: int) -> None:
+    wait.completions += err != -EINPROGRESS
+    crypto_req_done(wait, err)
+
+
+async def _finished(method: Callable[[AcompReq], Code], req: AcompReq, wait: _Counted) -> int:
+    """The final code of one operation, on a request or a chain; AssertionError if it comes in a wrong way."""
+    name = method.__name__
+    wait.reinit()
+    wait.completions = 0
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            err = await crypto_wait_req(method(req), wait)
+    except TimeoutError:
+        raise AssertionError(f"{name} did not end within {PATIENCE_S} s") from None
+    except Exception as error:
+        raise AssertionError(f"{name} raised {error!r}; an algorithm answers with a code") from error
+    await asyncio.sleep(0)
+    assert isinstance(err, int) and err <= 0, f"a code is 0 or a negative errno, not {err!r}"
+    assert err not in (-EINPROGRESS, -EBUSY), f"{name} ended in the pending code {err}"
+    assert wait.completions <= 1, f"{name} was completed {wait.completions} times"
+    if not acomp_is_async(req.tfm):
+        assert not wait.completions, f"{name} called the completion function of an algorithm that is not async"
+    return err
 
 
 @asynccontextmanager
-async def _request(tfm: CryptoAcomp) -> AsyncIterator[tuple[AcompReq, CryptoWait]]:
-    req, wait = acomp_request_alloc(tfm), CryptoWait()
-    acomp_request_set_callback(req, CRYPTO_TFM_REQ_MAY_BACKLOG, crypto_req_done, wait)
+async def _request(tfm: CryptoAcomp) -> AsyncIterator[tuple[AcompReq, _Counted]]:
+    req, wait = acomp_request_alloc(tfm), _Counted()
+    acomp_request_set_callback(req, CRYPTO_TFM_REQ_MAY_BACKLOG, _done, wait)
     yield req, wait
     acomp_request_free(req)
 
 
 async def _single(
-    req: AcompReq, wait: CryptoWait, method: Callable[[AcompReq], Code], src: Any, capacity: int
+    req: AcompReq, wait: _Counted, method: Callable[[AcompReq], Code], src: Any, capacity: int
 ) -> tuple[int, bytes]:
     """One operation into a guarded buffer: its code and output, with everything checked that holds for any of them."""
     before, dst = bytes(src), bytearray(b"\xa5" * (capacity + GUARD))
     acomp_request_set_params(req, src, dst, len(before), capacity)
-    err = await crypto_wait_req(method(req), wait)
-    assert err <= 0, f"a code is 0 or a negative errno, not {err}"
+    err = await _finished(method, req, wait)
     assert dst[capacity:] == b"\xa5" * GUARD, f"{method.__name__} wrote beyond the capacity of {capacity}"
     assert bytes(src) == before, f"{method.__name__} changed its source"
+    output = bytes(dst[: req.dlen])
+    for name, buffer in (("source", src), ("destination", dst)):
+        if isinstance(buffer, bytearray):
+            try:
+                buffer.append(0)
+            except BufferError:
+                raise AssertionError(f"{method.__name__} kept a view of its {name}") from None
+            del buffer[-1:]
     if err:
         assert req.dlen == capacity, "after a failure dlen is still the capacity"
         return err, b""
     assert 0 < req.dlen <= capacity, f"dlen {req.dlen} with a capacity of {capacity}"
-    output = bytes(dst[: req.dlen])
-    dst.append(0)  # BufferError if a view of it were kept
+    assert req.output is None or req.output == output, f"{method.__name__}: req.output is not what is in dst"
     return 0, output
 
 
@@ -229,7 +281,12 @@ async def _check_concurrent_use(tfm: CryptoAcomp) -> None:
         back = await decompress_pages(tfm, [blob.raise_for_err() for blob in blobs])
         assert [page.raise_for_err() for page in back] == rotated, "concurrent requests mixed up their pages"
 
-    await asyncio.gather(*(one(turn) for turn in range(8)))
+    ended = await asyncio.gather(*(one(turn) for turn in range(8)), return_exceptions=True)
+    for error in ended:
+        if isinstance(error, OSError):
+            raise AssertionError(f"concurrent requests failed: {error}") from error
+        if error is not None:
+            raise error
 
 
 async def _check_batching(tfm: CryptoAcomp) -> None:
@@ -244,31 +301,43 @@ async def _check_batching(tfm: CryptoAcomp) -> None:
     samples = list(sample_pages().values())
     work = [samples[(i + 2) % len(samples)] for i in range(size + 1)]
     reqs = [acomp_request_alloc(tfm) for _ in work]
+    blobs = await compress_one_by_one(tfm, work)
+    pages = [(err, b"" if err else page) for (err, _), page in zip(blobs, work, strict=True)]
     for count in sorted({1, 2, size, size + 1}):
-        await _check_chain(reqs[:count], work[:count])
+        await _check_chain(crypto_acomp_compress, reqs[:count], work[:count], blobs[:count])
+        packed = [(blob, page) for (err, blob), page in zip(blobs[:count], pages, strict=False) if not err]
+        await _check_chain(
+            crypto_acomp_decompress, reqs[: len(packed)], [blob for blob, _ in packed], [page for _, page in packed]
+        )
     for req in reqs:
         acomp_request_free(req)
 
 
-async def _check_chain(reqs: list[AcompReq], work: list[bytes]) -> None:
+async def _check_chain(
+    method: Callable[[AcompReq], Code],
+    reqs: list[AcompReq],
+    sources: list[bytes],
+    expected: list[tuple[int, bytes]],
+) -> None:
     """One chain, run twice: the bytes, codes, list, flags and callback that kernel-facts 3 promises."""
-    head, members, wait = reqs[0], reqs[1:], CryptoWait()
-    expected = await compress_one_by_one(head.tfm, work)
+    if not reqs:
+        return
+    head, members, wait = reqs[0], reqs[1:], _Counted()
     for _ in range(2):
-        acomp_reqchain_init(head, 0, crypto_req_done, wait)
-        for req, page in zip(reqs, work, strict=True):
-            acomp_request_set_params(req, page, bytearray(2 * PAGE_SIZE), PAGE_SIZE, PAGE_SIZE)
+        acomp_reqchain_init(head, 0, _done, wait)
+        for req, source in zip(reqs, sources, strict=True):
+            acomp_request_set_params(req, source, bytearray(PAGE_SIZE), len(source), PAGE_SIZE)
         for req in members:
             acomp_request_chain(req, head)
-        await crypto_wait_req(crypto_acomp_compress(head), wait)
-        for req, (err, blob) in zip(reqs, expected, strict=True):
+        await _finished(method, head, wait)
+        for req, (err, output) in zip(reqs, expected, strict=True):
             assert req.base.err == err, f"in a chain of {len(reqs)}: {req.base.err}, alone: {err}"
-            assert err or bytes(req.dst[: req.dlen]) == blob, "a chain gave other bytes than a single request"
+            assert err or bytes(req.dst[: req.dlen]) == output, "a chain gave other bytes than a single request"
             assert not req.flags & CRYPTO_ACOMP_REQ_POLL, "POLL was left set"
+        assert len(acomp_chain_members(head)) == len(members), "the chain was not restored"
         assert set(acomp_chain_members(head)) == set(members), "the chain was not restored"
-        assert (head.base.complete, head.base.data) == (crypto_req_done, wait), "the head's callback was not restored"
+        assert head.base.complete is _done and head.base.data is wait, "the head's callback was not restored"
         acomp_reqchain_clear(head, wait)
-        assert not wait.done, "acomp_reqchain_clear did not re-arm the wait"
 
 
 async def compress_one_by_one(tfm: CryptoAcomp, pages: list[bytes]) -> list[tuple[int, bytes]]:
