@@ -11,6 +11,7 @@ import errno
 from .driver import Driver
 from .errors import ConfigurationError
 from .mapping import WqTables
+from .statistics import QueueStats
 from .work_queue import WorkQueue
 
 
@@ -30,8 +31,9 @@ def bind(driver: Driver, wq: WorkQueue) -> None:
     device = wq.device
     if not device.bound_queues:
         driver.devices.append(device)
+        device.stats = QueueStats()
     device.bound_queues.append(wq)
-    wq.bound, wq.mapped = True, None
+    wq.bound, wq.mapped, wq.stats = True, None, QueueStats()
     driver.tables.rebalance(driver.devices)
 
 
@@ -46,11 +48,11 @@ def unbind(driver: Driver, wq: WorkQueue) -> None:
     device = wq.device
     wq.bound, wq.mapped = False, None
     device.bound_queues.remove(wq)
-    driver.stats.book.retired.add(wq.stats)
-    wq.stats = type(wq.stats)()
+    retired = driver.stats.book.retired
+    retired.add(wq.stats)
+    wq.stats = retired  # what is still in flight is counted there
     if not device.bound_queues:
         driver.devices.remove(device)
-        device.stats = type(device.stats)()
     driver.enabled = driver.enabled and bool(driver.devices)
     driver.tables.rebalance(driver.devices)
     wq.turn_away()

@@ -78,8 +78,8 @@ class Driver:
         self.engine = engine
         self.alloc_pause_ns = alloc_pause_ns
         self.attributes = Attributes(features, lambda: self.enabled)
-        self.stats = Statistics()
         self.devices: list[Device] = []
+        self.stats = Statistics(self.devices)
         self.enabled = False
         self.tables = WqTables(topology, by_package=8 in features)
         self.in_flight = InFlight(completion_timeout_s, self._timed_out)
@@ -138,7 +138,9 @@ class Driver:
         wq = self._choose(opcode)
         if wq is None:
             return self._failed(req, opcode, -ENODEV)
-        slot = self._take(wq)
+        if self._denied():
+            return self._failed(req, opcode, -EAGAIN)
+        slot = wq.take()
         if slot < 0:
             return self._submit_when_free(req, opcode, wq, in_chain)
         return self._submit(req, opcode, wq, slot, in_chain)
@@ -179,9 +181,7 @@ class Driver:
         code: int = -ENODEV if wq is None else 0
         try:
             if wq is not None:
-                slot = self._take(wq)
-                if slot < 0:
-                    slot = await self._wait_for_slot(wq, opcode)
+                slot = await self._slot(wq, opcode)
                 code = slot if slot < 0 else await self._run_on(req, opcode, wq, slot, verify)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
@@ -208,8 +208,8 @@ class Driver:
         return code
 
     def _recovers(self, code: int) -> bool:
-        """Whether software inflate follows: without patch 10 only after an analytics error."""
-        return self._bounded or code == -EINVAL or not self.enabled
+        """Whether software inflate follows: without patch 10 only after a bad stream (or when the device has gone)."""
+        return self._bounded or code in (-EINVAL, -ENODEV, -ENXIO)
 
     # The asynchronous path.
 
@@ -235,7 +235,7 @@ class Driver:
 
     def _failed(self, req: AcompReq, opcode: Opcode, code: int) -> Code:
         """A request that the device did not get: final, except that a decompression goes to software (patch 10)."""
-        if opcode == Opcode.DECOMPRESS and self._bounded:
+        if opcode == Opcode.DECOMPRESS and self._recovers(code):
             return self._fall_back(req, code)
         return self._ended(req, opcode, code)
 
@@ -250,10 +250,16 @@ class Driver:
         here = cpu.current_cpu()
         return self.tables.next_for_compress(here) if opcode == Opcode.COMPRESS else self.tables.next_local(here)
 
-    def _take(self, wq: WorkQueue) -> int:
-        if fault.decider is not None and fault.should_fail(faults.ALLOC_DESCRIPTOR):
+    def _denied(self) -> bool:
+        """Whether a fault decider wants this request to find no descriptor in time."""
+        return fault.decider is not None and fault.should_fail(faults.ALLOC_DESCRIPTOR)
+
+    async def _slot(self, wq: WorkQueue, opcode: Opcode) -> int:
+        """A descriptor of `wq`, at once if there is a free one, or a negative errno."""
+        if self._denied():
             return -EAGAIN
-        return wq.take()
+        slot = wq.take()
+        return slot if slot >= 0 else await self._wait_for_slot(wq, opcode)
 
     async def _wait_for_slot(self, wq: WorkQueue, opcode: Opcode) -> int:
         """A descriptor of `wq`, or -EAGAIN; without patch 10 there is no -EAGAIN, but DescriptorDeadlockError."""
@@ -359,9 +365,7 @@ class Driver:
 
         0; -EINVAL where they differ; -EAGAIN without a descriptor; else what the second job failed with.
         """
-        slot = self._take(job.wq)
-        if slot < 0:
-            slot = await self._wait_for_slot(job.wq, Opcode.DECOMPRESS)
+        slot = await self._slot(job.wq, Opcode.DECOMPRESS)
         if slot < 0:
             return slot
         check = self._begin(job.req, Opcode.DECOMPRESS, job.wq, slot, source=job.output, limit=job.req.slen)

@@ -20,6 +20,7 @@ from .engine import Engine
 from .errors import ConfigurationError
 from .features import DriverFeatures
 from .presets import HOST, preset
+from .statistics import Statistics
 from .topology import Topology
 from .work_queue import WorkQueue
 from .worker_threads import WorkerThreads
@@ -118,6 +119,11 @@ class Platform:
     def driver(self) -> Driver:
         """The driver, for looking at: tables, statistics, jobs in flight."""
         return self._driver
+
+    @property
+    def stats(self) -> Statistics:
+        """Counters under the kernel's names, as objects and as the debugfs text."""
+        return self._driver.stats
 
     @property
     def enabled(self) -> bool:

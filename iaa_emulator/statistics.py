@@ -4,8 +4,7 @@ The driver bumps them; `Statistics` is what a platform shows: as an object and a
 Source: kernel-facts 6.11, kernel-facts-2 A1, C9 and C11.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
 from acomp import AcompReq
@@ -68,10 +67,27 @@ class Book:
     retired: QueueStats = field(default_factory=QueueStats)
 
 
-class Statistics:
-    """All counters of one driver: `totals` (global), `book` (ours); those of queues and devices are on these."""
+@dataclass(frozen=True, slots=True)
+class DeviceStats:
+    """One device's part of `wq_stats`: its number, its counters, and those of its queues by name ("wq1.0")."""
 
-    def __init__(self) -> None:
+    id: int
+    counters: QueueStats
+    queues: list[tuple[str, QueueStats]]
+
+    def __str__(self) -> str:
+        head = f"iaa device:\n  id: {self.id}\n  n_wqs: {len(self.queues)}\n{_lines(self.counters, '  ')}  wqs:\n"
+        return head + "".join(f"    name: {name}\n{_lines(stats, '    ')}\n" for name, stats in self.queues)
+
+
+class Statistics:
+    """All counters of one driver: `totals` is the kernel's `global_stats`, `book` is ours; queues carry their own.
+
+    `devices`: those that the driver has, kept up to date by it.
+    """
+
+    def __init__(self, devices: "list[Device]") -> None:
+        self._devices = devices
         self.totals = GlobalStats()
         self.book = Book()
 
@@ -114,26 +130,38 @@ class Statistics:
         else:
             counts.software += 1
 
-    def reset(self, devices: "list[Device]") -> None:
-        """Zero everything: the kernel's `stats_reset`, and our book. `devices`: those that the driver has."""
-        self.totals, self.book = GlobalStats(), Book()
-        for device in devices:
-            device.stats = QueueStats()
+    def wq_stats(self) -> "list[DeviceStats]":
+        """What `wq_stats` shows: the devices that the driver has, with their queues."""
+        return [
+            DeviceStats(device.id, replace(device.stats), [(wq.name, replace(wq.stats)) for wq in device.bound_queues])
+            for device in self._devices
+        ]
+
+    def debugfs(self, file: str) -> str:
+        """The text of the debugfs file `global_stats` or `wq_stats`; KeyError for another."""
+        if file == "global_stats":
+            return "global stats:\n" + _lines(self.totals, "  ")
+        if file == "wq_stats":
+            return "".join(str(device) for device in self.wq_stats())
+        raise KeyError(file)
+
+    def reset(self) -> None:
+        """Zero everything: what a write to `stats_reset` does, and our own book with it."""
+        for counters in (self.totals, self.book.compress, self.book.decompress, self.book.retired):
+            _zero(counters)
+        for device in self._devices:
+            _zero(device.stats)
             for wq in device.bound_queues:
-                wq.stats = QueueStats()
+                _zero(wq.stats)
 
 
-def debugfs_global(stats: GlobalStats) -> str:
-    """The text of `global_stats`."""
-    lines = [f"  {name}: {value}" for name, value in asdict(stats).items()]
-    return "global stats:\n" + "\n".join(lines) + "\n"
+Counters = GlobalStats | QueueStats | PathCounts
 
 
-def debugfs_device(id: int, device: QueueStats, queues: Mapping[str, QueueStats]) -> str:
-    """One device's part of the text of `wq_stats`: its id and counters, then those of its work queues by name."""
-    head = f"iaa device:\n  id: {id}\n  n_wqs: {len(queues)}\n" + _lines(device, "  ")
-    return head + "  wqs:\n" + "".join(f"    name: {name}\n{_lines(stats, '    ')}\n" for name, stats in queues.items())
+def _zero(counters: Counters) -> None:
+    for name in asdict(counters):
+        setattr(counters, name, 0)
 
 
-def _lines(stats: QueueStats, indent: str) -> str:
+def _lines(stats: Counters, indent: str) -> str:
     return "".join(f"{indent}{name}: {value}\n" for name, value in asdict(stats).items())

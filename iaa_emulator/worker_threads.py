@@ -11,12 +11,17 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
+from acomp import trace
+
 from .device import Device
 from .job import Job
 from .silicon import Outcome, perform
 
 _Work = tuple[Job, object]
 """A job and its source, read while the job still had it: an expired job has none."""
+
+_Done = tuple[Job, float, Outcome]
+"""A job, the loop time at which a worker began it, and what it ended in."""
 
 MAX_RUN = 8
 """Most jobs that a worker takes at once: a chain."""
@@ -83,12 +88,16 @@ class WorkerThreads:
                 run = self._take()
             if not run:
                 return
-            outcomes = [(job, perform(job.opcode, source, job.limit, job.operation_flags)) for job, source in run]
+            outcomes = [self._perform(*work) for work in run]
             with self._condition:
                 for device in {job.wq.device for job, _ in run}:
                     self._permissions[device] += 1
             run.clear()  # no buffer is kept while this thread waits for more
             self._loop.call_soon_threadsafe(_land, outcomes)
+
+    def _perform(self, job: Job, source: object) -> "_Done":
+        assert self._loop is not None
+        return job, self._loop.time(), perform(job.opcode, source, job.limit, job.operation_flags)
 
     def _take(self) -> list[_Work]:
         """The next run, waited for with the lock held; empty when the engine stops."""
@@ -118,6 +127,9 @@ class WorkerThreads:
         return run
 
 
-def _land(outcomes: list[tuple[Job, Outcome]]) -> None:
-    for job, outcome in outcomes:
+def _land(outcomes: list[_Done]) -> None:
+    for job, started, outcome in outcomes:
+        if trace.sink is not None:
+            fields = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name}
+            trace.sink(trace.Event(round(started * 1e9), "iaa.start", fields))
         job.land(*outcome)
