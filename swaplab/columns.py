@@ -1,0 +1,110 @@
+"""Columns: which patches of the series a kernel has, and what follows for driver, store and queue configuration."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from iaa_emulator import DriverFeatures
+from zswap import StoreFeatures
+
+ALL_PATCHES = frozenset(range(1, 15))
+NEEDS = {4: {1, 2, 3}, 5: {3}, 9: {8}, 13: {2, 12}, 14: {1, 2, 3, 4, 12, 13}}
+"""What a patch cannot be without."""
+
+DRIVER_PATCHES = frozenset(range(1, 12))
+HARDWARE_PATCHES = frozenset(range(4, 12))
+"""Patches that a software compressor never meets."""
+
+PATCH_TITLES = {
+    1: "request chains",
+    2: "batch-size query",
+    3: "POLL flag",
+    4: "batch entry points",
+    5: "async mode works",
+    6: "verify off by default",
+    7: "code moved",
+    8: "map by package",
+    9: "global work queues",
+    10: "bounded descriptor allocation",
+    11: "software inflate locked",
+    12: "contexts live with their pool",
+    13: "request arrays",
+    14: "store in batches",
+}
+
+
+class ColumnError(ValueError):
+    """A column cannot be made of that; the message says why and what can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A kernel: the name of its column, and its patches with all that they need."""
+
+    name: str
+    patches: frozenset[int]
+
+    @property
+    def driver(self) -> DriverFeatures:
+        """The driver's part."""
+        return DriverFeatures(self.patches & DRIVER_PATCHES)
+
+    @property
+    def store(self) -> StoreFeatures:
+        """The store's part."""
+        return StoreFeatures(
+            pool_lifetime_contexts=12 in self.patches,
+            request_arrays=13 in self.patches,
+            batched_store=14 in self.patches,
+        )
+
+    @property
+    def wqs_per_device(self) -> int:
+        """Two dedicated queues of 64 with patch 9, else one of 128."""
+        return 2 if 9 in self.patches else 1
+
+    def attributes(self, sync_mode: str = "async") -> dict[str, str]:
+        """The driver's attributes: verify off everywhere, and one global queue per device with patch 9."""
+        written = {"verify_compress": "0", "sync_mode": sync_mode}
+        if 9 in self.patches:
+            written |= {"g_wqs_per_iaa": "1", "g_consec_descs_per_gwq": "1"}
+        return written
+
+
+BASE = Column("base", frozenset())
+V8 = Column("v8", ALL_PATCHES)
+
+
+def with_needs(patches: Iterable[int]) -> frozenset[int]:
+    """`patches` and all that they need; ColumnError for a number that is no patch."""
+    found = frozenset(patches)
+    unknown = sorted(found - ALL_PATCHES)
+    if unknown:
+        raise ColumnError(f"there is no patch {unknown[0]}; the series has 1 to {max(ALL_PATCHES)}")
+    for patch in sorted(found, reverse=True):
+        found |= frozenset(NEEDS.get(patch, ()))
+    return found
+
+
+def without(patch: int) -> frozenset[int]:
+    """All patches but `patch` and those that need it."""
+    return frozenset(other for other in ALL_PATCHES if patch not in with_needs([other]))
+
+
+def patches_column(text: str) -> Column:
+    """The column `patches:LIST` of a comma-separated list such as "8,9"; ColumnError for what is none."""
+    try:
+        asked = sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise ColumnError(f"--patches takes numbers such as 8,9, not {text!r}") from None
+    return Column(f"patches:{','.join(map(str, asked))}", with_needs(asked))
+
+
+def parse_columns(names: str, patches: str | None = None) -> list[Column]:
+    """Columns by name, and that of `patches` beside base; always in the order base, patches:..., v8."""
+    known = {"base": BASE, "v8": V8}
+    wanted = [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in known:
+            raise ColumnError(f"there is no column {name!r}; there are base and v8, and --patches LIST makes others")
+    chosen = [known[name] for name in wanted] if patches is None else [BASE, patches_column(patches)]
+    return sorted(set(chosen), key=lambda column: ({"base": 0, "v8": 2}.get(column.name, 1), column.name))

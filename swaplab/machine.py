@@ -1,0 +1,122 @@
+"""The modelled machine: a testbed's costs and engines, an open platform, and the real store on top, in virtual time.
+
+Everything below is the code that embedders run; what is modelled are the nanoseconds and the lengths of the blobs.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import acomp
+import zswap
+from acomp.codecs import ZstdCodec
+from acomp.software import software_algorithm
+from iaa_emulator import Platform, config, silicon
+from iaa_emulator.descriptor import Opcode
+
+from swaplab.columns import Column
+from swaplab.corpus import BytesLike, Remembered, RememberedCodec
+from swaplab.sim.engine import Compress, EngineTimes, ModelledEngine
+from swaplab.testbed import Testbed
+
+CORES_PER_PACKAGE = 56
+COMPRESSORS = ("deflate-iaa", "zstd")
+
+
+def compress_once(compressor: str) -> "Remembered":
+    """The compressor's own bytes, without padding."""
+    return Remembered({"deflate-iaa": _device_stream, "zstd": ZstdCodec().compress}[compressor])
+
+
+def _device_stream(page: BytesLike) -> bytes:
+    return silicon.perform(Opcode.COMPRESS, page, 2 * acomp.PAGE_SIZE).output
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What to build: a column's kernel on a testbed's machine, and what of it was asked to be otherwise.
+
+    `devices` of the whole machine, `wqs` per device (None: as the column has it), `batch` pages per chain.
+    """
+
+    testbed: Testbed
+    column: Column
+    compressor: str
+    folio: str
+    devices: int = 8
+    wqs: int | None = None
+    batch: int = 8
+    sync_mode: str = "async"
+
+    def costs_ns(self) -> dict[str, int]:
+        """The cost model: nanoseconds by the names that the rooms charge."""
+        ns = self.testbed.ns
+        free_hold = self.testbed.value("zswap.free_hold_ns")
+        if self.compressor == "zstd":
+            free_hold *= self.testbed.value("zswap.free_hold_zstd_factor")
+        if 14 not in self.column.patches:
+            free_hold *= self.testbed.value("zswap.free_hold_unbatched_factor")
+        return {
+            "iaa.submit": ns("iaa.submit_ns"),
+            "iaa.reap": ns("iaa.reap_ns"),
+            "deflate.decompress": ns("deflate.decompress_ns"),
+            "zstd.compress": ns("zstd.compress_ns"),
+            "zstd.decompress": ns("zstd.decompress_ns"),
+            "zswap.lru_hold": ns("zswap.lru_hold_ns"),
+            "zswap.store_page": ns("zswap.store_page_ns"),
+            "zswap.free_hold": round(free_hold),
+            "zswap.free_page": ns("zswap.free_page_ns"),
+            "mm.free_resident": ns("mm.free_resident_ns"),
+        }
+
+
+@dataclass(slots=True)
+class Machine:
+    """An open machine: swap space, engines, and `compress`, what the compressor makes of a page, padded."""
+
+    swap: zswap.Swap
+    engine: ModelledEngine
+    platform: Platform
+    compress: Compress
+    costs_ns: Mapping[str, int]
+
+
+@asynccontextmanager
+async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[str, int]) -> AsyncIterator[Machine]:
+    """Build it on the running virtual loop, with swap space for `swap_pages` pages; all of it is taken down again."""
+    testbed = setup.testbed
+    factor = {name: parameter.value for name, parameter in testbed.length_factors.items()}
+    device = Remembered(_device_stream, factor["deflate-iaa"])
+    software = Remembered(ZstdCodec().compress, factor["zstd"])
+    engine = ModelledEngine(EngineTimes(testbed.ns("iaa.pipeline_ns"), testbed.ns("iaa.service_ns")), device.compress)
+    costs = setup.costs_ns() | dict(extra_costs_ns)
+    params = zswap.Params(
+        compressor=setup.compressor,
+        max_batch_size=setup.batch,
+        features=setup.column.store,
+        close_timeout=3600.0,
+    )
+    machine = config.machine(
+        packages=2,
+        cores_per_package=CORES_PER_PACKAGE,
+        threads_per_core=2,
+        devices=setup.devices,
+        wqs_per_device=setup.wqs or setup.column.wqs_per_device,
+    )
+    async with AsyncExitStack() as stack:
+        registry = stack.enter_context(acomp.registry())
+        registry.remove(registry.look_up("zstd-generic"))
+        registry.add(software_algorithm("zstd", lambda: RememberedCodec(ZstdCodec(), software)))
+        platform = await stack.enter_async_context(
+            Platform.open(
+                machine,
+                features=setup.column.driver,
+                engine=engine,
+                attributes=setup.column.attributes(setup.sync_mode),
+                completion_timeout=60.0,
+            )
+        )
+        stack.enter_context(acomp.cpu.costs(costs))
+        swap = await stack.enter_async_context(zswap.Swap.open(params, device=zswap.MemoryDevice(swap_pages)))
+        compress = device.compress if setup.compressor == "deflate-iaa" else software.compress
+        yield Machine(swap, engine, platform, compress, costs)
