@@ -90,9 +90,13 @@ class Cgroup:
     def uncharge_zswap(self, length: int) -> None:
         """That page is gone."""
         for cgroup in self.lineage:
-            cgroup.zswap_current -= length
-            cgroup.memory_current -= length
-            cgroup.zswapped -= 1
+            cgroup.forget_zswap(length)
+
+    def forget_zswap(self, length: int) -> None:
+        """That page is the parent's from now on, which goes on being charged for it."""
+        self.zswap_current -= length
+        self.memory_current -= length
+        self.zswapped -= 1
 
     def count(self, event: str, n: int = 1) -> None:
         """An event here, and so in every ancestor."""

@@ -105,7 +105,10 @@ class LruTable:
         return sorted((lru for lru in self.lists if lru.cgroup is cgroup), key=lambda lru: lru.node)
 
     def reparent(self, cgroup: Cgroup) -> None:
-        """A cgroup goes: its entries join the lists of its parent, oldest first, behind what is there."""
+        """A cgroup goes: its entries join the lists of its parent, oldest first, behind what is there.
+
+        With them go its own charges; the parent was charged for them all along.
+        """
         for lru in self.of(cgroup):
             heir = self._by_owner.get((cgroup.parent, lru.node))
             if heir is None:
@@ -117,3 +120,4 @@ class LruTable:
                 entry = lru.head
                 lru.remove(entry)
                 heir.add(entry)
+                cgroup.forget_zswap(len(self._entries.blob[entry] or b""))

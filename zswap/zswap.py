@@ -239,7 +239,7 @@ class Zswap:
             self._in_flight.end()
 
     def offline_cgroup(self, cgroup: Cgroup) -> None:
-        """A cgroup is removed: its entries move to its parent's LRUs, and it is shrunk no more. Charges stay."""
+        """A cgroup is removed: its entries move to its parent's LRUs, and it is shrunk no more. Its parent stays charged."""
         self._check()
         cgroup.online = False
         self._core.inventory.lrus.reparent(cgroup)

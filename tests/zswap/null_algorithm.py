@@ -95,7 +95,7 @@ class NullDevice:
         return self._begin(req, err or (-E2BIG if len(blob) > req.dlen or len(blob) == PAGE else 0), blob)
 
     def _begin_decompress(self, req: AcompReq) -> int:
-        return self._begin(req, 0, bytes(req.source()).ljust(PAGE, b"\0"))
+        return self._begin(req, -EINVAL if req.slen > PAGE else 0, bytes(req.source()).ljust(PAGE, b"\0"))
 
     def _begin(self, req: AcompReq, err: int, output: bytes) -> int:
         self._results[req.serial] = (err, output)
