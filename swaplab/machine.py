@@ -13,7 +13,6 @@ from acomp.codecs import ZstdCodec
 from acomp.software import software_algorithm
 from iaa_emulator import Platform, config, silicon
 from iaa_emulator.descriptor import Opcode
-
 from swaplab.columns import Column
 from swaplab.corpus import BytesLike, Remembered, RememberedCodec
 from swaplab.sim.engine import Compress, EngineTimes, ModelledEngine

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from swaplab.cli.store import store
+from swaplab.cli.usemem import usemem
 
 __all__ = ["app", "main"]
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(store)
+app.command()(usemem)
 
 
 @app.callback()

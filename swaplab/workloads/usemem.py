@@ -1,8 +1,8 @@
 """usemem30: processes that write more memory than their cgroup may keep (kernel-facts 14.1, cost-model.md).
 
 Each process writes its region once, in order. Whoever is over memory.high owes reclaim: for each page charged while
-over it (the compressed bytes too) it must swap a page out, in units of 64 pages or one folio, always the cgroup's oldest.
-Afterwards each sleeps and frees everything. Waiting is busy waiting; only the sleep is idle.
+over it (the compressed bytes too) it must swap a page out, in units of 64 pages or one folio, always the oldest of the
+cgroup. Afterwards each sleeps and frees everything. Waiting is busy waiting; only the sleep is idle.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Sizes:
 
     @classmethod
     def of(cls, setup: Setup, scale: Fraction, processes: int | None = None) -> "Sizes":
-        """The testbed's workload at `scale`; with other than its own number of processes, the cgroup's limit follows."""
+        """The testbed's workload at `scale`; with another number of processes the cgroup's limit follows."""
         work = setup.testbed.usemem
         count = processes or work.processes
         unit = max(RECLAIM_PAGES, FOLIO_PAGES[setup.folio])

@@ -1,0 +1,1 @@
+"""Experiments on the modelled machine: tables of columns, attribution to patches, sweeps, calibration."""
