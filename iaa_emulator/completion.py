@@ -7,6 +7,7 @@ from acomp import fault
 from . import faults
 from .descriptor import CompletionRecord, ErrorCode, Opcode, Status
 from .job import Job
+from .silicon import perform
 from .statistics import GlobalStats
 
 
@@ -40,5 +41,6 @@ def spoil(job: Job) -> None:
     elif fault.should_fail(faults.ANALYTICS_ERROR):
         job.record, job.output = CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b""
     elif job.opcode == Opcode.COMPRESS and job.output and fault.should_fail(faults.CORRUPT_OUTPUT):
-        middle = len(job.output) // 2
-        job.output = job.output[:middle] + bytes([job.output[middle] ^ 1]) + job.output[middle + 1 :]
+        plain = bytearray(job.source)
+        plain[0] ^= 1
+        job.output = perform(Opcode.COMPRESS, plain, job.limit).output or job.output

@@ -23,5 +23,5 @@ ANALYTICS_ERROR: Final = fault.declare(
     "iaa.analytics_error", "the job ends in an analytics error: -EINVAL, counted; decompress goes to software inflate"
 )
 CORRUPT_OUTPUT: Final = fault.declare(
-    "iaa.corrupt_output", "one bit of a compressed page is wrong: -EINVAL with verify_compress, else nobody notices"
+    "iaa.corrupt_output", "the stream is one of another page: -EINVAL with verify_compress, else nobody notices"
 )

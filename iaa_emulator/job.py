@@ -164,8 +164,8 @@ class Job:
 
     def _end(self) -> None:
         self.landed = True
-        self.source = None
         self._ended(self)
+        self.source = None
         if self.waiter is not None:
             self.waiter.one_landed()
         if self.callback is not None:

@@ -23,8 +23,8 @@ class Collector(Protocol):
 def collector(platform: Platform) -> Collector:
     """A collector for `platform`. ConfigurationError ENOENT when the client library is not installed.
 
-    Counters `iaa_crypto_<name>` for each of `global_stats`, `iaa_crypto_wq_<name>` with the labels `device` and `wq` for
-    each of `wq_stats`, and gauges for descriptors in flight and for whether the driver is enabled.
+    Counters `iaa_crypto_<name>` for each of `global_stats`, `iaa_crypto_wq_<name>` with the labels `device` and `wq`
+    for each of `wq_stats`, and gauges for descriptors in flight and for whether the driver is enabled.
     """
     try:
         families = importlib.import_module("prometheus_client.core")

@@ -97,16 +97,17 @@ async def test_a_cancelled_caller_does_not_keep_its_request_busy_for_ever() -> N
         await asyncio.wait([task])
         acomp.acomp_request_when_idle(chain.head, lambda: idle.set_result(None))
         await idle
+        await platform.driver.in_flight.drain()
         assert_whole(platform)
 
 
 async def test_leaving_the_platform_waits_for_jobs_bounded() -> None:
     async def leave_with_a_job_in_flight() -> Platform:
-        async with stepped(auto=False, completion_timeout=SOON) as platform:
-            engine_of(platform).land = lambda job: None  # type: ignore[method-assign]  # the hardware is dead
-            tasks.append(asyncio.ensure_future(compress_pages(crypto_alloc_acomp("deflate-iaa"), [TEXT, RANDOM])))
-            await asyncio.sleep(0)
-            engine_of(platform).step = lambda n=1: 0  # type: ignore[method-assign]
+        async with stepped(completion_timeout=SOON) as platform:
+            with losing(0, 1):
+                tasks.append(asyncio.ensure_future(compress_pages(crypto_alloc_acomp("deflate-iaa"), [TEXT, RANDOM])))
+                await asyncio.sleep(0)
+            assert len(platform.driver.in_flight) == 2
         return platform
 
     tasks: list[asyncio.Future[list[acomp.PageResult]]] = []
