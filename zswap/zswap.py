@@ -239,7 +239,7 @@ class Zswap:
             self._in_flight.end()
 
     def offline_cgroup(self, cgroup: Cgroup) -> None:
-        """A cgroup is removed: its entries move to its parent's LRUs, and it is shrunk no more. Its parent stays charged."""
+        """A cgroup is removed: its entries are its parent's from now on, and it is shrunk no more."""
         self._check()
         cgroup.online = False
         self._core.inventory.lrus.reparent(cgroup)

@@ -84,7 +84,7 @@ class NullDevice:
         return self._run(req, self._begin_decompress)
 
     async def _run(self, head: AcompReq, submit: Callable[[AcompReq], int]) -> int:
-        return await acomp_do_async_req_chain(head, submit, self._poll, relax=self._relax, abandon=lambda req: None)
+        return await acomp_do_async_req_chain(head, submit, self._poll, relax=self._relax, abandon=self._abandon)
 
     def _begin_compress(self, req: AcompReq) -> int:
         blob = null_compress(bytes(req.source()))
@@ -110,6 +110,11 @@ class NullDevice:
         if not err:
             req.deliver(output)
         return err
+
+    def _abandon(self, req: AcompReq) -> None:
+        """Its submitter was cancelled. The job lands all the same."""
+        if self.automatic:
+            asyncio.get_running_loop().call_soon(self.land)
 
     async def _relax(self, pending: Sequence[AcompReq]) -> None:
         if self.automatic:
