@@ -102,6 +102,10 @@ class DeviceConfig(_Saved):
         """Indices of the engines of one group, ascending."""
         return sorted(engine.index for g in self.groups if g.index == group_id for engine in g.grouped_engines)
 
+    def group_of(self, wq: WorkQueueConfig) -> int:
+        """Index of the group that `wq` is in; StopIteration for none, which `refusals` reports."""
+        return next(group.index for group in self.groups if wq in group.grouped_workqueues)
+
     def bound_queues(self) -> list[WorkQueueConfig]:
         """The queues meant for the crypto driver: configured, of type kernel, driver name "crypto"."""
         return [wq for wq in self.work_queues() if wq.size and wq.type == "kernel" and wq.driver_name == "crypto"]
@@ -290,7 +294,7 @@ def _queue_refusals(config: DeviceConfig, wq: WorkQueueConfig) -> Iterator[Confi
         yield _refusal(errno.EINVAL, f"{name} has the size {wq.size}", "Give it between 1 and 128 descriptors.")
     if not any(wq in group.grouped_workqueues for group in config.groups):
         yield _refusal(errno.EINVAL, f"{name} is in no group", "Set its group_id; a queue without engines cannot work.")
-    elif not config.engines_of(next(g.index for g in config.groups if wq in g.grouped_workqueues)):
+    elif not config.engines_of(config.group_of(wq)):
         yield _refusal(errno.EINVAL, f"the group of {name} has no engine", "Assign engines to that group.")
     if not 1 <= wq.priority <= 15:
         yield _refusal(errno.EINVAL, f"{name} has the priority {wq.priority}", "Priorities run from 1 to 15.")

@@ -5,31 +5,52 @@ from .statistics import QueueStats
 from .work_queue import WorkQueue
 
 
+class Group:
+    """A group of one device: any of its engines takes jobs from any of its queues, in order of arrival.
+
+    Priorities of queues are checked and kept, but not used.
+    """
+
+    __slots__ = ("device", "engines", "index")
+
+    def __init__(self, device: "Device", index: int, engines: list[int]) -> None:
+        self.device = device
+        self.index = index
+        self.engines = engines
+
+    def __repr__(self) -> str:
+        return f"<Group {self.device.name}/{self.index}: engines {self.engines}>"
+
+    @property
+    def compress_engines(self) -> int:
+        """Engines that can compress; one at least, or nothing would move."""
+        return sum(1 for index in self.engines if index < COMPRESS_ENGINES) or 1
+
+
 class Device:
     """One IAA device built from its configuration. `stats` sums up what went through its queues.
 
     `work_queues` are all queues meant for the driver, `bound_queues` those it has, in the order in which it got them.
     """
 
-    __slots__ = ("bound_queues", "config", "engines", "id", "name", "stats", "work_queues")
+    __slots__ = ("bound_queues", "config", "groups", "id", "name", "stats", "work_queues")
 
     def __init__(self, config: DeviceConfig) -> None:
         self.config = config
         self.id = config.id
         self.name = config.dev
         self.stats = QueueStats()
-        self.work_queues = [WorkQueue(self, wq) for wq in config.bound_queues()]
+        self.groups = {group.index: Group(self, group.index, config.engines_of(group.index)) for group in config.groups}
+        self.work_queues = [WorkQueue(self.groups[config.group_of(wq)], wq) for wq in config.bound_queues()]
         self.bound_queues: list[WorkQueue] = []
-        groups = {g.index for g in config.groups if any(wq.size for wq in g.grouped_workqueues)}
-        self.engines = sorted(index for group in groups for index in config.engines_of(group))
 
     def __repr__(self) -> str:
         return f"<Device {self.name}: {len(self.work_queues)} work queues, {self.in_flight} descriptors in flight>"
 
     @property
     def compress_engines(self) -> int:
-        """Engines that can compress, among those in a group with a work queue; one at least, or nothing would move."""
-        return sum(1 for index in self.engines if index < COMPRESS_ENGINES) or 1
+        """Engines that can compress, in groups with a queue of the driver."""
+        return sum(group.compress_engines for group in {wq.group for wq in self.work_queues})
 
     @property
     def in_flight(self) -> int:

@@ -38,18 +38,18 @@ _OPERATION_FLAGS = {
 class Landing:
     """Someone who waits for several jobs at once: one future, resolved when the last of them has landed."""
 
-    __slots__ = ("_missing", "future")
+    __slots__ = ("missing", "future")
 
     def __init__(self, jobs: list["Job"]) -> None:
-        self._missing = len(jobs)
+        self.missing = len(jobs)
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         for job in jobs:
             job.waiter = self
 
     def one_landed(self) -> None:
         """One of the jobs has landed."""
-        self._missing -= 1
-        if not self._missing and not self.future.done():
+        self.missing -= 1
+        if not self.missing and not self.future.done():
             self.future.set_result(None)
 
 

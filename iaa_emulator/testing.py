@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from acomp import trace
 
-from .device import Device
+from .device import Device, Group
 from .job import Job
 from .silicon import perform
 
@@ -14,13 +14,13 @@ from .silicon import perform
 class SteppedEngine:
     """Jobs land by `step`, or by themselves one per pass of the loop while `auto` is true. Equal runs are equal.
 
-    Each device works on as many jobs at once as it has compress engines, in the order of its queue; a step lands the
+    Each group works on as many jobs at once as it has compress engines, in the order of submission; a step lands the
     job that was started first. The bytes are real.
     """
 
     def __init__(self, auto: bool = False) -> None:
         self.running: list[Job] = []
-        self.queued: dict[Device, deque[Job]] = {}
+        self.queued: dict[Group, deque[Job]] = {}
         self._auto = auto
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticking = False
@@ -31,7 +31,7 @@ class SteppedEngine:
 
     @property
     def jobs(self) -> list[Job]:
-        """Everything that has not landed: what runs in the order of starts, then what is queued, device by device."""
+        """Everything that has not landed: what runs in the order of starts, then what is queued, group by group."""
         return self.running + [job for queue in self.queued.values() for job in queue]
 
     @property
@@ -47,12 +47,12 @@ class SteppedEngine:
     def start(self, devices: Sequence[Device]) -> None:
         """See `Engine.start`."""
         self._loop = asyncio.get_running_loop()
-        self.queued = {device: deque() for device in devices}
+        self.queued = {wq.group: deque() for device in devices for wq in device.work_queues}
 
     def submit(self, job: Job) -> None:
         """See `Engine.submit`."""
-        self.queued[job.device].append(job)
-        self._start_next(job.device)
+        self.queued[job.wq.group].append(job)
+        self._start_next(job.wq.group)
         self._tick_soon()
 
     def stop(self) -> None:
@@ -83,15 +83,15 @@ class SteppedEngine:
         self.running.remove(job)
         if not job.landed:
             job.land(*perform(job.opcode, job.source, job.limit, job.operation_flags))
-        self._start_next(job.device)
+        self._start_next(job.wq.group)
 
-    def _start_next(self, device: Device) -> None:
-        queue = self.queued.get(device, deque())
-        while queue and sum(1 for job in self.running if job.device is device) < device.compress_engines:
+    def _start_next(self, group: Group) -> None:
+        queue = self.queued.get(group, deque())
+        while queue and sum(1 for job in self.running if job.wq.group is group) < group.compress_engines:
             job = queue.popleft()
             self.running.append(job)
             if trace.sink is not None:
-                trace.emit("iaa.start", request=job.req.serial, device=device.name, wq=job.wq.name)
+                trace.emit("iaa.start", request=job.req.serial, device=job.device.name, wq=job.wq.name)
 
     def _tick_soon(self) -> None:
         if self._auto and not self._ticking and self.running:

@@ -13,7 +13,7 @@ from .config import WorkQueueConfig
 from .statistics import QueueStats
 
 if TYPE_CHECKING:
-    from .device import Device
+    from .device import Device, Group
 
 
 class WorkQueue:
@@ -23,10 +23,11 @@ class WorkQueue:
     it was folded into (patch 9).
     """
 
-    __slots__ = ("_busy", "_free", "_waiters", "bound", "config", "device", "index", "mapped", "stats")
+    __slots__ = ("_busy", "_free", "_waiters", "bound", "config", "device", "group", "index", "mapped", "stats")
 
-    def __init__(self, device: "Device", config: WorkQueueConfig) -> None:
-        self.device = device
+    def __init__(self, group: "Group", config: WorkQueueConfig) -> None:
+        self.group = group
+        self.device: Device = group.device
         self.config = config
         self.index = config.index
         self.bound = False

@@ -1,8 +1,8 @@
 """Engines on worker threads, in real time: they truly compress, and the codecs release the interpreter lock.
 
-An engine of a device is a permission for a worker to run that device's jobs. A worker takes a *run* of queued jobs at
-once, a whole chain when other chains wait and a share of it when it is alone, and lands the run in one loop callback:
-a thread's round trip costs more than a page. Queue order and accounting are as if jobs went one by one.
+An engine of a group is a permission for a worker to run jobs of that group's queues. A worker takes a *run* of queued
+jobs at once, a whole chain when other chains wait and a share of it when it is alone, and lands the run in one loop
+callback: a thread's round trip costs more than a page. Queue order and accounting are as if jobs went one by one.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from acomp import trace
 
-from .device import Device
+from .device import Device, Group
 from .job import Job
 from .silicon import Outcome, perform
 
@@ -37,8 +37,8 @@ class WorkerThreads:
         self._submitted: list[_Work] = []
         # Shared with the workers, under the condition's lock.
         self._condition = threading.Condition()
-        self._queues: dict[Device, deque[_Work]] = {}
-        self._permissions: dict[Device, int] = {}
+        self._queues: dict[Group, deque[_Work]] = {}
+        self._permissions: dict[Group, int] = {}
         self._queued = 0
         self._idle = 0
         self._stopping = False
@@ -49,9 +49,9 @@ class WorkerThreads:
     def start(self, devices: Sequence[Device]) -> None:
         """Start the workers: one per compress engine, as far as there are cores."""
         self._loop = asyncio.get_running_loop()
-        for device in devices:
-            self._queues[device] = deque()
-            self._permissions[device] = device.compress_engines
+        for group in {wq.group: None for device in devices for wq in device.work_queues}:
+            self._queues[group] = deque()
+            self._permissions[group] = group.compress_engines
         count = min(self._wanted, sum(self._permissions.values())) or 1
         self._threads = [threading.Thread(target=self._work, name=f"iaa-engine-{n}", daemon=True) for n in range(count)]
         for thread in self._threads:
@@ -77,7 +77,7 @@ class WorkerThreads:
         works, self._submitted = self._submitted, []
         with self._condition:
             for work in works:
-                self._queues[work[0].wq.device].append(work)
+                self._queues[work[0].wq.group].append(work)
             self._queued += len(works)
             self._condition.notify(min(self._idle, len(works)))
 
@@ -90,8 +90,8 @@ class WorkerThreads:
                 return
             outcomes = [self._perform(*work) for work in run]
             with self._condition:
-                for device in {job.wq.device for job, _ in run}:
-                    self._permissions[device] += 1
+                for group in {job.wq.group for job, _ in run}:
+                    self._permissions[group] += 1
             run.clear()  # no buffer is kept while this thread waits for more
             self._loop.call_soon_threadsafe(_land, outcomes)
 
@@ -115,12 +115,12 @@ class WorkerThreads:
     def _next_run(self) -> list[_Work]:
         share = min(MAX_RUN, -(-self._queued // self._idle))
         run: list[_Work] = []
-        for device, queue in self._queues.items():
-            if not queue or not self._permissions[device]:
+        for group, queue in self._queues.items():
+            if not queue or not self._permissions[group]:
                 continue
             if len(run) == share:
                 break
-            self._permissions[device] -= 1
+            self._permissions[group] -= 1
             while queue and len(run) < share:
                 run.append(queue.popleft())
                 self._queued -= 1

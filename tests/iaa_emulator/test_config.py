@@ -168,7 +168,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_every_preset_is_a_machine_without_refusals() -> None:
     assert preset_names()[0] == "host"
-    assert {"paper", "paper-one-queue", "many-nodes"} < set(preset_names())
+    assert {"spr-2s-8iaa", "spr-2s-8iaa-1wq", "many-nodes"} < set(preset_names())
     for name in preset_names():
         assert list(refusals(preset(name).devices)) == []
     with pytest.raises(ConfigurationError, match="no preset 'papre'"):
@@ -176,12 +176,12 @@ def test_every_preset_is_a_machine_without_refusals() -> None:
 
 
 def test_the_paper_machine() -> None:
-    paper = preset("paper")
+    paper = preset("spr-2s-8iaa")
     assert paper.topology.nr_cpus == 224
     assert [config.dev for config in paper.devices] == [f"iax{n}" for n in range(1, 16, 2)]
     assert [[wq.size for wq in config.work_queues()] for config in paper.devices] == [[64, 64]] * 8
     assert all(config.engines_of(0) == list(range(8)) for config in paper.devices)
-    assert [[wq.size for wq in config.work_queues()] for config in preset("paper-one-queue").devices] == [[128]] * 8
+    assert [[wq.size for wq in config.work_queues()] for config in preset("spr-2s-8iaa-1wq").devices] == [[128]] * 8
 
 
 async def test_the_base_mapping_goes_wrong_on_many_nodes_and_patch_eight_mends_it() -> None:
@@ -195,7 +195,7 @@ async def test_the_base_mapping_goes_wrong_on_many_nodes_and_patch_eight_mends_i
 
 
 def test_a_machine_file_survives() -> None:
-    paper = preset("paper")
+    paper = preset("spr-2s-8iaa")
     assert parse(json.loads(paper.model_dump_json(by_alias=True))) == paper
 
 
@@ -243,4 +243,4 @@ def test_what_a_patch_needs_comes_with_it_and_cannot_be_left_out(patch: int) -> 
 def test_the_names_of_the_two_sets() -> None:
     assert (str(DriverFeatures.v8()), str(DriverFeatures.base())) == ("v8", "base")
     assert str(DriverFeatures.of(9)) == "base+8+9"
-    assert MachineConfig(topology=preset("paper").topology, devices=[]).devices == []
+    assert MachineConfig(topology=preset("spr-2s-8iaa").topology, devices=[]).devices == []

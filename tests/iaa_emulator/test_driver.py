@@ -426,3 +426,22 @@ async def test_every_kind_of_page_comes_back_through_every_way() -> None:
                 if not stored.err:
                     (back,) = await decompress_pages(tfm, [stored.data])
                     assert back.data == plain
+
+
+async def test_engines_of_one_group_do_not_serve_another() -> None:
+    built = machine(devices=1, wqs_per_device=2)
+    (config,) = built.devices
+    first, second = config.groups[0], config.groups[0].model_copy(deep=True)
+    second.dev = "group1.1"
+    first.grouped_workqueues, second.grouped_workqueues = [first.grouped_workqueues[0]], [second.grouped_workqueues[1]]
+    first.grouped_engines, second.grouped_engines = first.grouped_engines[:1], second.grouped_engines[1:]
+    config.groups = [first, second]
+    async with stepped(built, auto=False) as platform:
+        chain = new_chain([page(n) for n in range(8)])
+        task = asyncio.ensure_future(chain.run())
+        await asyncio.sleep(0)
+        running = [job.wq.name for job in engine_of(platform).running]
+        assert sorted(running) == ["wq1.0", "wq1.1"], "engine 0 and engine 1 compress, each in its own group"
+        assert platform.devices[0].compress_engines == 2
+        engine_of(platform).auto = True
+        assert await task == 0
