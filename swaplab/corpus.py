@@ -9,9 +9,12 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from acomp import PAGE_SIZE
 from acomp.codecs import BytesLike, Codec
+
+T = TypeVar("T")
 
 WORDS_PER_PAGE = PAGE_SIZE // 8
 DISTINCT_PAGES = 1024
@@ -37,48 +40,44 @@ def pages_of(folios: Iterable[bytes]) -> list[bytes]:
 
 
 @dataclass(slots=True)
-class Remembered:
-    """A compressor that does each distinct page once, and pads what it makes by the testbed's length factor.
+class Remembered(Generic[T]):
+    """A function of a page that is computed once per distinct page.
 
-    The padding lies behind the end of the stream, where decoders stop. Looked up by the first bytes and confirmed by
-    comparison, so equal beginnings cost time but never a wrong answer. At most `limit` pages are remembered.
+    Looked up by the first bytes and confirmed by comparison, so equal beginnings cost time but never a wrong answer. At
+    most `limit` pages are remembered.
     """
 
-    compress_once: Callable[[BytesLike], bytes]
-    length_factor: float = 1.0
+    compute: Callable[[BytesLike], T]
     limit: int = 1 << 16
-    _known: dict[bytes, tuple[bytes, bytes]] = field(default_factory=dict)
+    _known: dict[bytes, tuple[bytes, T]] = field(default_factory=dict)
 
-    def compress(self, src: BytesLike) -> bytes:
-        """The padded stream of a page; one object for all equal pages."""
-        key = bytes(src[:KEY_BYTES])
+    def __call__(self, page: BytesLike) -> T:
+        """What `compute` makes of the page; one object for all equal pages."""
+        key = bytes(page[:KEY_BYTES])
         known = self._known.get(key)
-        if known is not None and known[0] == src:
+        if known is not None and known[0] == page:
             return known[1]
-        stream = self.padded(self.compress_once(src))
+        result = self.compute(page)
         if len(self._known) < self.limit:
-            self._known[key] = (bytes(src), stream)
-        return stream
+            self._known[key] = (bytes(page), result)
+        return result
 
-    def padded(self, stream: bytes) -> bytes:
-        """`stream` grown to length * factor, but not beyond a page: nothing is rejected because of padding."""
-        return stream.ljust(min(math.ceil(len(stream) * self.length_factor), PAGE_SIZE), b"\0")
+
+def padded(stream: bytes, length_factor: float) -> bytes:
+    """`stream` grown to length * factor behind its end, where decoders stop; never beyond a page.
+
+    So `dlen`, byte counters and the allocator agree with the testbed, and nothing is rejected because of padding.
+    """
+    return stream.ljust(min(math.ceil(len(stream) * length_factor), PAGE_SIZE), b"\0")
 
 
 class RememberedCodec:
-    """A software codec whose compressions are remembered; for `acomp.software.software_algorithm`."""
+    """A software codec whose compressions come from `compress`; for `acomp.software.software_algorithm`."""
 
-    def __init__(self, codec: Codec, remembered: Remembered) -> None:
+    def __init__(self, codec: Codec, compress: Callable[[BytesLike], bytes]) -> None:
         self._codec = codec
-        self._remembered = remembered
-
-    def compress(self, src: BytesLike) -> bytes:
-        """See `Remembered.compress`."""
-        return self._remembered.compress(src)
-
-    def decompress(self, src: BytesLike, limit: int) -> bytes:
-        """The codec's own; padding lies behind the end of the stream."""
-        return self._codec.decompress(src, limit)
+        self.compress = compress
+        self.decompress = codec.decompress
 
 
 def lengths_sha256(compress: Callable[[BytesLike], bytes], pages: Sequence[bytes]) -> str:

@@ -3,32 +3,38 @@
 Everything below is the code that embedders run; what is modelled are the nanoseconds and the lengths of the blobs.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import acomp
 import zswap
-from acomp.codecs import ZstdCodec
+from acomp.codecs import BytesLike, ZstdCodec
 from acomp.software import software_algorithm
 from iaa_emulator import Platform, config, silicon
 from iaa_emulator.descriptor import Opcode
 from swaplab.columns import Column
-from swaplab.corpus import BytesLike, Remembered, RememberedCodec
-from swaplab.sim.engine import Compress, EngineTimes, ModelledEngine
+from swaplab.corpus import Remembered, RememberedCodec, padded
+from swaplab.sim.engine import EngineTimes, ModelledEngine
 from swaplab.testbed import Testbed
 
 CORES_PER_PACKAGE = 56
 COMPRESSORS = ("deflate-iaa", "zstd")
 
 
-def compress_once(compressor: str) -> "Remembered":
-    """The compressor's own bytes, without padding."""
-    return Remembered({"deflate-iaa": _device_stream, "zstd": ZstdCodec().compress}[compressor])
+def stream_of(compressor: str) -> Callable[[BytesLike], bytes]:
+    """The compressor's own bytes for a page, without padding."""
+    return _device_stream if compressor == "deflate-iaa" else ZstdCodec().compress
 
 
 def _device_stream(page: BytesLike) -> bytes:
     return silicon.perform(Opcode.COMPRESS, page, 2 * acomp.PAGE_SIZE).output
+
+
+def _device_outcome(page: BytesLike, length_factor: float) -> silicon.Outcome:
+    outcome = silicon.perform(Opcode.COMPRESS, page, 2 * acomp.PAGE_SIZE)
+    output = padded(outcome.output, length_factor)
+    return silicon.Outcome(replace(outcome.record, output_size=len(output)), output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ class Machine:
     swap: zswap.Swap
     engine: ModelledEngine
     platform: Platform
-    compress: Compress
+    compress: Callable[[BytesLike], bytes]
     costs_ns: Mapping[str, int]
 
 
@@ -85,9 +91,10 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
     """Build it on the running virtual loop, with swap space for `swap_pages` pages; all of it is taken down again."""
     testbed = setup.testbed
     factor = {name: parameter.value for name, parameter in testbed.length_factors.items()}
-    device = Remembered(_device_stream, factor["deflate-iaa"])
-    software = Remembered(ZstdCodec().compress, factor["zstd"])
-    engine = ModelledEngine(EngineTimes(testbed.ns("iaa.pipeline_ns"), testbed.ns("iaa.service_ns")), device.compress)
+    device = Remembered(lambda page: _device_outcome(page, factor["deflate-iaa"]))
+    codec = ZstdCodec()
+    software = Remembered(lambda page: padded(codec.compress(page), factor["zstd"]))
+    engine = ModelledEngine(EngineTimes(testbed.ns("iaa.pipeline_ns"), testbed.ns("iaa.service_ns")), device)
     costs = setup.costs_ns() | dict(extra_costs_ns)
     params = zswap.Params(
         compressor=setup.compressor,
@@ -117,5 +124,5 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
         )
         stack.enter_context(acomp.cpu.costs(costs))
         swap = await stack.enter_async_context(zswap.Swap.open(params, device=zswap.MemoryDevice(swap_pages)))
-        compress = device.compress if setup.compressor == "deflate-iaa" else software.compress
+        compress = software if setup.compressor == "zstd" else lambda page: device(page).output
         yield Machine(swap, engine, platform, compress, costs)

@@ -18,7 +18,7 @@ from swaplab import sim
 from swaplab.columns import Column, with_needs
 from swaplab.corpus import lengths_sha256, pages_of, usemem_corpus
 from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import Setup, compress_once
+from swaplab.machine import Setup, stream_of
 from swaplab.testbed import Table, Testbed, load_testbed
 from swaplab.workloads import usemem
 
@@ -185,7 +185,7 @@ def corpus_digest(request: Request) -> str:
     """The digest of the compressed lengths of this table's pages."""
     sizes = usemem.Sizes.of(request.setup, request.scale, request.processes)
     pages = pages_of(usemem_corpus(sizes.region_pages, FOLIO_PAGES[request.folio]))
-    return lengths_sha256(compress_once(request.compressor).compress, pages)
+    return lengths_sha256(stream_of(request.compressor), pages)
 
 
 def published(testbed: Testbed, folio: str, compressor: str, workload: str = "usemem") -> Table | None:

@@ -4,28 +4,26 @@ A job arrives at its device's queue a pipeline latency after the moment of its s
 submitting task owes by then), is taken in order of arrival by the first free engine, and lands a service time later.
 Bytes are real: every distinct page is compressed once.
 
-Arrival order is exact although a chain is submitted at one instant of the loop: whatever will arrive before time t has
-been submitted once the clock stands at t minus the pipeline latency, and only then are arrivals up to t assigned.
+Arrival order is exact although a chain is submitted at one instant of the loop: what arrives before time t has been
+submitted once the clock stands at t minus the pipeline latency, and only then are arrivals up to t assigned. Nothing
+that arrives later than t can land before t plus the service time, so a device need not look more often than that.
 """
 
 import asyncio
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from isal import isal_zlib
 
 from acomp import cpu
 from iaa_emulator import silicon
-from iaa_emulator.descriptor import CompletionRecord, Opcode, Status
+from iaa_emulator.descriptor import Opcode
 from iaa_emulator.device import Device
-from iaa_emulator.job import Job
+from iaa_emulator.job import Job, Landing
 
 from .loop import VirtualLoop
 
-Compress = Callable[[Any], bytes]
-"""The stream of a page, padded as the testbed says; remembered, because the same pages come again and again."""
+Compress = Callable[[bytes], silicon.Outcome]
+"""What the device makes of a page, padded as the testbed says; remembered, because pages come again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +37,35 @@ class EngineTimes:
 class _Queue:
     """One device: jobs on their way to it, and when each of its engines will be free."""
 
-    __slots__ = ("arrivals", "free_at_ns", "serial", "woken_at_ns")
+    __slots__ = ("arrivals", "asleep", "free_at_ns", "name", "serial")
 
-    def __init__(self, engines: int) -> None:
+    def __init__(self, name: str, engines: int) -> None:
+        self.name = name
         self.arrivals: list[tuple[int, int, Job]] = []
         self.free_at_ns = [0] * engines
         self.serial = 0
-        self.woken_at_ns = -1
+        self.asleep = True
+
+
+class _Together:
+    """Jobs of one waiter: as nobody looks before the last of them has landed, they land in one event."""
+
+    __slots__ = ("end_ns", "jobs")
+
+    def __init__(self) -> None:
+        self.end_ns = 0
+        self.jobs: list[Job] = []
 
 
 class ModelledEngine:
     """The engines of a platform at modelled times. `busy_ns` by device name is what utilisation is computed from."""
 
     def __init__(self, times: EngineTimes, compress: Compress) -> None:
-        self._times = times
+        self._pipeline_ns = times.pipeline_ns
+        self._service_ns = times.service_ns
         self._compress = compress
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[Device, _Queue] = {}
+        self._together: dict[Landing, _Together] = {}
         self._loop: VirtualLoop | None = None
         self.busy_ns: dict[str, int] = {}
 
@@ -64,19 +75,19 @@ class ModelledEngine:
         if not isinstance(loop, VirtualLoop):
             raise TypeError("a modelled engine needs virtual time; run the program with swaplab.sim.run")
         self._loop = loop
-        self._queues = {device.name: _Queue(device.compress_engines) for device in devices}
-        self.busy_ns = dict.fromkeys(self._queues, 0)
+        self._queues = {device: _Queue(device.name, device.compress_engines) for device in devices}
+        self.busy_ns = {device.name: 0 for device in devices}
 
     def submit(self, job: Job) -> None:
         """The job will arrive a pipeline latency after what the submitting task owes by now."""
         assert self._loop is not None
-        queue = self._queues[job.device.name]
+        queue = self._queues[job.wq.device]
         queue.serial += 1
-        submitted_ns = self._loop.now_ns + cpu.owed_ns()
-        heapq.heappush(queue.arrivals, (submitted_ns + self._times.pipeline_ns, queue.serial, job))
-        if queue.woken_at_ns < 0:
-            queue.woken_at_ns = submitted_ns
-            self._loop.call_at_ns(submitted_ns, self._assign, queue)
+        arrival_ns = self._loop.now_ns + cpu.owed_ns() + self._pipeline_ns
+        heapq.heappush(queue.arrivals, (arrival_ns, queue.serial, job))
+        if queue.asleep:
+            queue.asleep = False
+            self._loop.call_at_ns(arrival_ns + self._service_ns - 1, self._assign, queue)
 
     def stop(self) -> None:
         """Nothing runs outside of the loop."""
@@ -84,28 +95,48 @@ class ModelledEngine:
     def _assign(self, queue: _Queue) -> None:
         """Everything that arrives up to a pipeline latency from now is known: give it to the engines, in order."""
         assert self._loop is not None
-        known_ns = self._loop.now_ns + self._times.pipeline_ns
-        arrivals, free_at_ns, service_ns = queue.arrivals, queue.free_at_ns, self._times.service_ns
+        known_ns = self._loop.now_ns + self._pipeline_ns
+        arrivals, free_at_ns, service_ns = queue.arrivals, queue.free_at_ns, self._service_ns
         while arrivals and arrivals[0][0] <= known_ns:
             arrival_ns, _, job = heapq.heappop(arrivals)
             end_ns = max(arrival_ns, free_at_ns[0]) + service_ns
             heapq.heapreplace(free_at_ns, end_ns)
-            self.busy_ns[job.device.name] += service_ns
-            self._loop.call_at_ns(end_ns, self._land, job)
-        queue.woken_at_ns = -1
+            self.busy_ns[queue.name] += service_ns
+            self._land_at(end_ns, job)
+        queue.asleep = not arrivals
         if arrivals:
-            queue.woken_at_ns = arrivals[0][0] - self._times.pipeline_ns
-            self._loop.call_at_ns(queue.woken_at_ns, self._assign, queue)
+            self._loop.call_at_ns(arrivals[0][0] + service_ns - 1, self._assign, queue)
+
+    def _land_at(self, end_ns: int, job: Job) -> None:
+        """Land the job at its end; with others of its waiter, unless descriptors are scarce and each one's matters."""
+        assert self._loop is not None
+        waiter = job.waiter
+        if waiter is None or 2 * job.wq.in_flight > job.wq.nr_descriptors:
+            self._loop.call_at_ns(end_ns, self._land, job)
+            return
+        together = self._together.get(waiter)
+        if together is None:
+            together = self._together[waiter] = _Together()
+            self._loop.call_at_ns(end_ns, self._land_together, waiter)
+        together.jobs.append(job)
+        together.end_ns = max(together.end_ns, end_ns)
+
+    def _land_together(self, waiter: Landing) -> None:
+        assert self._loop is not None
+        together = self._together[waiter]
+        if together.end_ns > self._loop.now_ns:
+            self._loop.call_at_ns(together.end_ns, self._land_together, waiter)
+            return
+        del self._together[waiter]
+        for job in together.jobs:
+            self._land(job)
 
     def _land(self, job: Job) -> None:
         if job.landed:
             return
-        if job.opcode != Opcode.COMPRESS:
-            job.land(*silicon.perform(job.opcode, job.source, job.limit, job.operation_flags))
-            return
-        source = job.source
-        output = self._compress(source)
-        if len(output) > job.limit:
-            job.land(*silicon.perform(job.opcode, source, job.limit, job.operation_flags))
-            return
-        job.land(CompletionRecord(Status.SUCCESS, 0, len(source), len(output), isal_zlib.crc32(source)), output)
+        if job.opcode == Opcode.COMPRESS:
+            outcome = self._compress(job.source)
+            if outcome.record.output_size <= job.limit:
+                job.land(*outcome)
+                return
+        job.land(*silicon.perform(job.opcode, job.source, job.limit, job.operation_flags))
