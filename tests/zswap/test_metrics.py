@@ -1,0 +1,34 @@
+"""Prometheus: the extra when it is there, and the remedy when it is not."""
+
+import importlib.util
+import sys
+
+import pytest
+
+import acomp
+import zswap
+import zswap.metrics
+from tests.zswap.null_algorithm import page_of
+
+
+async def test_without_the_extra_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client.core", None)
+    with acomp.registry():
+        async with zswap.Zswap.open() as store:
+            with pytest.raises(ImportError, match=r"swaplab\[metrics\]"):
+                zswap.metrics.collector(store)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("prometheus_client") is None, reason="needs the extra [metrics]")
+async def test_a_scrape_says_what_stats_says() -> None:
+    import prometheus_client
+
+    with acomp.registry():
+        async with zswap.Zswap.open() as store:
+            registry = prometheus_client.CollectorRegistry()
+            registry.register(zswap.metrics.collector(store))
+            assert await store.store(zswap.Folio(0, page_of(9)))
+            assert registry.get_sample_value("zswap_stored_pages") == 1
+            assert registry.get_sample_value("zswap_pool_total_size_bytes") == store.stats()["pool_total_size"]
+            assert registry.get_sample_value("zswap_pool_limit_hit_total") == 0
+            assert registry.get_sample_value("zswap_events_total", {"event": "zswpout"}) == 1
