@@ -5,11 +5,12 @@ a run has already failed, so it may look into frames and is in no hurry.
 """
 
 import asyncio
+import gc
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import AsyncGeneratorType, FrameType
 from typing import Any
 
 ASYNCIO = Path(asyncio.__file__).parent
@@ -39,17 +40,26 @@ def who_waits(tasks: Iterable[asyncio.Task[Any]]) -> tuple[Waiting, ...]:
 
 
 def _frames(coroutine: Any) -> list[FrameType]:
-    """Frames of a suspended coroutine, outermost first. Generators and coroutines name the same things differently."""
+    """Frames of a suspended coroutine, outermost first."""
     frames = []
     while coroutine is not None:
-        frame = next((frame for p in ("cr", "gi", "ag") if (frame := getattr(coroutine, f"{p}_frame", None))), None)
-        if frame is None:
-            break
-        frames.append(frame)
-        coroutine = next(
-            (inner for p in ("cr_await", "gi_yieldfrom", "ag_await") if (inner := getattr(coroutine, p, None))), None
-        )
+        frame = _first(coroutine, "cr_frame", "gi_frame", "ag_frame")
+        if frame is not None:
+            frames.append(frame)
+            coroutine = _first(coroutine, "cr_await", "gi_yieldfrom", "ag_await")
+        else:
+            coroutine = _hidden_generator(coroutine)
     return frames
+
+
+def _first(coroutine: object, *names: str) -> Any:
+    """The first attribute there is: coroutines and generators of both kinds call the same things differently."""
+    return next((value for name in names if (value := getattr(coroutine, name, None)) is not None), None)
+
+
+def _hidden_generator(step: object) -> object:
+    """The asynchronous generator behind one step of `async for`, which does not show it."""
+    return next((thing for thing in gc.get_referents(step) if isinstance(thing, AsyncGeneratorType)), None)
 
 
 def _where(frames: list[FrameType]) -> str:
@@ -62,12 +72,12 @@ def _where(frames: list[FrameType]) -> str:
 
 
 def _awaits(task: asyncio.Task[Any], frames: list[FrameType]) -> str:
-    """What the task waits for: the asyncio object it is inside of, where there is one, else the future itself."""
-    if frames and Path(frames[-1].f_code.co_filename).parent == ASYNCIO:
-        inside = frames[-1].f_locals.get("self")
-        if inside is not None:
-            return f"{frames[-1].f_code.co_qualname} of {_without_address(inside)}"
-    return _future(getattr(task, "_fut_waiter", None))
+    """What the task waits for: the function of asyncio it is inside of, with its object or future, or the future."""
+    waiter = _future(getattr(task, "_fut_waiter", None))
+    if not frames or Path(frames[-1].f_code.co_filename).parent != ASYNCIO:
+        return waiter
+    inside = frames[-1].f_locals.get("self")
+    return f"{frames[-1].f_code.co_qualname} of {waiter if inside is None else _without_address(inside)}"
 
 
 def _future(waiter: object) -> str:

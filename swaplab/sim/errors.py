@@ -41,14 +41,13 @@ class BoundReachedError(SimError):
 
 
 class EventBoundError(BoundReachedError):
-    """One run executed `bound` callbacks and wanted more: it spins, or `max_events` is too small."""
+    """One run took `bound` events and did not end: it spins, or `max_events` is too small. It says what came next."""
 
     errno = errno.ELOOP
 
-    def __init__(self, bound: int, time_ns: int):
+    def __init__(self, bound: int, time_ns: int, following: str):
         super().__init__(
-            bound,
-            f"{bound} callbacks ran and more are ready at {time_ns} ns: raise max_events, unless something spins",
+            bound, f"{bound} events and no end at {time_ns} ns, next {following}: raise max_events, unless this spins"
         )
 
 

@@ -19,6 +19,7 @@ from .errors import DeadlockError, EventBoundError, TimeBoundError
 from .refusals import Refusals
 from .schedule import NEVER, Schedule
 from .task import Generators, VirtualTask, in_order
+from .watched import forget_the_loop
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -54,7 +55,9 @@ class VirtualLoop(Refusals, Schedule):
         if self.get_task_factory() is not None:
             return super().create_task(coro, name=name, context=context, **options)
         self._check_closed()
-        return VirtualTask(coro, loop=self, name=name, context=context, **options)
+        task = VirtualTask(coro, loop=self, name=name, context=context, **options)
+        forget_the_loop(task)
+        return task
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         """Call `func(*args)` now, in this thread, whatever the executor; the result arrives in the next iteration.
@@ -93,12 +96,13 @@ class VirtualLoop(Refusals, Schedule):
                     handle = ready.popleft()
                     if handle._callback is not None:
                         handle._run()
+                del handle  # it may be the last that knows of a task, and the next batch may be far away
             elif not self._stopping:
                 self._advance()
                 self._run_due()
             if self._stopping:
                 return
-        raise EventBoundError(self.max_events or 0, self.now_ns)
+        raise EventBoundError(self.max_events or 0, self.now_ns, repr(next(iter(ready), None) or self.timers()[:1]))
 
     def _run_due(self) -> None:
         """Run the timers of this very moment: they were asked for before anything in the ready queue was."""

@@ -30,14 +30,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(specname="pytest_asyncio_loop_factories", optionalhook=True, tryfirst=True)
-def virtual_loop_for_marked(item: pytest.Item) -> LoopFactories | None:
-    """Give pytest-asyncio the virtual loop, and only that, for tests that are marked."""
+def pytest_virtual_loop_for_marked_tests(item: pytest.Item) -> LoopFactories | None:
+    """Give pytest-asyncio the virtual loop, and only that, for tests that are marked.
+
+    (pytest looks for hooks among functions with its prefix only; `specname` says which hook this is.)
+    """
     mark = item.get_closest_marker("virtual_time")
     return None if mark is None else {"virtual": partial(VirtualLoop, **mark.kwargs)}
 
 
 @pytest.hookimpl(specname="pytest_asyncio_loop_factories", optionalhook=True, trylast=True)
-def usual_loop_for_others() -> LoopFactories:
+def pytest_usual_loop_for_other_tests() -> LoopFactories:
     """Leave all other tests on the loop they would have had: pytest-asyncio insists on an answer."""
     return {"usual": asyncio.new_event_loop}
 

@@ -19,8 +19,10 @@ def run(
     """Run `main` on a fresh virtual loop and return its result; tasks it left behind are cancelled, as in asyncio.run.
 
     `max_events` and `max_time_ns` bound the run (EventBoundError, TimeBoundError), and the clean-up after it once more.
-    DeadlockError when everybody waits for ever.
+    DeadlockError when everybody waits for ever, RuntimeError inside of a running loop.
     """
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError("swaplab.sim.run() cannot be called from a running event loop: await the coroutine there")
 
     def make_loop() -> VirtualLoop:
         return VirtualLoop(max_events=max_events, max_time_ns=max_time_ns)

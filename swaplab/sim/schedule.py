@@ -22,7 +22,7 @@ from .errors import RefusedError
 from .handle import Entry, SoonHandle, TimedHandle
 from .internals import Internals
 from .sleep import Sleep
-from .watched import WatchedHandle, WatchedSleep, WatchedTimer
+from .watched import WatchedHandle, WatchedSleep, WatchedTimer, forget_the_loop
 
 Ts = TypeVarTuple("Ts")
 
@@ -145,7 +145,7 @@ class Schedule(Internals):
     ) -> asyncio.Handle:
         self._check_careful(callback, "call_soon")
         handle = WatchedHandle(callback, args, self, context)
-        handle.forget_the_loop()
+        forget_the_loop(handle)
         self._ready.append(handle)
         return handle
 
@@ -154,7 +154,7 @@ class Schedule(Internals):
     ) -> WatchedTimer:
         self._check_careful(callback, "call_at")
         timer = WatchedTimer(when_ns / NS_PER_S, callback, args, self, context)
-        timer.forget_the_loop()
+        forget_the_loop(timer)
         return timer
 
     def _check_careful(self, callback: object, method: str) -> None:

@@ -7,24 +7,27 @@ import asyncio
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 from .handle import Entry
 from .sleep import Sleep
 
-LOOP_FILE = str(Path(__file__).with_name("schedule.py"))
-
 logger = logging.getLogger("asyncio")
+
+LOOP_FILES = {str(Path(__file__).with_name(name)) for name in ("loop.py", "schedule.py", "task.py")}
+
+
+def forget_the_loop(made: Any) -> None:
+    """Let the traceback of where a handle or a task was made, if it has one, end with whoever called the loop."""
+    origin = made._source_traceback
+    while origin and origin[-1].filename in LOOP_FILES:
+        del origin[-1]
 
 
 class Watched(Entry):
     """Any handle whose run is timed."""
 
     __slots__ = ()
-
-    def forget_the_loop(self) -> None:
-        """Let the traceback of where it was made end with whoever called the loop."""
-        while self._source_traceback and self._source_traceback[-1].filename == LOOP_FILE:
-            del self._source_traceback[-1]
 
     def _run(self) -> None:
         loop = self._loop

@@ -1,0 +1,94 @@
+"""A run that does not end reaches its bound, which has a name and says what came next."""
+
+import asyncio
+import errno
+
+import pytest
+
+from swaplab import sim
+
+
+async def spin() -> None:
+    while True:
+        await asyncio.sleep(0)
+
+
+async def tick() -> None:
+    while True:
+        await sim.sleep_ns(1)
+
+
+def test_spinning_reaches_the_bound_of_events() -> None:
+    with pytest.raises(
+        sim.EventBoundError, match=r"1000 events and no end at 0 ns, next <.*raise max_events"
+    ) as caught:
+        sim.run(spin(), max_events=1000)
+    assert caught.value.bound == 1000
+    assert caught.value.errno == errno.ELOOP
+    assert isinstance(caught.value, sim.BoundReachedError)
+
+
+def test_ticking_reaches_the_bound_of_events() -> None:
+    loop = sim.VirtualLoop(max_events=1000)
+    with pytest.raises(sim.EventBoundError, match=r"next .*sleep of 1 ns"):
+        loop.run_until_complete(tick())
+    assert loop.time_ns() == pytest.approx(1000, abs=2)
+    (task,) = asyncio.all_tasks(loop)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    loop.close()
+
+
+def test_the_bound_of_time_holds_the_clock_back() -> None:
+    async def main() -> None:
+        await asyncio.sleep(1)
+        try:
+            await asyncio.sleep(1)
+        finally:
+            assert asyncio.get_running_loop().time() == 1.0
+
+    with pytest.raises(sim.TimeBoundError, match=r"due at 2000000000 ns, past the 1999999999 ns") as caught:
+        sim.run(main(), max_time_ns=2 * 10**9 - 1)
+    assert caught.value.bound == 2 * 10**9 - 1
+    assert caught.value.errno == errno.ETIME
+
+
+def test_what_just_fits_is_no_error() -> None:
+    sim.run(asyncio.sleep(2), max_time_ns=2 * 10**9)
+
+
+def test_the_least_bound_of_events_that_fits() -> None:
+    def fits(bound: int) -> bool:
+        loop = sim.VirtualLoop(max_events=bound)
+        try:
+            loop.run_until_complete(asyncio.sleep(0))
+        except sim.EventBoundError:
+            loop.max_events = None
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+            return False
+        finally:
+            loop.close()
+        return True
+
+    assert [fits(bound) for bound in range(1, 6)] == [False, False, True, True, True]
+
+
+def test_each_run_of_a_loop_has_the_whole_bound() -> None:
+    loop = sim.VirtualLoop(max_events=100, max_time_ns=10)
+    for _ in range(20):
+        loop.run_until_complete(loop.sleep_ns(10))
+    assert loop.time_ns() == 200
+    loop.close()
+
+
+def test_events_are_counted() -> None:
+    loop = sim.VirtualLoop()
+    for number in range(5):
+        loop.call_soon(int)
+        loop.call_at(number, int)
+    loop.call_at(9, loop.stop)
+    loop.run_forever()
+    assert loop.events == 11
+    loop.close()

@@ -1,0 +1,151 @@
+"""The clock counts integer nanoseconds from 0, jumps to the next event, and is rounded at the door only."""
+
+import asyncio
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from swaplab import sim
+
+
+def virtual() -> sim.VirtualLoop:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, sim.VirtualLoop)
+    return loop
+
+
+def moments(*ask: Callable[[Callable[[], None]], object]) -> list[int]:
+    """When, in ns, the callback ran that each function asked for; the clock starts at 5 ns."""
+    seen: list[int] = []
+
+    async def main() -> None:
+        loop = virtual()
+        await sim.sleep_ns(5)
+        for one in ask:
+            one(lambda: seen.append(loop.time_ns()))
+        await asyncio.sleep(3600)
+
+    sim.run(main())
+    return seen
+
+
+def test_time_starts_at_zero_and_jumps() -> None:
+    async def main() -> tuple[int, int, float]:
+        loop = virtual()
+        before = loop.time_ns()
+        await asyncio.sleep(86_400)
+        return before, loop.time_ns(), loop.time()
+
+    assert sim.run(main()) == (0, 86_400 * 10**9, 86_400.0)
+
+
+@pytest.mark.parametrize(
+    ("delay", "ns"),
+    [
+        (0.5e-9, 0),
+        (1.5e-9, 2),
+        (2.5e-9, 2),
+        (Fraction(7, 2 * 10**9), 4),
+        (1e-9, 1),
+        (0.1, 10**8),
+        (3, 3 * 10**9),
+        (-1, 0),
+    ],
+)
+def test_delays_round_half_even(delay: float, ns: int) -> None:
+    assert moments(lambda tell: virtual().call_later(delay, tell)) == [5 + ns]
+
+
+@pytest.mark.parametrize(("when", "ns"), [(5.5e-9, 6), (6.5e-9, 6), (1.0, 10**9), (0, 5)])
+def test_times_round_half_even_and_the_past_is_now(when: float, ns: int) -> None:
+    assert moments(lambda tell: virtual().call_at(when, tell)) == [ns]
+
+
+@given(st.integers(6, 3600 * 10**9 - 1))
+def test_integers_are_exact(when_ns: int) -> None:
+    assert moments(lambda tell: virtual().call_at_ns(when_ns, tell)) == [when_ns]
+
+
+@given(st.lists(st.integers(1, 10**12), min_size=1, max_size=20))
+def test_seconds_are_exact_for_integer_nanoseconds(delays_ns: list[int]) -> None:
+    async def main() -> int:
+        for delay_ns in delays_ns:
+            await asyncio.sleep(delay_ns / 1e9)
+        return virtual().time_ns()
+
+    assert sim.run(main()) == sum(delays_ns)
+
+
+def test_infinity_never_comes_and_can_be_cancelled() -> None:
+    async def main() -> float:
+        virtual().call_at(math.inf, pytest.fail).cancel()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.sleep(math.inf), 1)
+        return virtual().time()
+
+    assert sim.run(main()) == 1.0
+
+
+def test_what_is_no_time_is_refused() -> None:
+    async def main() -> None:
+        loop = virtual()
+        with pytest.raises(ValueError, match="not a number"):
+            loop.call_later(math.nan, print)
+        with pytest.raises(TypeError):
+            loop.call_at(None, print)  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            loop.call_at_ns(1.5, print)  # type: ignore[arg-type]
+
+    sim.run(main())
+
+
+def test_a_timer_says_when() -> None:
+    async def main() -> None:
+        timer = virtual().call_later(1.5, print)
+        assert timer.when() == 1.5
+        assert isinstance(timer, asyncio.TimerHandle)
+        assert "when=1.5" in repr(timer)
+        timer.cancel()
+        assert timer.cancelled()
+        assert "cancelled" in repr(timer)
+
+    sim.run(main())
+
+
+def test_time_does_not_pass_for_what_was_cancelled() -> None:
+    async def main() -> int:
+        timers = [virtual().call_later(n, pytest.fail) for n in range(1, 10)]
+        for timer in timers:
+            timer.cancel()
+        await asyncio.sleep(20)
+        return virtual().time_ns()
+
+    assert sim.run(main()) == 20 * 10**9
+
+
+def test_timeouts_that_did_not_happen_do_not_pile_up() -> None:
+    async def main() -> int:
+        loop = virtual()
+        for _ in range(10_000):
+            async with asyncio.timeout(3600):
+                await loop.sleep_ns(1)
+        assert loop.timers() == []
+        return len(loop._timers)
+
+    assert sim.run(main()) < 300
+
+
+def test_pending_timers_are_listed_in_their_order() -> None:
+    async def main() -> None:
+        loop = virtual()
+        late, early, tie = loop.call_later(2, print), loop.call_later(1, print), loop.call_later(2, print)
+        loop.call_later(3, print).cancel()
+        assert loop.timers() == [early, late, tie]
+        for timer in loop.timers():
+            timer.cancel()
+
+    sim.run(main())

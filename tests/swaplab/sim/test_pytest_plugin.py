@@ -1,0 +1,103 @@
+"""The plugin in a suite of its own: with pytest-asyncio in both modes, and without it."""
+
+import pytest
+
+SUITE = """
+import asyncio
+import pytest
+
+@pytest.fixture
+def delay():
+    return 3600
+
+@pytest.mark.virtual_time
+async def test_an_hour(delay):
+    await asyncio.sleep(delay)
+    assert type(asyncio.get_running_loop()).__name__ == "VirtualLoop"
+    assert asyncio.get_running_loop().time() == delay
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("number", [1, 2])
+async def test_parameters(number):
+    await asyncio.sleep(number)
+
+@pytest.mark.virtual_time
+async def test_a_deadlock():
+    await asyncio.Event().wait()
+
+@pytest.mark.virtual_time(max_time_ns=10)
+async def test_a_bound():
+    await asyncio.sleep(1)
+
+@pytest.mark.virtual_time
+class TestMarked:
+    async def test_a_method(self, delay):
+        await asyncio.sleep(delay)
+
+@pytest.mark.virtual_time
+def test_a_plain_function():
+    pass
+"""
+
+OTHERS = """
+import asyncio
+import pytest
+
+@pytest.fixture
+async def base():
+    return type(asyncio.get_running_loop()).__name__
+
+async def test_unmarked(base):
+    assert base != "VirtualLoop"
+
+@pytest.mark.virtual_time
+async def test_a_coroutine_fixture(base):
+    assert base == "VirtualLoop"
+"""
+
+SCOPE = ["-o", "asyncio_default_fixture_loop_scope=function"]
+STRICT = [*SCOPE, "--asyncio-mode=strict"]
+AUTO = [*SCOPE, "--asyncio-mode=auto"]
+
+ERRORS = ["*DeadlockError: no callback*", "*test_a_deadlock*for Event.wait of *", "*TimeBoundError: *past the 10 ns*"]
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\nfilterwarnings = ['error']")
+    pytester.makepyfile(test_suite=SUITE)
+    return pytester
+
+
+@pytest.mark.parametrize("asyncio_plugin", [["-p", "no:asyncio"], STRICT, AUTO])
+def test_marked_tests_run_in_virtual_time(suite: pytest.Pytester, asyncio_plugin: list[str]) -> None:
+    result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", "--strict-markers", *asyncio_plugin)
+    result.assert_outcomes(passed=5, failed=2)
+    result.stdout.fnmatch_lines_random(ERRORS)
+
+
+def test_the_others_stay_where_they_were(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_others=OTHERS)
+    result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", *AUTO, "test_others.py")
+    result.assert_outcomes(passed=2)
+
+
+def test_the_hook_of_a_suite_decides_about_the_others(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_others=OTHERS)
+    suite.makeconftest(
+        "import asyncio\n"
+        "def pytest_asyncio_loop_factories():\n"
+        "    return {'one': asyncio.SelectorEventLoop, 'two': asyncio.SelectorEventLoop}\n"
+    )
+    result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", *AUTO, "test_others.py")
+    result.assert_outcomes(passed=3)
+
+
+def test_the_marker_explains_itself(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", *AUTO, "--markers")
+    result.stdout.fnmatch_lines(["@pytest.mark.virtual_time(max_events=None, max_time_ns=None): *"])
+
+
+def test_without_the_plugin_the_marker_is_unknown(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_subprocess("-p", "no:asyncio", "--strict-markers")
+    result.assert_outcomes(errors=1)
