@@ -181,7 +181,7 @@ class Driver:
         code: int = -ENODEV if wq is None else 0
         try:
             if wq is not None:
-                slot = await self._slot(wq, opcode)
+                slot = await self._slot(req, wq, opcode)
                 code = slot if slot < 0 else await self._run_on(req, opcode, wq, slot, verify)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
@@ -226,7 +226,7 @@ class Driver:
 
     async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, in_chain: bool) -> int:
         try:
-            slot = await self._wait_for_slot(wq, opcode)
+            slot = await self._wait_for_slot(req, wq, opcode)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
             raise
@@ -254,14 +254,14 @@ class Driver:
         """Whether a fault decider wants this request to find no descriptor in time."""
         return fault.decider is not None and fault.should_fail(faults.ALLOC_DESCRIPTOR)
 
-    async def _slot(self, wq: WorkQueue, opcode: Opcode) -> int:
+    async def _slot(self, req: AcompReq, wq: WorkQueue, opcode: Opcode) -> int:
         """A descriptor of `wq`, at once if there is a free one, or a negative errno."""
         if self._denied():
             return -EAGAIN
         slot = wq.take()
-        return slot if slot >= 0 else await self._wait_for_slot(wq, opcode)
+        return slot if slot >= 0 else await self._wait_for_slot(req, wq, opcode)
 
-    async def _wait_for_slot(self, wq: WorkQueue, opcode: Opcode) -> int:
+    async def _wait_for_slot(self, req: AcompReq, wq: WorkQueue, opcode: Opcode) -> int:
         """A descriptor of `wq`, or -EAGAIN; without patch 10 there is no -EAGAIN, but DescriptorDeadlockError."""
         attempts = ALLOC_ATTEMPTS[opcode]
         began = cpu.now_ns()
@@ -269,7 +269,8 @@ class Driver:
         slot = await wq.wait(bound_s)
         if trace.sink is not None:
             spent = min(attempts, (cpu.now_ns() - began) // max(self.alloc_pause_ns, 1) + 1)
-            trace.emit("iaa.retry", wq=wq.name, attempts=attempts if slot == -EAGAIN else spent, got=slot >= 0)
+            spent = attempts if slot == -EAGAIN else spent
+            trace.emit("iaa.retry", request=req.serial, wq=wq.name, attempts=spent, got=slot >= 0)
         if slot == -EAGAIN and not self._bounded:
             raise DescriptorDeadlockError(
                 f"no descriptor of {wq!r} came free within {self.in_flight.timeout_s} s: without patch 10 chains that"
@@ -365,7 +366,7 @@ class Driver:
 
         0; -EINVAL where they differ; -EAGAIN without a descriptor; else what the second job failed with.
         """
-        slot = await self._slot(job.wq, Opcode.DECOMPRESS)
+        slot = await self._slot(job.req, job.wq, Opcode.DECOMPRESS)
         if slot < 0:
             return slot
         check = self._begin(job.req, Opcode.DECOMPRESS, job.wq, slot, source=job.output, limit=job.req.slen)

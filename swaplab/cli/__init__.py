@@ -4,6 +4,8 @@ import sys
 
 import typer
 
+from swaplab.cli.chain import chain
+from swaplab.cli.doctor import doctor
 from swaplab.cli.store import store
 from swaplab.cli.usemem import usemem
 
@@ -17,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(store)
+app.command()(chain)
+app.command()(doctor)
 app.command()(usemem)
 
 

@@ -1,0 +1,158 @@
+"""A second opinion on a configuration without opening it: what is refused, what it leads to, what could be better.
+
+`examine` is called by `swaplab doctor` and by whoever generates configurations. Nothing here runs a job.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .config import COMPRESS_ENGINES, WORK_QUEUE_SLOTS, DeviceConfig, MachineConfig, refusals
+from .device import Device
+from .errors import ConfigurationError
+from .features import DriverFeatures
+from .mapping import WqTables, devices_per_package
+from .topology import Topology
+
+CHAIN = 8
+"""Requests that one cpu may have in flight: a chain of the driver's batch size."""
+OVERCOMMIT = 4
+"""Chains of all its cpus over a device's descriptors. The series saw no shortage at about 2 and some at 7."""
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """Cpus that are served alike: ranges of ids, their packages, their device, and the queues of either direction.
+
+    `compress` are the queues in the order in which a chain of the first of these cpus goes through them.
+    """
+
+    cpus: str
+    nr_cpus: int
+    package: str
+    device: str
+    compress: tuple[str, ...]
+    decompress: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `examine` found: refusals (then no map), advice as sentences, and the map in order of cpus."""
+
+    refusals: tuple[ConfigurationError, ...]
+    advice: tuple[str, ...]
+    rows: tuple[MapRow, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the driver would take every queue."""
+        return not self.refusals
+
+
+def examine(machine: MachineConfig, features: DriverFeatures, g_wqs_per_iaa: int = 0) -> Verdict:
+    """Examine `machine` under a driver with `features` and this value of the attribute (ignored without patch 9)."""
+    refused = tuple(refusals(machine.devices))
+    if refused:
+        return Verdict(refused, (), ())
+    g_wqs = g_wqs_per_iaa if 9 in features else 0
+    devices = [Device(config) for config in machine.devices]
+    tables = _bound_one_by_one(machine.topology, devices, 8 in features, g_wqs)
+    rows = tuple(_rows(tables, [device for device in devices if device.bound_queues]))
+    advice = [line for config in machine.devices for line in _device_advice(config)]
+    advice += _machine_advice(machine.topology, devices, tables, features, g_wqs)
+    return Verdict((), tuple(advice), rows)
+
+
+def _bound_one_by_one(topology: Topology, devices: Sequence[Device], by_package: bool, g_wqs: int) -> WqTables:
+    tables = WqTables(topology, by_package=by_package, g_wqs_per_iaa=g_wqs)
+    listed: list[Device] = []
+    for device in devices:
+        for wq in device.work_queues:
+            if not device.bound_queues:
+                listed.append(device)
+            device.bound_queues.append(wq)
+            tables.rebalance(listed)
+    return tables
+
+
+def _rows(tables: WqTables, devices: Sequence[Device]) -> Iterator[MapRow]:
+    """One row per device and package table, in order of the first cpu."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for cpu, index in enumerate(tables.device_of_cpu):
+        alike.setdefault((index, id(tables.package_table(cpu))), []).append(cpu)
+    for (index, _), cpus in alike.items() if devices else ():
+        packages = sorted({tables.topology.package_of(cpu) for cpu in cpus})
+        local = tables.local_table(cpus[0])
+        order = [tables.next_for_compress(cpus[0]) for _ in tables.package_table(cpus[0]) or local]
+        yield MapRow(
+            cpus=ranges(cpus),
+            nr_cpus=len(cpus),
+            package=", ".join(map(str, packages)),
+            device=devices[index].name,
+            compress=tuple(wq.name for wq in order if wq is not None),
+            decompress=tuple(wq.name for wq in local),
+        )
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers the way cpu lists are written: "0-13, 112-125"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
+
+
+def _device_advice(config: DeviceConfig) -> Iterator[str]:
+    queues = config.bound_queues()
+    if not queues:
+        yield f'{config.dev} has no queue for the driver. Add one of type "kernel" with the driver name "crypto".'
+        return
+    slots = sum(wq.size for wq in config.work_queues())
+    if slots < WORK_QUEUE_SLOTS:
+        yield f"{config.dev} uses {slots} of {WORK_QUEUE_SLOTS} slots. Enlarge its queues to share all of them."
+    for group in {config.group_of(wq): None for wq in queues}:
+        compress = [engine for engine in config.engines_of(group) if engine < COMPRESS_ENGINES]
+        if len(compress) < COMPRESS_ENGINES:
+            yield (
+                f"{config.dev}: group {group} has {len(compress)} of {COMPRESS_ENGINES} engines that compress."
+                " Assign engines 0 and 1 to it, or all eight."
+            )
+
+
+def _machine_advice(
+    topology: Topology, devices: Sequence[Device], tables: WqTables, features: DriverFeatures, g_wqs: int
+) -> Iterator[str]:
+    used = [device for device in devices if device.bound_queues]
+    if not used:
+        yield "No queue is left for the driver: compress answers -ENODEV."
+        return
+    load = [tables.device_of_cpu.count(index) for index in range(len(used))]
+    if max(load) > 2 * max(min(load), 1):
+        hint = " Use the mapping by package (patch 8)." if 8 not in features else ""
+        yield (
+            f"{used[load.index(max(load))].name} serves {max(load)} cpus,"
+            f" {used[load.index(min(load))].name} only {min(load)}.{hint}"
+        )
+    share = devices_per_package(topology, len(used))
+    if 8 in features and len(used) != share * topology.packages:
+        yield (
+            f"{len(used)} devices do not divide over {topology.packages} packages: some cpus are served by another"
+            " package's device. Use the same number per package, probed package by package."
+        )
+    if 9 in features and g_wqs < 1 and all(len(device.bound_queues) > 1 for device in used):
+        yield (
+            "Each device has queues to spare, and compressions stay on the mapped device. Set g_wqs_per_iaa to 1 to"
+            " spread them over all devices of the package."
+        )
+    if g_wqs > 0 and not any(tables.package_table(cpu) for cpu in range(topology.nr_cpus)):
+        yield "g_wqs_per_iaa is set but no device has a second queue. Configure two queues of 64 per device."
+    for device, cpus in zip(used, load, strict=True):
+        descriptors = sum(wq.nr_descriptors for wq in device.work_queues)
+        if cpus * CHAIN > OVERCOMMIT * descriptors:
+            yield (
+                f"{cpus} cpus share the {descriptors} descriptors of {device.name} and may ask for {CHAIN} each: under"
+                " full load chains wait for descriptors and may end in -EAGAIN. Bind more devices."
+            )
+            break

@@ -1,0 +1,66 @@
+"""`swaplab chain`: run one chain and see it happen."""
+
+import re
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from iaa_emulator import ConfigurationError
+from swaplab.pipeline import Recording, Story, draw, run_story
+
+ROW = re.compile(r"(head| *\d+)  (\w+ wq\S+)?")
+STYLES = {"S": "cyan", "E": "yellow", "=": "yellow", "L": "green", "P": "bold green", "o": "dim", "x": "bold red"}
+
+
+class SyncMode(StrEnum):
+    """The driver's modes: `async` runs a chain in parallel, the others serially."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    ASYNC_IRQ = "async_irq"
+
+
+def chain(
+    pages: Annotated[int, typer.Option(min=1, max=64, help="Requests in the chain.")] = 8,
+    devices: Annotated[int, typer.Option(min=0, max=8, help="Devices of the machine.")] = 4,
+    wqs: Annotated[int, typer.Option(min=1, max=8, help="Queues per device; with two, the second is global.")] = 2,
+    sync_mode: Annotated[SyncMode, typer.Option(help="How the driver runs a chain.")] = SyncMode.ASYNC,
+    fail: Annotated[int | None, typer.Option(metavar="K", help="The device refuses request K (0: the head).")] = None,
+    incompressible: Annotated[int | None, typer.Option(metavar="K", help="Page K does not compress.")] = None,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the events to FILE as JSON.")] = None,
+) -> None:
+    """Run one chain on a stepped accelerator and draw it: a row per request, a column per event."""
+    try:
+        story = Story(
+            pages=pages,
+            devices=devices,
+            wqs=wqs,
+            sync_mode=sync_mode.value,
+            fail=fail,
+            incompressible=incompressible,
+        )
+        recording = run_story(story)
+        if trace is not None:
+            trace.write_text(recording.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
+    except (ValueError, ConfigurationError, OSError) as error:
+        print(f"swaplab chain: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    _show(recording)
+
+
+def _show(recording: Recording) -> None:
+    """The picture; the letters of its rows coloured on a terminal."""
+    console = Console()
+    for line in draw(recording):
+        text = Text(line, overflow="ignore", no_wrap=True)
+        row = ROW.match(line)
+        if row is not None:
+            for column in range(row.end(), max(row.end(), line.rfind("  "))):
+                if line[column] in STYLES:
+                    text.stylize(STYLES[line[column]], column, column + 1)
+        console.print(text, highlight=False, soft_wrap=True)

@@ -1,0 +1,130 @@
+"""The doctor: verdicts, the map, advice, and the command."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from iaa_emulator import DriverFeatures, MachineConfig, Topology, machine, preset
+from iaa_emulator.config import dump_devices
+from iaa_emulator.verdict import Verdict, examine, ranges
+from swaplab.cli import app
+
+V8, BASE = DriverFeatures.v8(), DriverFeatures.base()
+PRESETS = Path(__file__).parents[2] / "iaa_emulator" / "presets"
+
+
+def advice(built: MachineConfig, features: DriverFeatures = V8, g_wqs: int = 0) -> str:
+    verdict = examine(built, features, g_wqs)
+    assert verdict.accepted
+    return " ".join(verdict.advice)
+
+
+def test_the_map_of_the_test_machine() -> None:
+    verdict = examine(preset("spr-2s-8iaa"), V8, 1)
+    assert verdict.advice == (), "nothing to change"
+    assert [(row.cpus, row.package, row.device, row.nr_cpus) for row in verdict.rows[:2]] == [
+        ("0-13, 112-125", "0", "iax1", 28),
+        ("14-27, 126-139", "0", "iax3", 28),
+    ]
+    assert verdict.rows[1].compress == ("wq3.1", "wq5.1", "wq7.1", "wq1.1")
+    assert verdict.rows[1].decompress == ("wq3.0",)
+    assert sum(row.nr_cpus for row in verdict.rows) == 224
+
+
+def test_patch_nine_and_its_attribute_do_nothing_without_the_patch() -> None:
+    paper = preset("spr-2s-8iaa")
+    assert examine(paper, BASE, 1).rows == examine(paper, BASE, 0).rows
+
+
+def test_refusals_come_all_at_once_and_without_a_map() -> None:
+    built = machine(devices=2)
+    for config, size in zip(built.devices, (0, 200), strict=True):
+        config.groups[0].grouped_workqueues[0].size = size
+    built.devices[1].groups[0].grouped_workqueues[0].driver_name = ""
+    verdict = examine(built, V8)
+    assert len(verdict.refusals) == 2
+    assert (verdict.rows, verdict.advice, verdict.accepted) == ((), (), False)
+
+
+@pytest.mark.parametrize(
+    ("built", "features", "g_wqs", "said"),
+    [
+        (machine(devices=0), V8, 0, "No queue is left for the driver"),
+        (machine(devices=1, slots_per_device=64), V8, 0, "uses 64 of 128 slots"),
+        (machine(devices=1, engines_per_device=1), V8, 0, "1 of 2 engines that compress"),
+        (machine(devices=3, packages=2), V8, 0, "do not divide over 2 packages"),
+        (machine(devices=2, wqs_per_device=2), V8, 0, "Set g_wqs_per_iaa to 1"),
+        (machine(devices=2), V8, 1, "no device has a second queue"),
+        (machine(devices=1, cores_per_package=112), V8, 0, "may end in -EAGAIN"),
+        (preset("many-nodes"), BASE, 0, "Use the mapping by package (patch 8)"),
+    ],
+)
+def test_what_could_be_better(built: MachineConfig, features: DriverFeatures, g_wqs: int, said: str) -> None:
+    assert said in advice(built, features, g_wqs)
+
+
+def test_a_device_without_a_queue_for_the_driver_is_mentioned() -> None:
+    built = machine(devices=2)
+    built.devices[0].groups[0].grouped_workqueues[0].size = 0
+    assert "iax1 has no queue for the driver" in advice(built)
+    assert [row.device for row in examine(built, V8).rows] == ["iax3"]
+
+
+def test_cpu_lists() -> None:
+    assert ranges([0, 1, 2, 5, 7, 8]) == "0-2, 5, 7-8"
+    assert ranges([]) == ""
+
+
+def test_a_machine_whose_packages_are_interleaved_shows_both() -> None:
+    built = machine(devices=1).model_copy(
+        update={"topology": Topology(packages=2, cores_per_package=4, numa_nodes=2, numbering="interleaved")}
+    )
+    verdict: Verdict = examine(built, V8)
+    assert [row.package for row in verdict.rows] == ["0, 1"]
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, ["doctor", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_command_accepts() -> None:
+    code, out, _ = run(str(PRESETS / "spr-2s-8iaa.json"), "--g-wqs-per-iaa", "1")
+    assert code == 0
+    assert out.splitlines()[0] == "accepted: 8 devices; 224 cpus in 2 packages, 2 NUMA nodes"
+    assert "14-27, 126-139   0        iax3    wq3.1 wq5.1 wq7.1 wq1.1     wq3.0" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_the_command_refuses_with_every_cause_and_remedy(tmp_path: Path) -> None:
+    devices = preset("spr-2s-8iaa").devices[:2]
+    devices[0].groups[0].grouped_workqueues[0].size = 100
+    devices[1].groups[0].grouped_workqueues[1].type = "user"
+    file = tmp_path / "bad.conf"
+    file.write_text(dump_devices(devices))
+    code, out, _ = run(str(file), "--topology", "spr-2s-8iaa")
+    assert code == 1
+    assert "164 slots together" in out and "Make their sizes sum up to 128 at most." in out
+    assert "type 'user'" in out
+
+
+def test_the_command_takes_cpus_from_a_preset_and_the_driver_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "saved.conf"
+    file.write_text(dump_devices(preset("many-nodes").devices))
+    assert "384 cpus in 2 packages, 6 NUMA nodes" in run(str(file), "--topology", "many-nodes", "--kernel", "base")[1]
+
+
+@pytest.mark.parametrize("arguments", [["/nowhere"], [__file__], [str(PRESETS / "many-nodes.json"), "--topology", "x"]])
+def test_the_command_says_what_it_cannot_use(arguments: list[str]) -> None:
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert err.startswith("swaplab doctor: ")
+
+
+def test_presets_say_what_they_are() -> None:
+    for file in PRESETS.glob("*.json"):
+        document = json.loads(file.read_text())
+        assert document["schema"] == "swaplab.machine/1"
+        assert document["description"]
