@@ -168,7 +168,7 @@ class Stepped:
         self.auto = auto
         self.queue: list[Job] = []
         self.abandoned: list[AcompReq] = []
-        self._all_landed: asyncio.Future[None] | None = None
+        self._relaxed: list[tuple[set[Job], asyncio.Future[None]]] = []
         self._landings: dict[Job, asyncio.Future[None]] = {}
         self.tfm = transform(algorithm(compress=self.run, decompress=self.run, batch_size=lambda: 8))
 
@@ -186,9 +186,11 @@ class Stepped:
         return copy(req) if job.landed else -EAGAIN
 
     async def relax(self, pending: Sequence[AcompReq]) -> None:
-        if self.queue:
-            self._all_landed = asyncio.get_running_loop().create_future()
-            await self._all_landed
+        flying = {req.base.data for req in pending if not req.base.data.landed}
+        if flying:
+            landing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._relaxed.append((flying, landing))
+            await landing
 
     def abandon(self, req: AcompReq) -> None:
         self.abandoned.append(req)
@@ -216,9 +218,11 @@ class Stepped:
                 complete = job.req.base.complete
                 assert complete is not None
                 complete(job.req.base.data, copy(job.req))
-        waiting = self._all_landed
-        if waiting is not None and not waiting.done() and not self.queue:
-            waiting.set_result(None)
+            for flying, all_landed in self._relaxed:
+                flying.discard(job)
+                if not flying and not all_landed.done():
+                    all_landed.set_result(None)
+        self._relaxed = [(flying, landing) for flying, landing in self._relaxed if flying]
 
     async def quiesce(self) -> None:
         """Let everything land, those jobs included that a landing begins."""
