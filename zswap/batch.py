@@ -22,20 +22,22 @@ from acomp import (
 
 from .context import CpuContext
 from .core import Core
+from .folio import Folio
 from .pool import Pool
 
 
 async def batch_compress(
-    core: Core, pages: Sequence[bytes], entries: Sequence[int], pool: Pool, context: CpuContext, batching: bool
+    core: Core, folio: Folio, first: int, entries: Sequence[int], pool: Pool, context: CpuContext, batching: bool
 ) -> bool:
-    """Compress `pages` (at most 8; with `batching` at most `context.nr_reqs`) into `entries`. Needs the context locked.
+    """Compress the pages of `folio` from `first` on into `entries`, one each. Needs the context locked.
 
-    True when every entry is filled. A batch stores nothing at all when one of its pages fails, and ticks a reject
-    counter for each failing page; page by page, the first failure ends it and ticks once.
+    At most 8; with `batching` at most `context.nr_reqs`. True when every entry is filled. A batch stores nothing at all
+    when one of its pages fails, and ticks a reject counter for each failing page; page by page, the first failure ends
+    it and ticks once.
     """
-    step = len(pages) if batching else 1
-    for start in range(0, len(pages), step):
-        errs = await _compress(context, pages[start : start + step], batching)
+    step = len(entries) if batching else 1
+    for start in range(0, len(entries), step):
+        errs = await _compress(context, folio, first + start, step, batching)
         if any(errs):
             _count_rejects(core, errs)
             return False
@@ -44,11 +46,12 @@ async def batch_compress(
     return True
 
 
-async def _compress(context: CpuContext, pages: Sequence[bytes], batching: bool) -> list[int]:
-    """The code of each page; the outputs are in the buffers."""
+async def _compress(context: CpuContext, folio: Folio, first: int, nr: int, batching: bool) -> list[int]:
+    """The code of each of `nr` pages; the outputs are in the buffers."""
     reqs, wait = context.reqs, context.wait
     head = reqs[0]
-    for k, page in enumerate(pages):
+    for k in range(nr):
+        page = context.take_page(k, folio, first + k)
         acomp_request_set_params(reqs[k], page, context.buffers[k], PAGE_SIZE, PAGE_SIZE)
         if batching and k:
             acomp_request_chain(reqs[k], head)
@@ -57,7 +60,7 @@ async def _compress(context: CpuContext, pages: Sequence[bytes], batching: bool)
     err = await crypto_wait_req(crypto_acomp_compress(head), wait)
     if not batching:
         return [err]
-    errs = [acomp_request_err(req) for req in reqs[: len(pages)]]
+    errs = [acomp_request_err(req) for req in reqs[:nr]]
     acomp_reqchain_clear(head, wait)
     return errs
 

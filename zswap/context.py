@@ -29,6 +29,7 @@ from acomp import (
     trace,
 )
 
+from .folio import Folio
 from .mutex import Mutex
 
 BUFFER_SIZE: Final = 2 * PAGE_SIZE
@@ -43,7 +44,8 @@ class CpuContext:
     """One cpu's resources in one pool.
 
     `nr_reqs` requests in `reqs`, with as many output `buffers`; 0 means never allocated. Only `reqs[0]` has a callback,
-    and there is one `wait` for it. `page` receives a decompressed page.
+    and there is one `wait` for it. `page` receives a decompressed page; `sources` hold the pages under way, so that
+    none of them is an object of its own in the heap, between objects that stay.
     """
 
     __slots__ = (
@@ -56,6 +58,7 @@ class CpuContext:
         "online",
         "page",
         "reqs",
+        "sources",
         "tfm",
         "wait",
     )
@@ -67,6 +70,7 @@ class CpuContext:
         self.nr_reqs = 0
         self.reqs: list[AcompReq] = []
         self.buffers: list[bytearray] = []
+        self.sources: list[bytearray] = []
         self.page = bytearray()
         self.wait = CryptoWait()
         self.is_sleepable = False
@@ -111,6 +115,7 @@ class CpuContext:
         acomp_request_set_callback(reqs[0], CRYPTO_TFM_REQ_MAY_BACKLOG, crypto_req_done, self.wait)
         self.tfm, self.reqs, self.nr_reqs = tfm, reqs, nr_reqs
         self.buffers = [bytearray(BUFFER_SIZE) for _ in range(nr_reqs)]
+        self.sources = [bytearray(PAGE_SIZE) for _ in range(nr_reqs)]
         self.page = bytearray(PAGE_SIZE)
         self.is_sleepable = acomp_is_async(tfm)
 
@@ -122,7 +127,16 @@ class CpuContext:
         for req in self.reqs:
             acomp_request_free(req)
         crypto_free_acomp(self.tfm)
-        self.tfm, self.reqs, self.buffers, self.page, self.nr_reqs = None, [], [], bytearray(), 0
+        self.tfm, self.reqs, self.buffers, self.sources, self.page, self.nr_reqs = None, [], [], [], bytearray(), 0
+
+    def take_page(self, k: int, folio: Folio, index: int) -> bytes | bytearray:
+        """Page `index` of a folio as the source of request `k`; valid while the context is locked."""
+        if folio.nr_pages == 1:
+            return folio.data
+        source = self.sources[k]
+        with memoryview(source) as target, memoryview(folio.data) as data:
+            target[:] = data[index * PAGE_SIZE : (index + 1) * PAGE_SIZE]
+        return source
 
     async def lock(self) -> None:
         """Take the context, after all who asked before. Release it with `unlock`, whatever happens."""

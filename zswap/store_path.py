@@ -142,7 +142,7 @@ async def _store_pages(
         core.counters.reject_kmemcache_fail += 1
         return False
     try:
-        if not await batch_compress(core, folio.pages(first, end), unpublished, pool, context, batching):
+        if not await batch_compress(core, folio, first, unpublished, pool, context, batching):
             return False
         await cpu.settle()
         await lru.lock.acquire()
