@@ -7,7 +7,7 @@ Source: kernel-facts 6.6 to 6.10, 7, 9.
 
 from collections.abc import Awaitable, Callable, Sequence
 from errno import EAGAIN, ECANCELED, EINPROGRESS, EINVAL, EIO, ENODEV, ENXIO
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from acomp import (
     CRYPTO_ACOMP_REQ_POLL,
@@ -18,21 +18,16 @@ from acomp import (
     Code,
     CryptoAcomp,
     acomp_is_reqchain,
-    acomp_request_get,
-    acomp_request_put,
     cpu,
-    fault,
     trace,
 )
 
-from . import faults
 from .attributes import Attributes
 from .batch import run_chain
-from .completion import read_record, spoil
-from .descriptor import DecompressFlag, Opcode
+from .completion import read_record
+from .descriptor import Opcode
 from .device import Device
 from .engine import Engine
-from .errors import DescriptorDeadlockError
 from .features import DriverFeatures
 from .in_flight import InFlight
 from .inflate import SoftwareInflate
@@ -40,13 +35,12 @@ from .interrupt import InterruptHandler
 from .job import Job, Landing
 from .mapping import WqTables
 from .statistics import Statistics
+from .submission import Submission
 from .topology import Topology
 from .work_queue import WorkQueue
 
 IAA_ALG_PRIORITY: Final = 300
 IAA_CRYPTO_MAX_BATCH_SIZE: Final = 8
-ALLOC_ATTEMPTS: Final = {Opcode.COMPRESS: 1000, Opcode.DECOMPRESS: 500}
-"""Attempts to get a descriptor, each followed by a pause; verify jobs decompress (kernel-facts 9)."""
 
 
 class Modes(NamedTuple):
@@ -76,13 +70,15 @@ class Driver:
         self.topology = topology
         self.features = features
         self.engine = engine
-        self.alloc_pause_ns = alloc_pause_ns
         self.attributes = Attributes(features, lambda: self.enabled)
         self.devices: list[Device] = []
         self.stats = Statistics(self.devices)
         self.enabled = False
         self.tables = WqTables(topology, by_package=8 in features)
         self.in_flight = InFlight(completion_timeout_s, self._timed_out)
+        self._submission = Submission(
+            engine, self.in_flight, self.stats, bounded=10 in features, alloc_pause_ns=alloc_pause_ns
+        )
         self.interrupts = InterruptHandler(self)
         self.algorithm = self._algorithm()
         self._software = SoftwareInflate(serialised=11 in features)
@@ -138,7 +134,7 @@ class Driver:
         wq = self._choose(opcode)
         if wq is None:
             return self._failed(req, opcode, -ENODEV)
-        if self._denied():
+        if self._submission.denied():
             return self._failed(req, opcode, -EAGAIN)
         slot = wq.take()
         if slot < 0:
@@ -181,7 +177,7 @@ class Driver:
         code: int = -ENODEV if wq is None else 0
         try:
             if wq is not None:
-                slot = await self._slot(req, wq, opcode)
+                slot = await self._submission.slot(req, wq, opcode)
                 code = slot if slot < 0 else await self._run_on(req, opcode, wq, slot, verify)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
@@ -192,7 +188,7 @@ class Driver:
         return self._ended(req, opcode, code)
 
     async def _run_on(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, verify: bool) -> int:
-        job = self._begin(req, opcode, wq, slot)
+        job = self._submission.begin(req, opcode, wq, slot)
         if isinstance(job, int):
             return job
         try:
@@ -214,7 +210,7 @@ class Driver:
     # The asynchronous path.
 
     def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, in_chain: bool) -> Code:
-        job = self._begin(req, opcode, wq, slot)
+        job = self._submission.begin(req, opcode, wq, slot)
         if isinstance(job, int):
             return self._failed(req, opcode, job)
         job.data = req.base.data
@@ -226,7 +222,7 @@ class Driver:
 
     async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, in_chain: bool) -> int:
         try:
-            slot = await self._wait_for_slot(req, wq, opcode)
+            slot = await self._submission.wait_for_slot(req, wq, opcode)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
             raise
@@ -250,92 +246,6 @@ class Driver:
         here = cpu.current_cpu()
         return self.tables.next_for_compress(here) if opcode == Opcode.COMPRESS else self.tables.next_local(here)
 
-    def _denied(self) -> bool:
-        """Whether a fault decider wants this request to find no descriptor in time."""
-        return fault.decider is not None and fault.should_fail(faults.ALLOC_DESCRIPTOR)
-
-    async def _slot(self, req: AcompReq, wq: WorkQueue, opcode: Opcode) -> int:
-        """A descriptor of `wq`, at once if there is a free one, or a negative errno."""
-        if self._denied():
-            return -EAGAIN
-        slot = wq.take()
-        return slot if slot >= 0 else await self._wait_for_slot(req, wq, opcode)
-
-    async def _wait_for_slot(self, req: AcompReq, wq: WorkQueue, opcode: Opcode) -> int:
-        """A descriptor of `wq`, or -EAGAIN; without patch 10 there is no -EAGAIN, but DescriptorDeadlockError."""
-        attempts = ALLOC_ATTEMPTS[opcode]
-        began = cpu.now_ns()
-        bound_s = attempts * self.alloc_pause_ns / 1e9 if self._bounded else self.in_flight.timeout_s
-        slot = await wq.wait(bound_s)
-        if trace.sink is not None:
-            spent = min(attempts, (cpu.now_ns() - began) // max(self.alloc_pause_ns, 1) + 1)
-            spent = attempts if slot == -EAGAIN else spent
-            trace.emit("iaa.retry", request=req.serial, wq=wq.name, attempts=spent, got=slot >= 0)
-        if slot == -EAGAIN and not self._bounded:
-            raise DescriptorDeadlockError(
-                f"no descriptor of {wq!r} came free within {self.in_flight.timeout_s} s: without patch 10 chains that"
-                " hold some and wait for more stop each other. Use patch 10, more devices, or larger queues"
-            )
-        return slot
-
-    def _begin(
-        self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, source: Any = None, limit: int = 0
-    ) -> Job | int:
-        """Fill the descriptor `slot` and submit it: the job, or an error with the slot given back."""
-        code = self._acceptance(wq)
-        if code:
-            wq.release(slot)
-            return code
-        verifies = source is not None
-        job = Job(
-            req,
-            wq,
-            slot,
-            opcode,
-            source if verifies else req.source(),
-            limit if verifies else req.dlen,
-            self._landed,
-        )
-        if verifies:
-            job.operation_flags |= DecompressFlag.SUPPRESS_OUTPUT
-        else:
-            self.stats.called(wq, opcode)
-        acomp_request_get(req)
-        self.in_flight.add(job)
-        cpu.charge("iaa.submit")
-        if trace.sink is not None:
-            trace.emit("iaa.queued", request=req.serial, device=wq.device.name, wq=wq.name, slot=slot)
-        if fault.decider is None or not fault.should_fail(faults.LOST_COMPLETION):
-            self.engine.submit(job)
-        return job
-
-    def _acceptance(self, wq: WorkQueue) -> int:
-        """What the device says to a submission: 0, -ENXIO for a removed queue, -EIO, or -EAGAIN from a shared one."""
-        if not wq.bound:
-            return -ENXIO
-        if fault.decider is None:
-            return 0
-        if fault.should_fail(faults.SUBMIT):
-            return -EIO
-        if wq.shared:
-            for _ in range(wq.config.enqcmds_retries + 1):
-                if not fault.should_fail(faults.ENQUEUE_REFUSED):
-                    return 0
-            return -EAGAIN
-        return 0
-
-    def _landed(self, job: Job) -> None:
-        """A job has landed or was expired; called once, by the job, before anybody who waits for it is told."""
-        if fault.decider is not None:
-            spoil(job)
-        self.in_flight.remove(job)
-        if trace.sink is not None:
-            status = None if job.record is None else int(job.record.status)
-            trace.emit("iaa.landed", request=job.req.serial, device=job.device.name, wq=job.wq.name, status=status)
-        if self._bounded or job.abandoned:
-            job.release_slot()
-        acomp_request_put(job.req)
-
     def _timed_out(self, job: Job) -> None:
         """The hardware is broken: the whole driver is disabled, until all queues were removed and bound again."""
         self.enabled = False
@@ -354,7 +264,6 @@ class Driver:
         else:
             self.stats.moved(job.wq, job.opcode, req.slen)
         req.deliver(job.output)
-        req.path = "hardware"
         return 0
 
     def reap_alone(self, job: Job) -> int:
@@ -366,10 +275,10 @@ class Driver:
 
         0; -EINVAL where they differ; -EAGAIN without a descriptor; else what the second job failed with.
         """
-        slot = await self._slot(job.req, job.wq, Opcode.DECOMPRESS)
+        slot = await self._submission.slot(job.req, job.wq, Opcode.DECOMPRESS)
         if slot < 0:
             return slot
-        check = self._begin(job.req, Opcode.DECOMPRESS, job.wq, slot, source=job.output, limit=job.req.slen)
+        check = self._submission.begin(job.req, Opcode.DECOMPRESS, job.wq, slot, verifies=job.output)
         if isinstance(check, int):
             return check
         try:
@@ -392,13 +301,11 @@ class Driver:
     async def inflate(self, req: AcompReq) -> int:
         """Software inflate of `req`, counted; its code is the request's."""
         code = -EINVAL
-        acomp_request_get(req)
         try:
             code = await self._software.run(req)
             self.stats.inflated(req.slen, code)
             await cpu.settle()
         finally:
-            acomp_request_put(req)
             self._ended(req, Opcode.DECOMPRESS, code)
         return code
 

@@ -42,6 +42,11 @@ class InterruptHandler:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
+    def give_up(self) -> None:
+        """Cancel the second steps under way; their requests end with an error."""
+        for task in self._tasks:
+            task.cancel()
+
     async def _finish_later(self, job: Job, verifies: bool) -> None:
         driver, code = self._driver, -EINVAL
         try:

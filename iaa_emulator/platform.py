@@ -174,6 +174,7 @@ class Platform:
         except asyncio.CancelledError:
             for job in driver.in_flight:
                 job.expire()
+            driver.interrupts.give_up()
             raise
         finally:
             driver.in_flight.stop_watching()
