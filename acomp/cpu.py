@@ -9,6 +9,7 @@ a cost model, that is in real time, charge does nothing and settle returns witho
 """
 
 import asyncio
+import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -59,7 +60,12 @@ def nr_cpu_ids() -> int:
 
     Eight at least, because zswap has one context per cpu id and their number bounds how many stores run at once.
     """
-    return machine.get().nr_cpus or max(8, os.cpu_count() or 1)
+    return machine.get().nr_cpus or _host_cpu_ids()
+
+
+@functools.cache
+def _host_cpu_ids() -> int:
+    return max(8, os.cpu_count() or 1)
 
 
 def current_cpu() -> int:
