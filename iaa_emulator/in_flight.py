@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from .job import Job
 from .work_queue import WorkQueue
 
+CLOCK_RESOLUTION_S = 1e-6
+"""How much too early a loop may call a timer, having rounded its time; asking again would change nothing."""
+
 
 class InFlight:
     """Jobs between submission and landing. `timed_out(job)` is called for each that is given up, before it ends."""
@@ -60,7 +63,7 @@ class InFlight:
         now = loop.time()
         self._timer = None
         for job in list(self._jobs):
-            if job.deadline > now:
+            if job.deadline > now + CLOCK_RESOLUTION_S:
                 if self._timer is None:
                     self._timer = loop.call_at(job.deadline, self._look)
                 return

@@ -31,7 +31,7 @@ class WorkerThreads:
     """The engine of real time. `workers` is at most the number of engines; default: the cores this process may use."""
 
     def __init__(self, workers: int | None = None) -> None:
-        self._wanted = workers or len(os.sched_getaffinity(0))
+        self._wanted = workers or _usable_cores()
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._submitted: list[_Work] = []
@@ -92,6 +92,8 @@ class WorkerThreads:
             with self._condition:
                 for group in {job.wq.group for job, _ in run}:
                     self._permissions[group] += 1
+                if self._queued:
+                    self._condition.notify()
             run.clear()  # no buffer is kept while this thread waits for more
             self._loop.call_soon_threadsafe(_land, outcomes)
 
@@ -125,6 +127,11 @@ class WorkerThreads:
                 run.append(queue.popleft())
                 self._queued -= 1
         return run
+
+
+def _usable_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _land(outcomes: list[_Done]) -> None:

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 import acomp
-from acomp import acomp_request_free, acomp_request_when_idle, compress_pages, crypto_alloc_acomp, decompress_pages
+from acomp import (
+    CRYPTO_ACOMP_REQ_POLL,
+    acomp_request_free,
+    acomp_request_when_idle,
+    compress_pages,
+    crypto_alloc_acomp,
+    decompress_pages,
+)
 from iaa_emulator import DriverFeatures, Platform, machine
 from tests.iaa_emulator.rig import (
     RANDOM,
@@ -167,3 +174,31 @@ async def test_leaving_the_platform_under_cancellation_gives_up_on_what_is_in_fl
     with pytest.raises(asyncio.CancelledError):
         await task
     assert_whole(opened[0])
+
+
+async def test_leaving_under_cancellation_gives_up_on_second_steps_too() -> None:
+    opened: list[Platform] = []
+    singles: list[Single] = []
+
+    async def work() -> None:
+        async with stepped(attributes={"sync_mode": "async_irq", "verify_compress": "1"}) as platform:
+            opened.append(platform)
+            singles.append(Single())
+            singles[0].req.flags |= CRYPTO_ACOMP_REQ_POLL
+            submissions = iter(range(9))
+            with acomp.fault.installed(lambda point: point == "iaa.lost_completion" and next(submissions) == 1):
+                await singles[0].compress(TEXT)
+
+    task = asyncio.ensure_future(work())
+    for _ in range(6):
+        await asyncio.sleep(0)
+    assert len(opened[0].driver.in_flight) == 1, "the verification is lost"
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()  # while it drains
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert_whole(opened[0])
+    assert not singles[0].req.busy

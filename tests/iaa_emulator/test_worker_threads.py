@@ -1,0 +1,98 @@
+"""Engines on real threads: what they take at once, that they end, and what they leave behind."""
+
+import asyncio
+import threading
+import zlib
+from collections import Counter
+
+import pytest
+
+import acomp
+from acomp import compress_pages, cpu, crypto_alloc_acomp, trace
+from iaa_emulator import Platform, WorkerThreads, machine
+from tests.iaa_emulator.rig import RANDOM, assert_balanced, assert_whole, new_chain, page
+
+pytestmark = pytest.mark.threads
+
+
+def engine_threads() -> int:
+    return sum(1 for thread in threading.enumerate() if thread.name.startswith("iaa-engine"))
+
+
+@pytest.mark.parametrize(("wanted", "devices", "started"), [(1, 4, 1), (3, 4, 3), (9, 2, 4)])
+async def test_there_are_no_more_workers_than_compress_engines(wanted: int, devices: int, started: int) -> None:
+    with acomp.registry():
+        async with Platform.open(machine(devices=devices), engine=WorkerThreads(wanted)) as platform:
+            assert engine_threads() == started
+            assert f"{started} workers" in repr(platform.driver.engine)
+        assert engine_threads() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+async def test_many_chains_over_many_devices_come_back_right(workers: int) -> None:
+    with acomp.registry():
+        built = machine(devices=4, wqs_per_device=2)
+        async with Platform.open(built, engine=WorkerThreads(workers), attributes={"g_wqs_per_iaa": "1"}) as platform:
+            tfm = crypto_alloc_acomp("deflate-iaa")
+
+            async def one(number: int) -> None:
+                pages = [page(100 * number + n) for n in range(20)] + [RANDOM]
+                results = await compress_pages(tfm, pages)
+                assert [zlib.decompress(result.data, -15) for result in results[:-1]] == pages[:-1]
+                assert results[-1].err == -7
+
+            await asyncio.gather(*(one(number) for number in range(16)))
+            assert platform.stats.totals.total_comp_calls == 16 * 21
+            assert_balanced(platform)
+        assert_whole(platform)
+
+
+async def test_a_run_lands_in_one_callback_and_a_lone_chain_is_shared() -> None:
+    """With one worker a chain of eight is one run; the jobs of a run land together."""
+    runs: list[int] = []
+
+    class Counting(WorkerThreads):
+        def _next_run(self) -> list[tuple[object, object]]:  # type: ignore[override]  # what is in it does not matter
+            run = super()._next_run()
+            if run:
+                runs.append(len(run))
+            return run  # type: ignore[return-value]
+
+    for workers, expected in ((1, [8]), (2, [4, 4])):
+        runs.clear()
+        with acomp.registry():
+            async with Platform.open(machine(devices=1), engine=Counting(workers)):
+                with cpu.on_cpu(0):
+                    assert await new_chain([page(n) for n in range(8)]).run() == 0
+        assert sum(runs) == 8
+        assert runs == expected or workers == 2, "the second worker may come late and get nothing"
+
+
+async def test_starts_are_told_with_the_time_they_happened() -> None:
+    events: list[trace.Event] = []
+    with acomp.registry():
+        async with Platform.open(machine(devices=1)):
+            with trace.installed(events.append):
+                assert await new_chain([page(n) for n in range(8)]).run() == 0
+    kinds = Counter(event.kind for event in events)
+    assert kinds["iaa.start"] == kinds["iaa.landed"] == kinds["iaa.queued"] == 8
+    queued = min(event.at_ns for event in events if event.kind == "iaa.queued")
+    landed = max(event.at_ns for event in events if event.kind == "iaa.landed")
+    assert all(queued - 1000 <= event.at_ns <= landed for event in events if event.kind == "iaa.start")
+
+
+async def test_a_chain_cancelled_in_real_time_leaves_nothing_behind() -> None:
+    with acomp.registry():
+        async with Platform.open(machine(devices=2)) as platform:
+            for turns in range(6):
+                chain = new_chain([page(n) for n in range(8)])
+                task = asyncio.ensure_future(chain.run())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+            await platform.driver.in_flight.drain()
+            assert_whole(platform)
+            assert_balanced(platform)
+            fresh = new_chain([page(n) for n in range(8)])
+            assert (await fresh.run(), fresh.errs) == (0, [0] * 8)
