@@ -138,6 +138,15 @@ class CpuContext:
             target[:] = data[index * PAGE_SIZE : (index + 1) * PAGE_SIZE]
         return source
 
+    def try_lock(self) -> bool:
+        """Take the context if it is free. Release it with `unlock`, whatever happens."""
+        if self.mutex.locked:
+            return False
+        self.mutex.locked = True
+        if trace.sink is not None:
+            trace.emit("zswap.context.lock", cpu=self.cpu)
+        return True
+
     async def lock(self) -> None:
         """Take the context, after all who asked before. Release it with `unlock`, whatever happens."""
         await self.mutex.acquire()

@@ -7,7 +7,7 @@ from typing import Protocol
 from .counters import Counters
 from .inventory import Inventory
 from .limits import PoolLimit
-from .params import Params, Settings
+from .params import ZSWAP_MAX_BATCH_SIZE, Params, Settings
 from .pool import PoolList
 from .slots import SlotLocks
 
@@ -33,3 +33,15 @@ class Core:
     backing: Backing | None = None
     queue_shrink: Callable[[], None] = lambda: None
     """Wakes the global shrink worker."""
+    _inline_pages: int = 0
+
+    def turn_is_due(self, nr_pages: int) -> bool:
+        """Whether the loop must be given a turn, after so many more pages were compressed or decompressed inline.
+
+        After every 8 pages, over all calls: nobody stalls the loop for long, and a single page does not pay for a turn.
+        """
+        self._inline_pages += nr_pages
+        if self._inline_pages < ZSWAP_MAX_BATCH_SIZE:
+            return False
+        self._inline_pages = 0
+        return True

@@ -1,5 +1,6 @@
 """The way of a page back: one page, one plain request on the current cpu's context (kernel-facts 11.9, 13.7)."""
 
+import asyncio
 from errno import EIO
 
 from acomp import (
@@ -71,7 +72,7 @@ async def decompress(core: Core, entry: int) -> bytes:
     assert blob is not None
     pool.get()  # the entry may be invalidated meanwhile, and with it the last reference go
     try:
-        context = await pool.lock_current()
+        context = pool.try_lock_current() or await pool.lock_current()
         try:
             req = context.reqs[0]
             acomp_request_set_params(req, blob, context.page, len(blob), PAGE_SIZE)
@@ -81,6 +82,8 @@ async def decompress(core: Core, entry: int) -> bytes:
             context.unlock()
     finally:
         pool.put()
+    if not context.is_sleepable and core.turn_is_due(1):
+        await asyncio.sleep(0)
     if err or length != PAGE_SIZE:
         core.counters.decompress_fail += 1
         raise DecompressError(slot, pool.compressor, err or -EIO)

@@ -89,6 +89,14 @@ class Pool:
             raise
         return context
 
+    def try_lock_current(self) -> CpuContext | None:
+        """Lock the context of the current cpu; None if that means waiting, and then `lock_current` is the call."""
+        context = self._context_here()
+        if context is None or not context.try_lock():
+            return None
+        self.refs += 1
+        return context
+
     async def lock_current(self) -> CpuContext:
         """Lock the context of the cpu that the caller runs on, once that is online (13.3, patch 12).
 

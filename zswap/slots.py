@@ -69,6 +69,10 @@ class SlotLocks:
         """Enter the line for these slots, now. The caller owns the lease from here on and must release it."""
         self._requests += 1
         lease = SlotLease(self, self._requests, first, first + nr_slots)
+        block = first >> _BLOCK_BITS
+        if block not in self._blocks and block == lease.end - 1 >> _BLOCK_BITS:
+            self._blocks[block] = [lease]
+            return lease
         for earlier in self._overlapping(first, lease.end):
             lease._blockers += 1
             if earlier._blocked is None:

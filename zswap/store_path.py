@@ -92,13 +92,13 @@ async def _store_folio(core: Core, folio: Folio, pool: Pool, lru: LruList, lease
     """Batch after batch, each under the context of the current cpu; a chaining store keeps its context throughout.
 
     The context is looked at before the first batch, as in v8, to learn how many requests it has. Without patch 14 pages
-    go one by one; the loop is given a turn after every 8 pages all the same.
+    go one by one.
     """
     context: CpuContext | None = None
     batch_size = 1
     batching = False
     if core.params.features.batched_store:
-        context = await pool.lock_current()
+        context = pool.try_lock_current() or await pool.lock_current()
         batching = context.nr_reqs > 1 and folio.nr_pages > 1
         batch_size = context.nr_reqs if batching else ZSWAP_MAX_BATCH_SIZE
     keep = batching and core.params.context_scope == "folio"
@@ -108,11 +108,11 @@ async def _store_folio(core: Core, folio: Folio, pool: Pool, lru: LruList, lease
                 context.unlock()
                 context = None
             if context is None:
-                context = await pool.lock_current()
+                context = pool.try_lock_current() or await pool.lock_current()
             end = min(first + batch_size, folio.nr_pages)
             if not await _store_pages(core, folio, first, end, pool, lru, context, batching) or lease.invalidated:
                 return False
-            if not batching and (end % ZSWAP_MAX_BATCH_SIZE == 0 or end == folio.nr_pages):
+            if not batching and core.turn_is_due(end - first):
                 context.unlock()
                 context = None
                 await asyncio.sleep(0)
