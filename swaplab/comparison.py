@@ -196,7 +196,7 @@ def _column(plan: Plan, compressor: str, mode: Mode, tasks: int, run: _Measured)
 
 
 async def _measure(plan: Plan, compressor: str, mode: Mode, tasks: int) -> _Measured:
-    params = zswap.Params(compressor=compressor, max_batch_size=MAX_BATCH_SIZE[mode], max_pool_percent=100)
+    params = zswap.Params(compressor=compressor, max_batch_size=MAX_BATCH_SIZE[mode])
     async with zswap.Zswap.open(params) as store:
         work = enumerate(plan.folios)
         began = perf_counter()  # the loop's own clock may count milliseconds

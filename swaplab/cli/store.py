@@ -2,8 +2,9 @@
 
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from rich.table import Table
 
 import acomp
 from swaplab.comparison import Column, Plan, Report, compare, hardware
+from swaplab.counters import CountersColumn, CountersReport, count
 from swaplab.inputs import FOLIO_PAGES, InputError, read_pages
 
 
@@ -27,6 +29,14 @@ class FolioSize(StrEnum):
     LARGE = "2M"
 
 
+class FeatureSet(StrEnum):
+    """Kernels whose counters can be asked for: a released one, the series' base, and all of the series."""
+
+    RELEASED = "6.12"
+    BASE = "base"
+    V8 = "v8"
+
+
 def store(
     inputs: Annotated[
         list[Path] | None,
@@ -36,49 +46,80 @@ def store(
     compressor: Annotated[
         list[str], typer.Option(help="An algorithm's name or driver name; give it again for another table.")
     ] = ["deflate-iaa", "zstd"],  # noqa: B006 (typer copies it)
+    features: Annotated[
+        FeatureSet | None, typer.Option(help="Count as a kernel with these features does, instead of timing.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")] = None,
 ) -> None:
-    """Store INPUT as folios, page by page and in chains; read every page back and compare every byte."""
+    """Store INPUT as folios, page by page and in chains; read every page back and compare every byte.
+
+    With --features everything goes through the swap layer once, in order, by one task: a kernel's counters, no times.
+    """
+    compressors = list(dict.fromkeys(compressor))
     try:
         pages = read_pages(inputs or [])
-        report = uvloop.run(_run(pages.folios(FOLIO_PAGES[folio]), folio, list(dict.fromkeys(compressor))))
+        folios = pages.folios(FOLIO_PAGES[folio])
+        run = _compare(folios, folio, compressors) if features is None else _count(folios, folio, compressors, features)
+        report: Report | CountersReport = uvloop.run(run)
     except (InputError, acomp.AlgorithmNotFoundError) as error:
         print(f"swaplab store: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     console = Console()
     left_out = f"; {pages.skipped} left out ({pages.first_skipped})" if pages.skipped else ""
     console.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
-    for name in dict.fromkeys(column.compressor for column in report.columns):
-        console.print(_table(report, name))
+    for table in [_counters_table(report)] if isinstance(report, CountersReport) else _tables(report):
+        console.print(table)
     if json is not None:
         _write(json, report)
-    print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")
+    print(f"{report.pages} pages, {report.bytes} bytes verified, {report.differing_pages} differ")
     if report.differing_pages:
         raise typer.Exit(1)
 
 
-async def _run(folios: list[memoryview], folio: str, compressors: list[str]) -> Report:
+async def _compare(folios: list[memoryview], folio: str, compressors: list[str]) -> Report | CountersReport:
     async with hardware(compressors):
         plan = Plan(folios, FOLIO_PAGES[folio], compressors)
         columns = sum(map(len, plan.modes().values()))
-        with _progress_bar(plan, plan.steps(columns)):
-            return await compare(plan, folio)
+        with _progress_bar(plan.steps(columns)) as progress:
+            return await compare(replace(plan, progress=progress), folio)
+
+
+async def _count(
+    folios: list[memoryview], folio: str, compressors: list[str], features: str
+) -> Report | CountersReport:
+    nr_pages = FOLIO_PAGES[folio]
+    async with hardware(compressors):
+        with _progress_bar(2 * len(folios) * nr_pages * len(compressors)) as progress:
+            return await count(folios, nr_pages, compressors, features, folio, progress)
 
 
 @contextmanager
-def _progress_bar(plan: Plan, total: int) -> Iterator[None]:
-    """A bar on a terminal, nothing elsewhere; gone when the tables come."""
+def _progress_bar(total: int) -> Iterator[Callable[[int], object]]:
+    """What to tell of pages done: a bar on a terminal, nothing elsewhere; gone when the tables come."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield
+        yield lambda pages: None
         return
     shown = Progress(
         TextColumn("storing and reading back"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
     )
     with shown as bar:
         task = bar.add_task("", total=total)
-        plan.progress = lambda pages: bar.advance(task, pages)
-        yield
+        yield lambda pages: bar.advance(task, pages)
+
+
+def _counters_table(report: CountersReport) -> Table:
+    table = Table(title=f"kernel {report.features}: counters after the last store", title_justify="left")
+    fields = [name for name in CountersColumn.model_fields if name != "compressor"]
+    for name in ("compressor", *fields):
+        table.add_column(name.replace("_", "_\n", 1), justify="left" if name == "compressor" else "right")
+    for column in report.columns:
+        table.add_row(column.compressor, *(f"{getattr(column, name):,}" for name in fields))
+    return table
+
+
+def _tables(report: Report) -> list[Table]:
+    return [_table(report, name) for name in dict.fromkeys(column.compressor for column in report.columns)]
 
 
 def _table(report: Report, compressor: str) -> Table:
@@ -121,7 +162,7 @@ def _rejected(column: Column) -> str:
     return f"{column.rejected_pages:,}" + (f" ({why})" if why else "")
 
 
-def _write(file: Path, report: Report) -> None:
+def _write(file: Path, report: Report | CountersReport) -> None:
     try:
         file.write_text(report.model_dump_json(by_alias=True, indent=2) + "\n")
     except OSError as error:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import zlib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from acomp import PAGE_SIZE
 from swaplab import comparison
 from swaplab.cli import app
+from zswap.size_classes import SizeClass, size_class_of
 
 pytestmark = pytest.mark.threads
 runner = CliRunner()
@@ -92,3 +94,48 @@ def test_an_unwritable_json_file_is_said(tree: Path, tmp_path: Path) -> None:
     result = runner.invoke(app, ["store", str(tree), "--compressor", "lz4", "--json", str(tmp_path / "no" / "where")])
     assert result.exit_code == 2
     assert "No such file or directory" in result.output
+
+
+def test_with_features_the_counters_are_a_kernels(tree: Path, tmp_path: Path) -> None:
+    (tree / "zeroes").write_bytes(bytes(2 * PAGE_SIZE))
+    out = tmp_path / "out.json"
+    args = ["store", str(tree), "--features", "6.12", "--folio", "4K", "--compressor", "deflate", "--compressor", "lzo"]
+    result = runner.invoke(app, [*args, "--json", str(out)])
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[-1].endswith("bytes verified, 0 differ")
+    report = json.loads(out.read_text())
+    assert report["schema"] == "swaplab.counters/1"
+    pages = pages_in(tree)
+    deflate, lzo = report["columns"]
+    assert deflate == {
+        "compressor": "deflate",
+        "zero_pages": 2,
+        "stored_pages": pages - 2 - 3,
+        "reject_compress_fail": 3,
+        "reject_compress_poor": 0,
+        "pool_total_size": expected_pool(tree),
+    }
+    assert (lzo["reject_compress_fail"], lzo["reject_compress_poor"]) == (0, 3)
+
+
+def expected_pool(tree: Path) -> int:
+    """Whole zspages for the compressible pages, by the classes alone."""
+    classes: dict[SizeClass, int] = {}
+    for file in sorted(tree.iterdir()):
+        data = file.read_bytes()
+        for at in range(0, len(data), PAGE_SIZE):
+            page = data[at : at + PAGE_SIZE].ljust(PAGE_SIZE, b"\0")
+            deflater = zlib.compressobj(6, zlib.DEFLATED, -11, 8)
+            blob = deflater.compress(page) + deflater.flush()
+            if any(page) and len(blob) <= PAGE_SIZE:
+                size_class = size_class_of(len(blob))
+                classes[size_class] = classes.get(size_class, 0) + 1
+    return sum(-(-count // c.objs_per_zspage) * c.pages_per_zspage * PAGE_SIZE for c, count in classes.items())
+
+
+def test_a_kernel_without_large_folios_refuses_them_and_every_page_comes_back(tree: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    args = ["store", str(tree), "--features", "6.12", "--folio", "64K", "--compressor", "zstd", "--json", str(out)]
+    result = runner.invoke(app, args)
+    assert result.exit_code == 0, result.output
+    assert json.loads(out.read_text())["columns"][0]["stored_pages"] == 0
