@@ -68,7 +68,7 @@ def _nbytes(page: Any) -> int:
 
 async def _run(tfm: CryptoAcomp, work: list[tuple[Any, int]], method: Callable[[AcompReq], Code]) -> list[PageResult]:
     tfm.check_alive()
-    batch_size = crypto_acomp_batch_size(tfm)
+    batch_size = max(1, crypto_acomp_batch_size(tfm))
     reqs = [acomp_request_alloc(tfm) for _ in range(min(batch_size, len(work)))]
     wait = CryptoWait()
     results: list[PageResult] = []

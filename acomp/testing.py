@@ -144,8 +144,8 @@ async def check_conformance(driver_name: str) -> None:
         await _check_round_trips(tfm)
         await _check_refusals(tfm)
         await _check_corrupt_streams(tfm)
-        await _check_concurrent_use(tfm)
         await _check_batching(tfm)
+        await _check_concurrent_use(tfm)
     except BaseException:
         with suppress(RequestBusyError):  # then what was found already says why
             crypto_free_acomp(tfm)

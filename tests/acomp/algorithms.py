@@ -156,16 +156,17 @@ Mode = Literal["parallel", "serial", "interrupt"]
 
 
 class Stepped:
-    """A null device with a batch size of 8 whose jobs land when told, oldest first: `land()`, or one per pass of the
-    loop with `auto`.
+    """A null device with a batch size of 8 whose jobs land when told, oldest first: `land()`, or with `auto` by
+    themselves, one in so many passes of the loop.
 
     `mode` says how the methods serve a request: "parallel" polls, "serial" awaits each job in turn, "interrupt" begins
     each job in turn and calls the completion function when it lands.
     """
 
-    def __init__(self, mode: Mode = "parallel", *, auto: bool = False) -> None:
+    def __init__(self, mode: Mode = "parallel", *, auto: bool = False, passes: int = 1) -> None:
         self.mode = mode
         self.auto = auto
+        self.passes = passes
         self.queue: list[Job] = []
         self.abandoned: list[AcompReq] = []
         self._relaxed: list[tuple[set[Job], asyncio.Future[None]]] = []
@@ -237,10 +238,11 @@ class Stepped:
         job = Job(req)
         self.queue.append(job)
         if self.auto and len(self.queue) == 1:
-            asyncio.get_running_loop().call_soon(self._tick)
+            asyncio.get_running_loop().call_soon(self._tick, self.passes)
         return job
 
-    def _tick(self) -> None:
-        self.land()
+    def _tick(self, passes: int) -> None:
+        if passes == 1:
+            self.land()
         if self.queue:
-            asyncio.get_running_loop().call_soon(self._tick)
+            asyncio.get_running_loop().call_soon(self._tick, passes - 1 or self.passes)

@@ -55,3 +55,9 @@ async def test_the_number_of_requests_is_the_smaller_of_the_batch_and_the_pages(
         sizes.clear()
         await acomp.compress_pages(tfm, [bytes(16)] * pages)
         assert sizes == chains
+
+
+async def test_an_answer_of_zero_is_taken_for_one() -> None:
+    tfm = transform(algorithm(batch_size=lambda: 0))
+    assert crypto_acomp_batch_size(tfm) == 0, "the query hands on what the method says"
+    assert [page.err for page in await acomp.compress_pages(tfm, [bytes(16)] * 3)] == [0] * 3
