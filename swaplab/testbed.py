@@ -4,16 +4,27 @@ Numbers of the model live in these files and nowhere else. `fitted` ones are wha
 `input` ones were read off published tables, `fixed` ones were chosen where the data do not identify them.
 """
 
+import json
+import re
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 SCHEMA: Literal["swaplab.testbed/1"] = "swaplab.testbed/1"
 
 Firmness = Literal["input", "fitted", "fixed"]
+
+REQUIRED = (
+    *("iaa.submit_ns", "iaa.pipeline_ns", "iaa.service_ns", "iaa.reap_ns", "iaa.compress_engines"),
+    *("zswap.lru_hold_ns", "zswap.free_hold_ns", "zswap.free_hold_zstd_factor", "zswap.free_hold_unbatched_factor"),
+    *("zswap.store_page_ns", "zswap.free_page_ns", "zstd.compress_ns", "zstd.decompress_ns", "deflate.decompress_ns"),
+    *("mm.touch_ns", "mm.fault_ns", "mm.reclaim_ns", "mm.free_resident_ns", "mm.jitter"),
+)
+"""What the model cannot do without."""
 
 
 class TestbedError(Exception):
@@ -23,24 +34,28 @@ class TestbedError(Exception):
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Parameter(_Strict):
     """One number. `value` is in `unit`, which the parameter's name repeats where it has one ("iaa.submit_ns")."""
 
-    value: float
+    value: float = Field(ge=0)
     unit: str
     firmness: Firmness
     source: str
 
+    def rounded(self, value: float) -> float:
+        """`value` to the digits that this unit is written with: whole nanoseconds, three decimals of a factor."""
+        return float(round(value)) if self.unit == "ns" else round(value, 3)
+
 
 class Cell(_Strict):
-    """One published figure of one column; `calibration` cells are those that may be fitted on."""
+    """One published figure of one column."""
 
     metric: str
     column: str
-    values: tuple[float, ...] = Field(description="more than one where the run was published more than once")
+    values: tuple[float, ...] = Field(min_length=1, description="more than one where the run was published twice")
 
     @property
     def value(self) -> float:
@@ -62,13 +77,40 @@ class Table(_Strict):
         return next((cell for cell in self.cells if (cell.column, cell.metric) == (column, metric)), None)
 
 
+class Residual(_Strict):
+    """One cell as published and as modelled; `error` is modelled / published - 1, `fitted` whether it was fitted on."""
+
+    compressor: str
+    column: str
+    metric: str
+    published: float
+    modelled: float
+    error: float
+    fitted: bool
+
+
+class Calibration(_Strict):
+    """How `swaplab calibrate` left the fitted parameters: at which scale and seed, and what it missed by."""
+
+    workload: Literal["usemem"]
+    folio: Literal["4K", "64K", "2M"]
+    scale: str
+    seed: int
+    lengths_sha256: dict[str, str]
+    cells: tuple[Residual, ...]
+
+    def worst(self) -> Residual:
+        """The fitted cell that is missed by most."""
+        return max((cell for cell in self.cells if cell.fitted), key=lambda cell: abs(cell.error))
+
+
 class Usemem(_Strict):
     """The workload of kernel-facts 14.1."""
 
-    processes: int
-    pages_per_process: int
-    memory_high_pages: int
-    sleep_s: float
+    processes: int = Field(ge=1)
+    pages_per_process: int = Field(ge=1)
+    memory_high_pages: int = Field(ge=1)
+    sleep_s: float = Field(ge=0)
 
 
 class Testbed(_Strict):
@@ -85,6 +127,15 @@ class Testbed(_Strict):
     length_factors: dict[str, Parameter]
     usemem: Usemem
     published: tuple[Table, ...]
+    calibration: Calibration | None = None
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Self:
+        missing = [name for name in REQUIRED if name not in self.parameters]
+        missing += [name for name in ("deflate-iaa", "zstd") if name not in self.length_factors]
+        if missing:
+            raise ValueError(f"lacks {', '.join(missing)}")
+        return self
 
     def value(self, name: str, folio: str = "") -> float:
         """A parameter, that of this folio size where it has one of its own ("mm.fault_ns.2M")."""
@@ -95,29 +146,87 @@ class Testbed(_Strict):
         """A parameter in integer nanoseconds."""
         return round(self.value(name, folio))
 
+    def fitted(self) -> dict[str, float]:
+        """The parameters that calibration may change, by name, in the file's order."""
+        return {name: p.value for name, p in self.parameters.items() if p.firmness == "fitted"}
+
+    def with_values(self, values: Mapping[str, float]) -> "Testbed":
+        """The same machine with other values of some parameters; KeyError for one that it does not have."""
+        changed = {name: self.parameters[name].model_copy(update={"value": value}) for name, value in values.items()}
+        return self.model_copy(update={"parameters": self.parameters | changed})
+
+    def to_json(self) -> str:
+        """The file's text: a line per parameter and per cell, so that a change shows as one."""
+        return _laid_out(self.model_dump(by_alias=True, mode="json", exclude_none=True)) + "\n"
+
 
 def testbed_names() -> list[str]:
     """The testbeds that come with the package."""
     return sorted(entry.name.removesuffix(".json") for entry in _shipped().iterdir() if entry.name.endswith(".json"))
 
 
+def testbed_file(name_or_file: str) -> Path:
+    """Where a testbed is kept; TestbedError when there is none of that name."""
+    if name_or_file in testbed_names():
+        return Path(str(_shipped() / f"{name_or_file}.json"))
+    file = Path(name_or_file)
+    if file.suffix == ".json" and file.is_file():
+        return file
+    raise TestbedError(f"there is no testbed {name_or_file!r}; use {' or '.join(testbed_names())}, or a .json file")
+
+
 @cache
 def load_testbed(name_or_file: str) -> Testbed:
     """A shipped testbed by name, or any other by file name; TestbedError with the remedy for what cannot be used."""
-    file = Path(name_or_file)
-    if name_or_file in testbed_names():
-        text = (_shipped() / f"{name_or_file}.json").read_text()
-    elif file.suffix == ".json" and file.is_file():
-        text = file.read_text()
-    else:
-        raise TestbedError(f"there is no testbed {name_or_file!r}; use {' or '.join(testbed_names())}, or a .json file")
+    file = testbed_file(name_or_file)
     try:
-        return Testbed.model_validate_json(text)
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TestbedError(f"{name_or_file}: {error}; name a testbed in JSON") from None
+    _check_schema(name_or_file, content)
+    try:
+        return Testbed.model_validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise TestbedError(f"{name_or_file}: {where}: {first['msg']}; correct it, or use another version") from None
+        where = ".".join(map(str, first["loc"])) or "it"
+        raise TestbedError(f"{name_or_file}: {where}: {first['msg']}; correct it, or copy a shipped one") from None
+
+
+def _check_schema(name: str, content: Any) -> None:
+    """Say what the file is before saying what is wrong in it."""
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema == SCHEMA:
+        return
+    if isinstance(schema, str) and re.fullmatch(r"swaplab\.testbed/\d+", schema):
+        writer = f"swaplab {content.get('swaplab', 'of another version')}"
+        raise TestbedError(f"{name}: {schema} was written by {writer}, and this one reads {SCHEMA}; use that one")
+    raise TestbedError(f'{name}: this is no testbed; one begins with "schema": "{SCHEMA}"')
 
 
 def _shipped() -> resources.abc.Traversable:
     return resources.files("swaplab") / "testbeds"
+
+
+def _laid_out(value: Any, depth: int = 0) -> str:
+    """JSON with an object of scalars on one line, and whole numbers without a fraction."""
+    inner, outer = " " * (depth + 1), " " * depth
+    if isinstance(value, dict) and not (depth and _is_flat(value)):
+        lines = [f"{inner}{json.dumps(key)}: {_laid_out(item, depth + 1)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(lines) + f"\n{outer}}}"
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return "[\n" + ",\n".join(inner + _laid_out(item, depth + 1) for item in value) + f"\n{outer}]"
+    return json.dumps(_whole(value), ensure_ascii=False)
+
+
+def _is_flat(value: dict[str, Any]) -> bool:
+    """Whether all it holds are scalars and lists of scalars."""
+    parts = [part for item in value.values() for part in (item if isinstance(item, list) else [item])]
+    return not any(isinstance(part, dict | list) for part in parts)
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from swaplab.cli.calibrate import calibrate
 from swaplab.cli.chain import chain
 from swaplab.cli.doctor import doctor
 from swaplab.cli.store import store
@@ -22,6 +23,7 @@ app.command()(store)
 app.command()(chain)
 app.command()(doctor)
 app.command()(usemem)
+app.command()(calibrate)
 
 
 @app.callback()

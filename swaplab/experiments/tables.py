@@ -4,8 +4,9 @@ Results are deterministic: the same seed and the same compressed lengths give th
 columns were asked for and by however many worker processes they were made.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import version
@@ -96,12 +97,14 @@ class Request:
     wqs: int | None = None
     batch: int = 8
     sync_mode: str = "async"
+    values: tuple[tuple[str, float], ...] = ()
+    """Parameters of the testbed that are to be otherwise."""
 
     @property
     def setup(self) -> Setup:
         """The machine to build."""
         return Setup(
-            load_testbed(self.testbed),
+            load_testbed(self.testbed).with_values(dict(self.values)),
             self.column,
             self.compressor,
             self.folio,
@@ -158,12 +161,18 @@ def full_scale(request: Request, outcome: usemem.Outcome) -> ColumnResult:
     )
 
 
-def run_all(requests: Sequence[Request], workers: int = 1) -> list[ColumnResult]:
-    """Every column, in the order of the requests; in `workers` processes when more than one."""
-    if workers <= 1 or len(requests) <= 1:
-        return [run_usemem(request) for request in requests]
-    with ProcessPoolExecutor(min(workers, len(requests)), mp_context=get_context("spawn")) as pool:
-        return list(pool.map(run_usemem, requests))
+def run_all(requests: Sequence[Request], workers: int = 1, ran: Callable[[], object] = bool) -> list[ColumnResult]:
+    """Every column, in the order of the requests; in `workers` processes when more than one. `ran`: once for each."""
+    with ExitStack() as stack:
+        run_each: Callable[..., Iterable[ColumnResult]] = map
+        if min(workers, len(requests)) > 1:
+            pool = ProcessPoolExecutor(min(workers, len(requests)), mp_context=get_context("spawn"))
+            run_each = stack.enter_context(pool).map
+        results = []
+        for result in run_each(run_usemem, requests):
+            results.append(result)
+            ran()
+        return results
 
 
 def usemem_report(requests: Sequence[Request], workers: int = 1) -> Report:

@@ -1,0 +1,88 @@
+"""Columns: a patch never comes without what it needs, columns come in one order, and what is no column is refused."""
+
+import pytest
+
+from swaplab.columns import (
+    ALL_PATCHES,
+    BASE,
+    NEEDS,
+    PATCH_TITLES,
+    V8,
+    ColumnError,
+    parse_columns,
+    patches_column,
+    with_needs,
+    without,
+)
+
+
+@pytest.mark.parametrize(
+    ("patch", "closure"),
+    [
+        (1, {1}),
+        (4, {1, 2, 3, 4}),
+        (5, {3, 5}),
+        (9, {8, 9}),
+        (13, {2, 12, 13}),
+        (14, {1, 2, 3, 4, 12, 13, 14}),
+    ],
+)
+def test_a_patch_brings_what_it_needs(patch: int, closure: set[int]) -> None:
+    assert with_needs([patch]) == closure
+
+
+def test_needs_of_needs_come_too_whatever_the_numbers() -> None:
+    for patch in ALL_PATCHES:
+        closed = with_needs([patch])
+        assert all(NEEDS.get(member, set()) <= closed for member in closed)
+
+
+@pytest.mark.parametrize(
+    ("patch", "gone"), [(7, {7}), (8, {8, 9}), (2, {2, 4, 13, 14}), (12, {12, 13, 14}), (3, {3, 4, 5, 14})]
+)
+def test_without_a_patch_those_that_need_it_go_as_well(patch: int, gone: set[int]) -> None:
+    assert without(patch) == ALL_PATCHES - gone
+
+
+def test_every_patch_has_a_title() -> None:
+    assert set(PATCH_TITLES) == ALL_PATCHES
+
+
+def test_what_a_column_means_for_the_machine() -> None:
+    assert (BASE.wqs_per_device, V8.wqs_per_device) == (1, 2)
+    assert BASE.attributes() == {"verify_compress": "0", "sync_mode": "async"}
+    assert V8.attributes("sync")["sync_mode"] == "sync"
+    assert V8.attributes()["g_wqs_per_iaa"] == "1"
+    assert not BASE.store.batched_store and V8.store.batched_store
+    assert V8.driver.patches == set(range(1, 12))
+
+
+@pytest.mark.parametrize("names", ["base,v8", "v8,base", " v8 , base "])
+def test_columns_come_in_one_order(names: str) -> None:
+    assert parse_columns(names) == [BASE, V8]
+
+
+def test_patches_make_a_column_beside_base() -> None:
+    columns = parse_columns("base,v8", "9, 4,9")
+    assert [column.name for column in columns] == ["base", "patches:4,9"]
+    assert columns[1].patches == {1, 2, 3, 4, 8, 9}
+
+
+@pytest.mark.parametrize(
+    ("names", "patches", "message"),
+    [
+        ("base,v9", None, "'v9'.*--patches LIST"),
+        ("", None, "no column ''"),
+        ("base", "8,nine", "numbers such as 8,9"),
+        ("base", "", "numbers such as 8,9"),
+        ("base", "15", "no patch 15; the series has 1 to 14"),
+        ("base", "0", "no patch 0"),
+    ],
+)
+def test_what_is_no_column_is_refused_with_what_is(names: str, patches: str | None, message: str) -> None:
+    with pytest.raises(ColumnError, match=message):
+        parse_columns(names, patches)
+
+
+def test_the_name_of_a_column_lists_what_was_asked_for() -> None:
+    assert patches_column("14,8").name == "patches:8,14"
