@@ -24,6 +24,8 @@ MAX_WORK_QUEUES: Final = 8
 MAX_ENGINES: Final = 8
 WORK_QUEUE_SLOTS: Final = 128
 """Limits of one device (kernel-facts 6.1). The slots are shared between its queues."""
+MAX_TRANSFER_SIZE: Final = 2 << 30
+"""Bytes; the most that one descriptor may name."""
 COMPRESS_ENGINES: Final = 2
 """Engines 0 and 1 compress and decompress, the others only decompress."""
 
@@ -42,7 +44,7 @@ class WorkQueueConfig(_Saved):
     priority: int = 10
     block_on_fault: int = 0
     max_batch_size: int = 1
-    max_transfer_size: int = 2 << 30
+    max_transfer_size: int = MAX_TRANSFER_SIZE
     enqcmds_retries: int = Field(default=32, ge=0, le=64)
     threshold: int = 0
     type: str = "kernel"
@@ -296,6 +298,18 @@ def _queue_refusals(config: DeviceConfig, wq: WorkQueueConfig) -> Iterator[Confi
         yield _refusal(errno.EINVAL, f"{name} is in no group", "Set its group_id; a queue without engines cannot work.")
     elif not config.engines_of(config.group_of(wq)):
         yield _refusal(errno.EINVAL, f"the group of {name} has no engine", "Assign engines to that group.")
+    elif wq.group_id != config.group_of(wq):
+        yield _refusal(
+            errno.EINVAL,
+            f"{name} says group {wq.group_id} and is listed in group {config.group_of(wq)}",
+            "Make its group_id the number of the group that it is in.",
+        )
+    if not 1 <= wq.max_transfer_size <= MAX_TRANSFER_SIZE:
+        yield _refusal(
+            errno.EINVAL,
+            f"{name} has a max_transfer_size of {wq.max_transfer_size} bytes",
+            f"Give it between 1 and {MAX_TRANSFER_SIZE}.",
+        )
     if not 1 <= wq.priority <= 15:
         yield _refusal(errno.EINVAL, f"{name} has the priority {wq.priority}", "Priorities run from 1 to 15.")
     if wq.mode == "shared" and not 1 <= wq.threshold <= wq.size:

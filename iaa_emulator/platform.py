@@ -65,7 +65,8 @@ class Platform:
         `features`: the patches (default v8); `engine`: what runs the jobs (default worker threads); `attributes`: text
         by name, written before binding. A job that has not landed `completion_timeout` seconds after its submission
         (loop time) ends in -ETIMEDOUT and disables the driver. A request waits for a descriptor at most 1000 (compress)
-        or 500 (decompress) times `alloc_pause_ns`.
+        or 500 (decompress) times `alloc_pause_ns`. (Worker threads are slower than a device by an order of magnitude: a
+        program whose tasks ask for more descriptors than there are does well to set 100,000 or more.)
 
         Leaving unregisters, unbinds, waits for jobs in flight (bounded by the timeout) and stops the engine; transforms
         that are still alive then get -ENODEV for a compression, and decompress in software.

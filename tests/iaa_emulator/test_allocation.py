@@ -1,6 +1,7 @@
 """Descriptors run out: who waits, for how long, and what becomes of those who got none (patch 10; kernel-facts 9)."""
 
 import asyncio
+import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from errno import EAGAIN, EIO, ENXIO
@@ -253,11 +254,28 @@ async def test_a_queue_removed_turns_those_away_who_wait_for_it() -> None:
         tasks: list[Any] = [asyncio.ensure_future(single.compress(TEXT)) for single in singles]
         await asyncio.sleep(0)
         removal = asyncio.ensure_future(platform.unbind("wq1.0"))
-        await asyncio.sleep(0)
+        await asyncio.wait(tasks[1:])
+        assert not tasks[0].done(), "what is in flight goes on"
         engine_of(platform).auto = True
         await removal
         assert [await task for task in tasks] == [0, -ENXIO, -ENXIO]
         assert_whole(platform)
+
+
+@pytest.mark.parametrize("features", [DriverFeatures.base(), DriverFeatures.v8()], ids=str)
+async def test_a_decompression_turned_away_is_done_in_software(features: DriverFeatures) -> None:
+    one = machine(devices=1, slots_per_device=1)
+    async with stepped(one, auto=False, features=features, alloc_pause_ns=MINUTE_NS) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        holder, waiting = Single(tfm), Single(tfm)
+        held = asyncio.ensure_future(holder.decompress(zlib.compress(TEXT, wbits=-12)))
+        queued = asyncio.ensure_future(waiting.decompress(zlib.compress(TEXT, wbits=-12)))
+        await asyncio.sleep(0)
+        removal = asyncio.ensure_future(platform.unbind("wq1.0"))
+        assert (await queued, waiting.output, waiting.req.path) == (0, TEXT, "software")
+        engine_of(platform).auto = True
+        await removal
+        assert (await held, holder.req.path) == (0, "hardware")
 
 
 async def test_every_fallible_call_of_a_chain_in_turn() -> None:

@@ -89,6 +89,8 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"priority": 16}, 22, "priority 16"),
     ({"mode": "shared"}, 22, "threshold 0"),
     ({"mode": "shared", "threshold": 129}, 22, "threshold 129"),
+    ({"max_transfer_size": (2 << 30) + 1}, 22, "max_transfer_size of 2147483649 bytes"),
+    ({"group_id": 1}, 22, "says group 1 and is listed in group 0"),
     ({"threshold": 3}, 22, "dedicated and has a threshold"),
     ({"name": ""}, 22, "has no name"),
     ({"type": "user"}, 19, "type 'user'"),

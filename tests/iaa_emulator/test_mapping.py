@@ -195,6 +195,13 @@ def test_a_rebalance_resets_cursors_but_not_the_consecutive_count() -> None:
     assert jobs(tables, 1, 1) == ["wq1.1"]
 
 
+def test_a_rebalance_resets_the_local_cursor() -> None:
+    tables, devices = bound_one_by_one(PAPER, 8, 2)
+    assert jobs(tables, 0, 1) == ["wq1.1"]
+    tables.rebalance(devices)
+    assert jobs(tables, 0, 1) == ["wq1.1"]
+
+
 def test_devices_bound_one_by_one_are_assigned_wrongly_until_all_are_there() -> None:
     """C18: the second device of socket 0 serves package 1 for a while."""
     tables, devices = bound_one_by_one(PAPER, 8, 1)
