@@ -34,14 +34,17 @@ def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
     itself, or of another transform (the kernel does not check: its runners only ever look at the head's transform);
     RequestBusyError when `req` is in flight or chained already.
     """
-    check_is_request(req)
-    check_is_request(head)
+    if type(req) is not AcompReq or type(head) is not AcompReq:
+        check_is_request(req)
+        check_is_request(head)
     if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
         head.check_usable()
         raise ProtocolError(f"request #{head.serial} is not the head of a chain; call acomp_reqchain_init first")
-    if head.busy:
+    # The conditions are those of the checks, spelled out: this is called once a page.
+    if head.state != "idle" or head._holds or head._chain_running:
         head.check_idle("given another member")
-    req.check_unchained("chained")
+    if req.state != "idle" or req._holds or req._head is not None or req.tfm._freed:
+        req.check_unchained("chained")
     if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
         what = "itself" if req is head else f"#{head.serial}: it is the head of a chain; clear that first"
         raise ProtocolError(f"request #{req.serial} cannot be chained to {what}")

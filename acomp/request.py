@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from .errors import ProtocolError, RequestBusyError
 from .flags import CRYPTO_ACOMP_ALLOC_OUTPUT, CRYPTO_TFM_REQ_CHAIN
-from .states import RequestState, request_after
+from .states import REQUEST, RequestState, request_after
 from .tfm import CryptoAcomp
 from .wait import Code
 
@@ -129,7 +129,7 @@ class AcompReq:
         if event == "submit":
             self._submissions += 1
             self.output = None
-        self.state = request_after(self.state, event)
+        self.state = REQUEST[self.state].get(event) or request_after(self.state, event)
         if self._idle_callbacks is not None:
             self._notify_if_idle()
 
