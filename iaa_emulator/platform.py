@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from acomp import crypto_register_acomp, crypto_unregister_acomp, current_registry
+from acomp import cpu, current_registry
 
 from . import binding, config
 from .attributes import Attributes
@@ -86,15 +86,14 @@ class Platform:
         for name, text in (attributes or {}).items():
             driver.attributes.write(name, text)
         platform = cls(built, driver)
-        registry = current_registry()
-        if crypto_register_acomp(driver.algorithm):
+        registry, here = current_registry(), cpu.machine.get()
+        if registry.add(driver.algorithm):
             raise ConfigurationError(
                 errno.EEXIST,
                 "this registry has a deflate-iaa already",
                 "Close the other platform first, or open this one inside `with acomp.registry():`.",
             )
-        former = registry.machine.nr_cpus
-        registry.machine.nr_cpus = built.topology.nr_cpus
+        former, here.nr_cpus = here.nr_cpus, built.topology.nr_cpus
         try:
             driver.engine.start(platform.devices)
             try:
@@ -103,8 +102,8 @@ class Platform:
             finally:
                 await platform._close()
         finally:
-            registry.machine.nr_cpus = former
-            crypto_unregister_acomp(driver.algorithm)
+            here.nr_cpus = former
+            registry.remove(driver.algorithm)
 
     @property
     def attributes(self) -> Attributes:

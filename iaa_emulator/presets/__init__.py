@@ -22,7 +22,9 @@ def preset(name: str) -> MachineConfig:
     file = resources.files(__package__) / f"{name}.json"
     if name not in preset_names():
         raise ConfigurationError(
-            errno.ENOENT, f"there is no preset {name!r}", f"Choose one of {', '.join(preset_names())}."
+            errno.ENOENT,
+            f"there is no preset {name!r}",
+            f"Choose one of {', '.join(preset_names())}; a file is given as a Path.",
         )
     return parse(json.loads(file.read_text(encoding="utf-8")), name)
 

@@ -117,6 +117,14 @@ async def test_the_machine_of_the_registry_is_the_platforms_while_it_is_open() -
         assert cpu.nr_cpu_ids() == before
 
 
+async def test_the_default_registry_has_a_machine_too() -> None:
+    before = cpu.nr_cpu_ids()
+    async with Platform.open(machine(cores_per_package=12), engine=SteppedEngine()):
+        assert cpu.nr_cpu_ids() == 12
+    assert cpu.nr_cpu_ids() == before
+    assert not acomp.crypto_has_acomp("deflate-iaa")
+
+
 async def test_a_package_without_a_device_is_served_by_the_one_there_is() -> None:
     async with stepped(machine(packages=2, devices=1)) as platform:
         with cpu.on_cpu(15):
@@ -434,6 +442,7 @@ async def test_engines_of_one_group_do_not_serve_another() -> None:
     first, second = config.groups[0], config.groups[0].model_copy(deep=True)
     second.dev = "group1.1"
     first.grouped_workqueues, second.grouped_workqueues = [first.grouped_workqueues[0]], [second.grouped_workqueues[1]]
+    second.grouped_workqueues[0].group_id = 1
     first.grouped_engines, second.grouped_engines = first.grouped_engines[:1], second.grouped_engines[1:]
     config.groups = [first, second]
     async with stepped(built, auto=False) as platform:
@@ -445,3 +454,15 @@ async def test_engines_of_one_group_do_not_serve_another() -> None:
         assert platform.devices[0].compress_engines == 2
         engine_of(platform).auto = True
         assert await task == 0
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+async def test_a_job_may_land_while_the_cpu_still_pays_for_its_submission(mode: str) -> None:
+    costs = {"iaa.submit": 2_000_000, "iaa.reap": 1_000_000, "deflate.decompress": 0}
+    async with stepped(attributes={"sync_mode": mode} | VERIFYING):
+        with cpu.costs(costs):
+            single, chain = Single(), new_chain([page(n) for n in range(3)])
+            assert await single.compress(TEXT) == 0
+            assert await chain.run() == 0
+            assert await single.decompress(single.output) == 0
+            assert cpu.owed_ns() == 0, "everything was spent"
