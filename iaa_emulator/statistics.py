@@ -131,7 +131,10 @@ class Statistics:
             counts.software += 1
 
     def wq_stats(self) -> "list[DeviceStats]":
-        """What `wq_stats` shows: the devices that the driver has, with their queues."""
+        """What `wq_stats` shows: the devices that the driver has, with their queues.
+
+        Differs from the kernel: a queue goes by its own name (wq1.0), since configured names need not be unique.
+        """
         return [
             DeviceStats(device.id, replace(device.stats), [(wq.name, replace(wq.stats)) for wq in device.bound_queues])
             for device in self._devices

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from errno import ECANCELED
+from errno import ECANCELED, ENODEV
 from typing import Any
 
 import pytest
@@ -202,3 +202,23 @@ async def test_leaving_under_cancellation_gives_up_on_second_steps_too() -> None
     await asyncio.sleep(0)
     assert_whole(opened[0])
     assert not singles[0].req.busy
+
+
+async def test_sweep_of_removing_and_binding_queues_with_work_in_flight() -> None:
+    async with stepped(machine(devices=2)) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        pages = [page(n) for n in range(8)]
+        running: list[asyncio.Future[int]] = []
+
+        async def rebind() -> None:
+            running.append(asyncio.ensure_future(Chain(tfm, pages).run()))
+            await asyncio.sleep(0)
+            await platform.unbind()
+            platform.bind()
+
+        async def check() -> None:
+            assert await running[-1] in (0, -ENODEV)
+            platform.bind()
+            await whole_again(platform, lambda: Chain(tfm, pages))()
+
+        assert await acomp.testing.sweep_cancel(rebind, check) > 1

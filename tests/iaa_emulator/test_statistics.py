@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+import acomp
 from acomp import PAGE_SIZE, compress_pages, crypto_alloc_acomp, decompress_pages, trace
 from iaa_emulator import ConfigurationError, machine, metrics
+from iaa_emulator.events import EVENTS
 from tests.iaa_emulator.rig import RANDOM, TEXT, Single, assert_balanced, engine_of, new_chain, page, stepped
 
 ONE_PAGE = """\
@@ -145,6 +147,18 @@ async def test_the_events_of_a_chain_in_order() -> None:
         ]
         assert events[-1].fields["err"] == 0
         assert trace.SCHEMA == "acomp.trace/1"
+
+
+async def test_every_event_of_this_room_is_declared() -> None:
+    with recorded() as events:
+        async with stepped(machine(devices=1, slots_per_device=2), completion_timeout=0.02) as platform:
+            await new_chain([page(n) for n in range(8)]).run()
+            await Single().decompress(b"\xff" * 50)
+            with acomp.fault.installed(lambda point: point == "iaa.lost_completion"):
+                await Single().compress(TEXT)
+            assert not platform.enabled
+    seen = {event.kind: tuple(event.fields) for event in events if event.kind.startswith("iaa.")}
+    assert seen == {kind: fields for kind, (fields, _) in EVENTS.items()}
 
 
 async def test_nothing_is_made_for_a_sink_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
