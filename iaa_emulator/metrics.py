@@ -3,13 +3,11 @@
 prometheus_client.REGISTRY.register(iaa_emulator.metrics.collector(platform))
 """
 
-import errno
 import importlib
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from .errors import ConfigurationError
 from .platform import Platform
 
 
@@ -21,7 +19,7 @@ class Collector(Protocol):
 
 
 def collector(platform: Platform) -> Collector:
-    """A collector for `platform`. ConfigurationError ENOENT when the client library is not installed.
+    """A collector for `platform`. ImportError, with the remedy, when prometheus_client is not installed.
 
     Counters `iaa_crypto_<name>` for each of `global_stats`, `iaa_crypto_wq_<name>` with the labels `device` and `wq`
     for each of `wq_stats`, and gauges for descriptors in flight and for whether the driver is enabled.
@@ -29,9 +27,7 @@ def collector(platform: Platform) -> Collector:
     try:
         families = importlib.import_module("prometheus_client.core")
     except ImportError as error:
-        raise ConfigurationError(
-            errno.ENOENT, "the Prometheus client library is not installed", "Install swaplab[metrics]."
-        ) from error
+        raise ImportError("iaa_emulator.metrics needs prometheus_client: pip install 'swaplab[metrics]'") from error
     return _PlatformCollector(platform, families)
 
 

@@ -17,6 +17,7 @@ from tests.iaa_emulator.rig import (
     RANDOM,
     SAMPLES,
     TEXT,
+    Chain,
     Single,
     assert_balanced,
     assert_whole,
@@ -466,3 +467,27 @@ async def test_a_job_may_land_while_the_cpu_still_pays_for_its_submission(mode: 
             assert await chain.run() == 0
             assert await single.decompress(single.output) == 0
             assert cpu.owed_ns() == 0, "everything was spent"
+
+
+async def test_a_transform_from_sync_days_in_a_parallel_chain_is_done_in_its_submit() -> None:
+    async with stepped(attributes={"sync_mode": "sync"}) as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        await platform.unbind()
+        platform.attributes.write("sync_mode", "async")
+        platform.bind()
+        chain = Chain(tfm, [page(n) for n in range(4)])
+        assert (await chain.run(), chain.errs) == (0, [0] * 4)
+        assert [zlib.decompress(blob, -15) for blob in chain.outputs] == [page(n) for n in range(4)]
+
+
+async def test_polls_verify_as_the_attribute_says_and_singles_as_their_transform_remembers() -> None:
+    async with stepped() as platform:
+        tfm = crypto_alloc_acomp("deflate-iaa")
+        await platform.unbind()
+        platform.attributes.write("verify_compress", "1")
+        platform.bind()
+        chain, single = Chain(tfm, [TEXT] * 2), Single(tfm)
+        with always("iaa.corrupt_output"):
+            assert await single.compress(TEXT) == 0
+            await chain.run()
+        assert chain.errs == [-EINVAL] * 2
