@@ -113,6 +113,19 @@ class Usemem(_Strict):
     sleep_s: float = Field(ge=0)
 
 
+class Kernbench(_Strict):
+    """The workload of kernel-facts 14.2; its page counts and user time are those of the published base column."""
+
+    threads: Parameter
+    cpus: Parameter
+    memory_max_pages: Parameter
+    footprint: Parameter
+    file_share: Parameter
+    order0_ns: Parameter
+    other_sys_s: Parameter
+    swapin_wait_ns: Parameter
+
+
 class Testbed(_Strict):
     """A machine, its costs, its workloads, and what was published about it."""
 
@@ -126,6 +139,7 @@ class Testbed(_Strict):
     parameters: dict[str, Parameter]
     length_factors: dict[str, Parameter]
     usemem: Usemem
+    kernbench: Kernbench | None = None
     published: tuple[Table, ...]
     calibration: Calibration | None = None
 

@@ -1,0 +1,315 @@
+"""A kernel build in a small cgroup: threads whose memory goes out to swap and comes back (kernel-facts 14.2).
+
+Input are the counts of the published base column: pages swapped out, how many of them in large folios, pages swapped
+in, and user time; so every kernel does the same work. A turn of work is 8 pages swapped out. Threads take turns until
+there are none left: a turn is its part of the user time, then the folios that are needed by now, new ones or pages that
+come back from swap. memory.max refuses a charge when pages in memory and compressed bytes fill it; then who asked swaps
+out the cgroup's oldest folios, 32 pages at least. As memory is full all the time, what left is what came in plus what
+the pool grew by, and that is how many pages are needed. Of new folios as many are large as makes the published share
+leave as large ones; what comes back from swap is a single page, and leaves as one. Beyond a footprint, whoever was in
+swap for longest exits.
+
+All waiting for engines, locks and contexts is busy: the kernel's mutexes spin while their holder runs. Idle is only
+what the testbed declares per page swapped in. After it a thread goes on on some cpu of the package, where the context
+may be in use: a fault waits for a page there, or, with the series, for a batch or a whole folio.
+
+Not modelled: pages that are faulted in and freed in memory (their cost is in the declared system time), zero-filled
+pages, large pages of tmpfs, the phases of a build, what the scheduler does to keep threads apart.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate, pairwise
+
+from acomp import PAGE_SIZE, cpu
+from swaplab.inputs import FOLIO_PAGES
+from swaplab.machine import CORES_PER_PACKAGE, Machine, Setup, open_machine
+from swaplab.sim import sleep_ns
+from swaplab.testbed import Kernbench
+from swaplab.workloads.kernbench_memory import Memory, runs
+from swaplab.workloads.kernbench_pages import corpus
+from zswap import Cgroup, Folio
+
+TURN_PAGES = 8
+RECLAIM_PAGES = 32
+"""The least that a task at memory.max reclaims before it asks again."""
+NODE = 0
+NS_PER_S = 1_000_000_000
+
+
+class KernbenchError(ValueError):
+    """The workload cannot be run like that; the message says why and what can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The workload at a scale: counts, memory and times shrink together, the folio never does.
+
+    memory.max stays at 64 pages per thread: much below that, what threads are about to swap out would be all there is.
+    """
+
+    threads: int
+    nr_pages: int
+    turns: int
+    large_pages: int
+    swapin_pages: int
+    memory_max_pages: int
+    footprint_pages: int
+    user_ns: int
+    other_sys_ns: int
+
+    @classmethod
+    def of(cls, setup: Setup, scale: Fraction, threads: int | None = None) -> "Sizes":
+        """The published base column's counts at `scale`; KernbenchError where there is none, or too little is left."""
+        work, nr_pages = model(setup), FOLIO_PAGES[setup.folio]
+        published = _base_column(setup)
+        count = threads or int(work.threads.value)
+        turns = int(published["zswpout"] * scale) // TURN_PAGES
+        if turns < count:
+            raise KernbenchError(f"a scale of {scale} leaves {turns} turns for {count} threads; choose a larger one")
+        memory_max = max(int(work.memory_max_pages.value * scale), 2 * RECLAIM_PAGES * count)
+        return cls(
+            threads=count,
+            nr_pages=nr_pages,
+            turns=turns,
+            large_pages=round(published["ZSWPOUT"] * nr_pages * scale),
+            swapin_pages=round(published["zswpin"] * scale),
+            memory_max_pages=memory_max,
+            footprint_pages=int(memory_max * work.footprint.value),
+            user_ns=round(Fraction(published["user_s"]) * NS_PER_S * scale),
+            other_sys_ns=round(Fraction(work.other_sys_s.value) * NS_PER_S * scale),
+        )
+
+    @property
+    def out_pages(self) -> int:
+        """Pages that are swapped out."""
+        return self.turns * TURN_PAGES
+
+
+@dataclass(slots=True)
+class Thread:
+    """One thread: when it began and ended, and how its time was spent (ns)."""
+
+    index: int
+    began_ns: int = 0
+    ended_ns: int = 0
+    user_ns: int = 0
+    idle_ns: int = 0
+
+    @property
+    def sys_ns(self) -> int:
+        """Whatever was neither user time nor idle."""
+        return self.ended_ns - self.began_ns - self.user_ns - self.idle_ns
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A finished run, at its own scale: times in ns, counts in pages or events; `left` pages and bytes were not freed."""
+
+    threads: list[Thread]
+    events: dict[str, int]
+    file_pages: int
+    most_memory_bytes: int
+    left: tuple[int, int]
+
+
+def model(setup: Setup) -> Kernbench:
+    """The testbed's kernel build; KernbenchError if it has none."""
+    if setup.testbed.kernbench is None:
+        raise KernbenchError(f"the testbed {setup.testbed.name} has no kernbench; use one that has")
+    return setup.testbed.kernbench
+
+
+def _base_column(setup: Setup) -> dict[str, float]:
+    """The published figures of the kernel without the series: the counts that every column works off."""
+    wanted = ("kernbench", setup.folio, setup.compressor)
+    tables = setup.testbed.published
+    table = next((table for table in tables if (table.workload, table.folio, table.compressor) == wanted), None)
+    if table is None:
+        known = sorted({table.folio for table in tables if table.workload == "kernbench"})
+        raise KernbenchError(f"no page counts are known for folios of {setup.folio}; use {' or '.join(known)}")
+    return {cell.metric: cell.value for cell in table.cells if cell.column == "base"}
+
+
+async def run(setup: Setup, scale: Fraction, seed: int = 0, threads: int | None = None) -> Outcome:
+    """Run the workload on the running virtual loop."""
+    sizes = Sizes.of(setup, scale, threads)
+    costs = {
+        "kernbench.ns": 1,
+        "kernbench.order0": round(model(setup).order0_ns.value),
+        "mm.reclaim": setup.testbed.ns("mm.reclaim_ns", setup.folio),
+    }
+    async with open_machine(setup, 8 * sizes.footprint_pages, costs) as machine:
+        return await _Kernbench(machine, sizes, model(setup), seed).run()
+
+
+class _Kernbench:
+    """All threads, and what they share: the cgroup, its memory, and the work that is left."""
+
+    def __init__(self, machine: Machine, sizes: Sizes, work: Kernbench, seed: int) -> None:
+        self._swap = machine.swap
+        self._sizes = sizes
+        self._cpus = int(work.cpus.value)
+        self._wait_ns = round(work.swapin_wait_ns.value)
+        self._cgroup = Cgroup("kernbench", Cgroup(""), memory_max=sizes.memory_max_pages * PAGE_SIZE)
+        self._memory = Memory(sizes.nr_pages, random.Random(f"{seed}/kernbench.swapin"))
+        self._placement = random.Random(f"{seed}/kernbench.cpu")
+        self._needs = _Needs(sizes, work.file_share.value, seed)
+        self._turns = iter(_shares(sizes, seed))
+        self._due = 0
+        """Pages that the turns taken are worth."""
+        self._brought = 0
+        """Pages that came in, of which `_read_back` from swap."""
+        self._read_back = 0
+        self._most_bytes = 0
+
+    async def run(self) -> Outcome:
+        threads = [Thread(index) for index in range(self._sizes.threads)]
+        self._fill()
+        async with asyncio.TaskGroup() as group:
+            for thread in threads:
+                group.create_task(self._live(thread), name=f"kernbench {thread.index}")
+        await self._exit()
+        left = (self._memory.pages + len(self._swap), self._cgroup.memory_current)
+        events = dict(self._swap.zswap.events)
+        return Outcome(threads, events, self._needs.file_pages, self._most_bytes, left)
+
+    def _fill(self) -> None:
+        """Before it begins memory is full, with folios as they are needed."""
+        data = self._needs.next_folio()
+        while self._cgroup.charge(len(data)):
+            self._memory.add(data)
+            data = self._needs.next_folio()
+
+    async def _live(self, thread: Thread) -> None:
+        thread.began_ns = cpu.now_ns()
+        for user_ns in self._turns:
+            with cpu.on_cpu(self._some_cpu()):
+                idle_ns = await self._turn(user_ns)
+            await sleep_ns(idle_ns)
+            thread.user_ns += user_ns
+            thread.idle_ns += idle_ns
+        thread.ended_ns = cpu.now_ns()
+
+    def _some_cpu(self) -> int:
+        """A cpu of package 0: its cores' first threads, then their second ones (kernel-facts 15)."""
+        cpu_id = self._placement.randrange(self._cpus)
+        return cpu_id if cpu_id < CORES_PER_PACKAGE else cpu_id + CORES_PER_PACKAGE
+
+    async def _turn(self, user_ns: int) -> int:
+        """Compute, then bring in what is needed by now; the idle time that comes after it."""
+        cpu.charge("kernbench.ns", user_ns + self._sizes.other_sys_ns // self._sizes.turns)
+        await cpu.settle()
+        self._due += TURN_PAGES
+        idle_ns = 0
+        while self._brought + self._cgroup.zswap_current // PAGE_SIZE < self._due:
+            page = self._due_back()
+            if page is None:
+                await self._bring_new()
+            else:
+                await self._bring_back(page)
+                idle_ns += self._wait_ns
+        await cpu.settle()
+        return idle_ns
+
+    def _due_back(self) -> int | None:
+        """A page in swap, if one is to be read back by now."""
+        sizes = self._sizes
+        if self._read_back * sizes.out_pages >= sizes.swapin_pages * self._due:
+            return None
+        page = self._memory.take_swapped()
+        self._read_back += page is not None
+        return page
+
+    async def _bring_back(self, page: int) -> None:
+        """Fault one page in from swap."""
+        self._brought += 1
+        await self._charge(1)
+        cpu.charge("kernbench.order0")
+        data = await self._swap.load(page)
+        assert data is not None, f"page {page} is in swap"
+        self._memory.add(self._needs.came_back(data))
+
+    async def _bring_new(self) -> None:
+        """Fault a new folio in. Beyond the footprint somebody exits."""
+        data = self._needs.next_folio()
+        nr_pages = len(data) // PAGE_SIZE
+        self._brought += nr_pages
+        await self._charge(nr_pages)
+        self._memory.add(data)
+        while self._memory.pages > self._sizes.footprint_pages and await self._drop():
+            pass
+
+    async def _charge(self, nr_pages: int) -> None:
+        """Charge the cgroup for pages in memory, and reclaim as long as it refuses."""
+        while not self._cgroup.charge(nr_pages * PAGE_SIZE):
+            reclaimed = 0
+            while reclaimed < RECLAIM_PAGES:
+                reclaimed += await self._swap_out_oldest()
+
+    async def _swap_out_oldest(self) -> int:
+        page, data = self._memory.take_oldest()
+        nr_pages = len(data) // PAGE_SIZE
+        if nr_pages == 1:
+            cpu.charge("kernbench.order0")
+        else:
+            cpu.charge("mm.reclaim", nr_pages)
+        await cpu.settle()  # before the context is taken
+        await self._swap.store(Folio(page, data, cgroup=self._cgroup, node=NODE))
+        self._most_bytes = max(self._most_bytes, self._cgroup.memory_current)
+        self._memory.swapped_out(page, data)
+        self._cgroup.uncharge(len(data))
+        return nr_pages
+
+    async def _drop(self) -> bool:
+        """Free what is left of the folio that was in swap for longest; whether there was one."""
+        pages = self._memory.take_left()
+        cpu.charge("zswap.free_page", len(pages))
+        for first, nr_pages in runs(pages):
+            await self._swap.release(first, nr_pages)
+        return bool(pages)
+
+    async def _exit(self) -> None:
+        """Nothing is needed any more. Not part of the build's time."""
+        self._cgroup.uncharge(self._memory.clear_resident() * PAGE_SIZE)
+        while await self._drop():
+            pass
+
+
+class _Needs:
+    """What is faulted in next, so that folios leave in the declared shares: they leave in the order they came in."""
+
+    def __init__(self, sizes: Sizes, file_share: float, seed: int) -> None:
+        self._corpus = corpus(seed, sizes.nr_pages)
+        self._sizes = sizes
+        self._file_share = file_share
+        self._pages = self._large = self._single = 0
+        self.file_pages = 0
+
+    def came_back(self, data: bytes) -> bytes:
+        """A page came from swap: one more single page that will leave."""
+        self._pages += 1
+        return data
+
+    def next_folio(self) -> bytes:
+        """The content of the next new folio."""
+        sizes, contents = self._sizes, self._corpus
+        if self._large * sizes.nr_pages * sizes.out_pages <= sizes.large_pages * self._pages:
+            self._large += 1
+            self._pages += sizes.nr_pages
+            return contents.large[self._large % len(contents.large)]
+        self._pages += 1
+        self._single += 1
+        if self.file_pages < self._file_share * self._single:
+            self.file_pages += 1
+            return contents.file[self.file_pages % len(contents.file)]
+        return contents.anonymous[self._single % len(contents.anonymous)]
+
+
+def _shares(sizes: Sizes, seed: int) -> list[int]:
+    """The user time of each turn: the whole of it, split into parts that differ by up to a factor of three."""
+    stream = random.Random(f"{seed}/kernbench.user")
+    ends = list(accumulate((stream.randrange(500, 1500) for _ in range(sizes.turns)), initial=0))
+    return [sizes.user_ns * end // ends[-1] - sizes.user_ns * begin // ends[-1] for begin, end in pairwise(ends)]
