@@ -172,7 +172,6 @@ class Swap:
                 folio.cgroup.count("swpout_zero", folio.nr_pages)
             return Placed.ZERO
         if await self.zswap.store(Folio(slot, folio.data, cgroup=folio.cgroup, node=folio.node)):
-            self._check_wanted(lease)
             return Placed.ZSWAP
         self._check_wanted(lease)
         if folio.cgroup is not None and not folio.cgroup.may_write_back:

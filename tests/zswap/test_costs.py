@@ -76,6 +76,19 @@ async def test_invalidating_is_charged_to_the_caller_and_waits_for_nobody() -> N
                 await cpu.settle()
 
 
+async def test_a_page_invalidated_while_its_costs_were_settled_is_not_stored() -> None:
+    with acomp.registry():
+        sync_null()
+        async with zswap.Zswap.open(zswap.Params(compressor="null-sync")) as store:
+            with cpu.costs({**COSTS, "zswap.lru_hold": 0}):
+                storing = asyncio.get_running_loop().create_task(store.store(zswap.Folio(0, page_of(9))))
+                await asyncio.sleep(0)
+                assert store.invalidate(0) == 1, "it is in the tree already"
+                assert await storing is False
+                await cpu.settle()
+            assert store.events["zswpout"] == 0
+
+
 async def test_the_cancel_sweep_under_a_cost_model_leaves_the_lock_free() -> None:
     with acomp.registry(), null_algorithm() as device:
         async with zswap.Zswap.open(zswap.Params(compressor="null-async")) as store:

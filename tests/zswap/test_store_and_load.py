@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from errno import E2BIG, ENOSPC
+from errno import E2BIG, EINPROGRESS, ENOSPC
 from pathlib import Path
 
 import pytest
@@ -185,6 +185,7 @@ async def test_disabled_it_stores_nothing_forgets_stale_pages_and_still_loads() 
 @pytest.mark.parametrize(
     ("point", "counter"),
     [
+        ("test.null.compress", {"reject_compress_fail": 1}),
         ("zswap.entry_alloc", {"reject_kmemcache_fail": 1}),
         ("zswap.zpool_malloc", {"reject_alloc_fail": 1}),
         ("zswap.tree_insert", {"reject_alloc_fail": 1}),
@@ -275,13 +276,15 @@ async def test_a_cancelled_store_raises_at_once_and_its_context_waits_for_the_jo
 @pytest.mark.parametrize("compressor", ["null-async", "null-sync", "zstd"])
 @pytest.mark.parametrize("scope", ["folio", "batch"])
 async def test_the_cancel_sweep_over_store(compressor: str, scope: zswap.params.ContextScope) -> None:
-    with acomp.registry(), null_algorithm() as device:
+    with acomp.registry(), null_algorithm() as device, acomp.cpu.on_cpu(0):
         sync_null()
         params = zswap.Params(compressor=compressor, context_scope=scope)
         async with zswap.Zswap.open(params) as store:
+            assert await store.store(folio_of(900, 90))
 
             async def check() -> None:
                 await device.quiesce()
+                assert await store.load(900) == page_of(90), "the context serves a load, in spite of the broken chain"
                 core = store._core
                 pool = core.pools.current
                 assert pool is not None
@@ -293,6 +296,7 @@ async def test_the_cancel_sweep_over_store(compressor: str, scope: zswap.params.
                 assert pool.refs == 1 and store._in_flight.count == 0
                 assert await store.store(folio_of(0, *[41] * 16)), "a full chain runs"
                 assert store.invalidate(0, 16) == 16
+                assert await store.store(folio_of(900, 90))
 
             assert await acomp.testing.sweep_cancel(lambda: store.store(folio_of(0, *[40] * 20)), check) >= 2
 
@@ -319,12 +323,13 @@ async def test_the_cancel_sweep_over_load_loses_no_page(compressor: str) -> None
 async def test_invalidate_beats_a_store_and_a_load_that_are_under_way() -> None:
     with acomp.registry(), null_algorithm(automatic=False) as device:
         async with zswap.Zswap.open(zswap.Params(compressor="null-async")) as store:
-            storing = asyncio.ensure_future(store.store(folio_of(0, *[9] * 8)))
+            storing = asyncio.ensure_future(store.store(folio_of(0, *[9] * 24)))
             await asyncio.sleep(0)
             assert store.invalidate(3) == 0
             device.automatic = True
             device.land()
             assert await storing is False
+            assert device.compressions == 8, "nothing more is compressed for a folio that nobody wants"
             assert store.stats()["stored_pages"] == store.stats()["pool_total_size"] == 0
             assert await store.store(folio_of(0, 9))
             device.automatic = False
@@ -413,3 +418,36 @@ async def test_the_loop_gets_a_turn_after_every_eight_pages_that_were_compressed
             assert turns in (23, 24)
             counting.cancel()
             await asyncio.wait([counting])
+
+
+async def test_the_wait_of_a_context_is_armed_again_for_the_next_holder() -> None:
+    """A single request of the parallel runner leaves its completion counted; that is not the next one's."""
+    with acomp.registry(), null_algorithm() as device, acomp.cpu.on_cpu(0):
+        results: list[bytes] = []
+
+        def decompress(req: acomp.AcompReq) -> int:
+            blob = bytes(req.source())
+
+            def complete() -> None:
+                req.deliver(blob.ljust(PAGE, b"\0"))
+                results.append(blob)
+                assert req.base.complete is not None
+                req.base.complete(req.base.data, 0)
+
+            asyncio.get_running_loop().call_soon(complete)
+            return -EINPROGRESS
+
+        plain = acomp.AcompAlg(
+            cra_name="plain",
+            cra_driver_name="plain",
+            cra_priority=1,
+            cra_flags=device.alg.cra_flags,
+            compress=device.alg.compress,
+            decompress=decompress,
+            get_batch_size=lambda: 8,
+        )
+        acomp.crypto_register_acomp(plain)
+        async with zswap.Zswap.open(zswap.Params(compressor="plain")) as store:
+            assert await store.store(folio_of(0, 9))
+            assert await store.load(0) == page_of(9)
+            assert results == [page_of(9)[:9]]

@@ -136,6 +136,17 @@ async def test_invalidated_while_it_was_stored() -> None:
             await storing
         assert caught.value.errno == ECANCELED
         assert len(swap) == 0
+        assert swap.zswap.events["pswpout"] == 0
+        assert swap.device.read(0, 4) == bytes(4 * PAGE), "it was not written where others may be by now"
+
+
+async def test_invalidated_while_it_was_loaded_from_the_device() -> None:
+    async with opened() as (swap, _):
+        await swap.store(zswap.Folio(0, RANDOM))
+        loading = asyncio.get_running_loop().create_task(swap.load(0))
+        await asyncio.sleep(0)
+        assert swap.invalidate(0) == 1
+        assert await loading is None
 
 
 async def test_a_slot_is_not_used_again_before_its_write_has_landed() -> None:
