@@ -39,6 +39,7 @@ async def acomp_do_req_chain(head: AcompReq, op: Callable[[AcompReq], Code]) -> 
     if not runs_as_chain(head):
         return await _run_single(head, op)
     if acomp_is_async(head.tfm) and fault.should_fail(STATE_ALLOC):
+        head.check_idle("run")
         for req in (head, *head._members):
             req.base.err = -ENOMEM
         return -ENOMEM
