@@ -108,6 +108,11 @@ class ZstdCodec:
         # The binding's result keeps its worst-case allocation; a copy has the size it says.
         return bytes(memoryview(self._compressor.compress(src)))
 
+    def compress_many(self, pages: list[BytesLike]) -> list[bytes]:
+        """One frame each, the same as from `compress`; other threads run meanwhile, and are disturbed once for all."""
+        frames = self._compressor.multi_compress_to_buffer(pages, threads=0)
+        return [frames[number].tobytes() for number in range(len(pages))]
+
     def decompress(self, src: BytesLike, limit: int) -> bytes:
         """The content of the first frame in `src`."""
         _check_limit(limit)

@@ -24,7 +24,7 @@ from .tfm import CryptoAcomp
 SOFTWARE_PRIORITY: Final = 100
 
 
-def _capacity(req: AcompReq) -> int:
+def capacity_of(req: AcompReq) -> int:
     """Bytes of output allowed, or -EINVAL for a request that scomp refuses."""
     if req.src is None or not 0 < req.slen <= CRYPTO_ACOMP_DST_MAX:
         return -EINVAL
@@ -37,7 +37,7 @@ def _compressor(name: str, too_long: int) -> Callable[[AcompReq], int]:
     cost = f"{name}.compress"
 
     def compress(req: AcompReq) -> int:
-        capacity = _capacity(req)
+        capacity = capacity_of(req)
         if capacity < 0:
             return capacity
         codec: Codec = req.tfm.ctx
@@ -52,11 +52,12 @@ def _compressor(name: str, too_long: int) -> Callable[[AcompReq], int]:
     return compress
 
 
-def _decompressor(name: str) -> Callable[[AcompReq], int]:
+def decompressor(name: str) -> Callable[[AcompReq], int]:
+    """The decompress method of the generic algorithm `name`; the transform's `ctx` is its codec."""
     cost = f"{name}.decompress"
 
     def decompress(req: AcompReq) -> int:
-        capacity = _capacity(req)
+        capacity = capacity_of(req)
         if capacity < 0:
             return capacity
         codec: Codec = req.tfm.ctx
@@ -89,7 +90,7 @@ def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -E
         cra_priority=SOFTWARE_PRIORITY,
         cra_flags=0,
         compress=_compressor(name, too_long),
-        decompress=_decompressor(name),
+        decompress=decompressor(name),
         init=init,
     )
 

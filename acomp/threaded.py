@@ -1,0 +1,262 @@
+"""An algorithm whose chains are worked off by worker threads: `zstd-threads` and its like. Made by `threads`.
+
+A chain is submitted as one batch and waited for by one future; nothing is made per page but the output. Compression
+always goes to the workers. Decompression is so much faster that a page is done before a thread has woken up: what is
+small runs inline, with a turn for the loop now and then.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from errno import EAGAIN, EINPROGRESS, EINVAL, EIO, ENODEV
+from functools import partial
+from typing import Any, Final, Protocol
+
+from .algapi import AcompAlg
+from .chain import acomp_chain_members, acomp_is_reqchain
+from .codecs import CODECS, CodecError, ZstdCodec
+from .errors import WrongLoopError
+from .flags import CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, PAGE_SIZE
+from .parallel import acomp_do_async_req_chain
+from .request import AcompReq, acomp_request_get, acomp_request_put
+from .software import capacity_of, decompressor
+from .tfm import CryptoAcomp
+from .wait import Code
+from .workers import Batch, Lane, Perform, Workers, WorkersDeadError
+
+THREADS_PRIORITY: Final = 200
+BATCH_SIZE: Final = 64
+"""Requests that a chain should have: with more of them a worker's share does not get faster per page."""
+INLINE_BYTES: Final = 8 * PAGE_SIZE
+"""Capacity up to which a decompression, of one request or of a whole chain, runs inline (docs/benchmarks.md)."""
+PAGES_PER_TURN: Final = 8
+"""Pages decompressed inline after which the loop gets a turn."""
+
+
+class Pool(Protocol):
+    """What an algorithm needs to know of the context it belongs to (`threads.Threads`)."""
+
+    loop: asyncio.AbstractEventLoop
+    closed: bool
+    workers: Workers
+
+    def admit_now(self, count: int) -> bool:
+        """Whether `count` requests may go to the workers at once."""
+
+    async def admit(self, count: int) -> None:
+        """Wait until they may."""
+
+    def leave(self, count: int) -> None:
+        """They have landed."""
+
+
+class ThreadedAlgorithm:
+    """The threaded form of the generic algorithm `name`: its registration, and a lane for each direction."""
+
+    def __init__(self, name: str, pool: Pool) -> None:
+        self.name = name
+        self.pool = pool
+        self.compressing = Lane(partial(_compressing, name))
+        self.decompressing = Lane(partial(_decompressing, name))
+        self._inline = decompressor(name)
+        self._inline_pages = 0
+        self.algorithm = AcompAlg(
+            cra_name=name,
+            cra_driver_name=f"{name}-threads",
+            cra_priority=THREADS_PRIORITY,
+            cra_flags=CRYPTO_ALG_ASYNC | CRYPTO_ALG_REQ_CHAIN,
+            compress=self.compress,
+            decompress=self.decompress,
+            get_batch_size=lambda: BATCH_SIZE,
+            init=self._init_tfm,
+        )
+
+    def _init_tfm(self, tfm: CryptoAcomp) -> None:
+        tfm.ctx = CODECS[self.name]()  # for what runs inline
+
+    def compress(self, req: AcompReq) -> Code:
+        """A coroutine that hands the request or chain to the workers. WrongLoopError on any loop but the pool's."""
+        return _Handing(self.pool, self.compressing, _source).run(req)
+
+    def decompress(self, req: AcompReq) -> Code:
+        """A code, or a coroutine of one: to the workers goes what is large, while there are any."""
+        is_chain = acomp_is_reqchain(req)
+        capacity = max(0, capacity_of(req))
+        if is_chain:
+            capacity += sum(max(0, capacity_of(member)) for member in acomp_chain_members(req))
+        if capacity > INLINE_BYTES and not self.pool.closed:
+            return _Handing(self.pool, self.decompressing, _source_and_limit).run(req)
+        self._inline_pages += max(1, capacity // PAGE_SIZE)
+        turn_is_due = self._inline_pages >= PAGES_PER_TURN
+        if turn_is_due:
+            self._inline_pages = 0
+        if turn_is_due or is_chain:
+            return self._decompress_inline(req, turn_is_due)
+        return self._inline(req)
+
+    async def _decompress_inline(self, req: AcompReq, turn_is_due: bool) -> int:
+        if turn_is_due:
+            await asyncio.sleep(0)
+        if acomp_is_reqchain(req):
+            return await acomp_do_async_req_chain(req, self._inline, self._inline)
+        return self._inline(req)
+
+
+class _Handing:
+    """One request or chain on its way to the workers and back.
+
+    `item_of(req, capacity)` is what the lane's workers get for a request; reading it needs the request's buffers, so
+    each submitted request is held until the whole batch has landed, whoever was cancelled meanwhile.
+    """
+
+    __slots__ = (
+        "_admitted",
+        "_future",
+        "_item_of",
+        "_items",
+        "_lane",
+        "_missing",
+        "_outcomes",
+        "_pool",
+        "_reqs",
+        "_results",
+    )
+
+    def __init__(self, pool: Pool, lane: Lane, item_of: Callable[[AcompReq, int], Any]) -> None:
+        self._pool = pool
+        self._admitted = 0
+        self._lane = lane
+        self._item_of = item_of
+        self._reqs: list[AcompReq] = []
+        self._items: list[Any] = []
+        self._outcomes: list[Any] = []
+        self._results: dict[AcompReq, Any] = {}
+        self._missing = 0
+        self._future: asyncio.Future[None] | None = None
+
+    async def run(self, head: AcompReq) -> int:
+        """The result of the head, or of the single request."""
+        pool = self._pool
+        if asyncio.get_running_loop() is not pool.loop:
+            raise WrongLoopError("these worker threads belong to another event loop; open acomp.threads on this one")
+        is_chain = acomp_is_reqchain(head)
+        self._admitted = 1 + len(acomp_chain_members(head)) if is_chain else 1
+        if not pool.admit_now(self._admitted):
+            await pool.admit(self._admitted)
+        try:
+            if is_chain:
+                return await acomp_do_async_req_chain(head, self._submit, self._poll, self._relax, _let_land)
+            code = self._submit(head)
+            if code != -EINPROGRESS:
+                return code
+            await self._relax([head])
+            return self._poll(head)
+        finally:
+            if self._future is None:
+                self._let_go()
+
+    def _submit(self, req: AcompReq) -> int:
+        if self._pool.closed:
+            return -ENODEV
+        capacity = capacity_of(req)
+        if capacity < 0:
+            return capacity
+        self._items.append(self._item_of(req, capacity))
+        self._reqs.append(req)
+        acomp_request_get(req)
+        return -EINPROGRESS
+
+    async def _relax(self, pending: Sequence[AcompReq]) -> None:
+        """Everything is submitted: hand it over as one batch, and wait for all of it."""
+        count = len(self._items)
+        self._outcomes = [None] * count
+        self._missing = count
+        self._pool.leave(self._admitted - count)  # those that were refused
+        self._admitted = count
+        self._future = self._pool.loop.create_future()
+        try:
+            self._pool.workers.submit(Batch(self._lane, self._items, self._landed, self._failed))
+        except WorkersDeadError as error:
+            self._failed(0, count, error)
+        await self._future
+
+    def _landed(self, first: int, outcomes: list[Any]) -> None:
+        self._outcomes[first : first + len(outcomes)] = outcomes
+        self._missing -= len(outcomes)
+        if self._missing:
+            return
+        self._results = dict(zip(self._reqs, self._outcomes, strict=True))
+        self._let_go()
+        assert self._future is not None
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def _failed(self, first: int, count: int, error: BaseException) -> None:
+        self._landed(first, [-EIO] * count)
+
+    def _let_go(self) -> None:
+        """No worker reads any of the buffers (any more)."""
+        self._items.clear()
+        for req in self._reqs:
+            acomp_request_put(req)
+        self._pool.leave(self._admitted)
+
+    def _poll(self, req: AcompReq) -> int:
+        outcome = self._results.get(req)
+        if outcome is None:
+            return -EAGAIN
+        if type(outcome) is int:
+            return outcome
+        if isinstance(outcome, Exception):
+            self._pool.loop.call_exception_handler({"message": f"{req!r}: the codec failed", "exception": outcome})
+            return -EIO
+        req.path = "software"
+        if len(outcome) > capacity_of(req):
+            return -EINVAL  # as from the generic algorithms
+        req.deliver(outcome)
+        return 0
+
+
+def _let_land(req: AcompReq) -> None:
+    """The chain was cancelled: what a worker reads is held until its batch has landed, and its output forgotten."""
+
+
+def _source(req: AcompReq, _capacity: int) -> Any:
+    return req.source()
+
+
+def _source_and_limit(req: AcompReq, capacity: int) -> tuple[Any, int]:
+    return req.source(), capacity
+
+
+def _compressing(name: str) -> Perform:
+    """For one worker's thread: compress pages; an exception of the codec is that page's outcome alone."""
+    codec = CODECS[name]()
+
+    def perform(pages: list[Any]) -> list[Any]:
+        if isinstance(codec, ZstdCodec):
+            try:
+                return [*codec.compress_many(pages)]
+            except Exception:  # one of them is to blame; the others get their frames below
+                pass
+        return [_outcome(codec.compress, page) for page in pages]
+
+    return perform
+
+
+def _decompressing(name: str) -> Perform:
+    """For one worker's thread: decompress pairs of a source and its limit; -EINVAL for what does not decompress."""
+    codec = CODECS[name]()
+
+    def perform(items: list[Any]) -> list[Any]:
+        return [_outcome(codec.decompress, *item) for item in items]
+
+    return perform
+
+
+def _outcome(work: Callable[..., bytes], *arguments: Any) -> Any:
+    try:
+        return work(*arguments)
+    except CodecError:
+        return -EINVAL
+    except Exception as error:
+        return error

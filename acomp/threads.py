@@ -1,0 +1,157 @@
+"""Software compression that leaves the loop alone: chains go to worker threads, and many of them are one job there.
+
+`async with acomp.threads.open(workers=2)` registers `zstd-threads` and `deflate-threads` for the time of the context.
+They are ordinary algorithms with chains, their bytes are the generic ones', and their priority is higher: inside the
+context `zstd` means `zstd-threads`. What the algorithms do is in `threaded`, what a thread does in `workers`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from errno import ETIMEDOUT
+from typing import Final
+
+from .algapi import AcompAlg, crypto_register_acomp, crypto_unregister_acomp
+from .errors import AcompError, ProtocolError
+from .threaded import ThreadedAlgorithm
+from .workers import Workers
+
+__all__ = ["ALGORITHMS", "Threads", "WorkersStuckError", "open"]
+
+THREADED: Final = ("zstd", "deflate", "lz4")
+"""Which algorithms have a threaded form."""
+ALGORITHMS: Final = ("zstd", "deflate")
+"""Those that gain from it: the others take less time than handing a page over (docs/benchmarks.md)."""
+MAX_JOB_PAGES: Final = 512
+"""Most requests that a worker takes at once."""
+JOIN_TIMEOUT_S: Final = 1.0
+"""Threads are told to end when nothing is under way, so that this is far more than they need."""
+
+
+class WorkersStuckError(AcompError):
+    """On leaving the context, what was under way did not end within the close timeout, or a thread did not."""
+
+    errno = ETIMEDOUT
+
+
+@asynccontextmanager
+async def open(  # read as acomp.threads.open
+    workers: int = 2,
+    *,
+    algorithms: Sequence[str] = ALGORITHMS,
+    max_in_flight: int = 4096,
+    close_timeout: float = 10.0,
+) -> AsyncIterator["Threads"]:
+    """Register the threaded form of `algorithms` in the current registry, on `workers` threads, and yield the pool.
+
+    At most `max_in_flight` requests (or one chain) are with the workers; further chains wait, first come first served.
+    On leaving, new compressions get -ENODEV, what is under way ends (at most `close_timeout` seconds of loop time, else
+    WorkersStuckError), the threads end, the names go. Transforms still alive go on decompressing, inline.
+
+    Raises ValueError for a number that is not positive and an algorithm without a threaded form, ProtocolError when the
+    current registry has these names already.
+    """
+    for name, number in (("workers", workers), ("max_in_flight", max_in_flight)):
+        if type(number) is not int or number < 1:
+            raise ValueError(f"{name} must be a positive int, not {number!r}")
+    for algorithm in algorithms:
+        if algorithm not in THREADED:
+            raise ValueError(f"{algorithm!r} has no threaded form; {', '.join(THREADED)} have one")
+    threads = Threads(algorithms, workers, max_in_flight)
+    registered: list[AcompAlg] = []
+    try:
+        for alg in threads.algorithms:
+            if crypto_register_acomp(alg):
+                raise ProtocolError(f"{alg.cra_driver_name} is registered here already; share the context that did it")
+            registered.append(alg)
+        yield threads
+    finally:
+        for alg in registered:
+            crypto_unregister_acomp(alg)
+        await threads.close(close_timeout)
+
+
+class Threads:
+    """The workers of one context and what is on its way to them. Made by `open`, to be looked at.
+
+    `in_flight`: requests that are with the workers, or about to be. `algorithms`: what was registered.
+    """
+
+    def __init__(self, names: Sequence[str], workers: int, max_in_flight: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.closed = False
+        self.in_flight = 0
+        self._max_in_flight = max_in_flight
+        self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._nothing_in_flight: asyncio.Event | None = None
+        threaded = [ThreadedAlgorithm(name, self) for name in names]
+        self.algorithms = [one.algorithm for one in threaded]
+        lanes = [lane for one in threaded for lane in (one.compressing, one.decompressing)]
+        self.workers = Workers(lanes, workers, MAX_JOB_PAGES, "acomp-threads")
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<Threads {state}: {self.in_flight} requests in flight, {self.waiting} chains waiting, {self.workers}>"
+
+    @property
+    def waiting(self) -> int:
+        """Chains and single requests that wait because `max_in_flight` requests are with the workers."""
+        return sum(1 for _, turn in self._line if not turn.done())
+
+    def admit_now(self, count: int) -> bool:
+        """Whether `count` requests may go to the workers at once; they count as in flight then, until `leave`."""
+        if self._line or not self._fits(count):
+            return False
+        self.in_flight += count
+        return True
+
+    async def admit(self, count: int) -> None:
+        """Wait for our turn: then `count` requests count as in flight, until `leave`."""
+        turn = self.loop.create_future()
+        self._line.append((count, turn))
+        try:
+            await turn
+        except BaseException:
+            if turn.done() and not turn.cancelled():
+                self.leave(count)
+            else:
+                turn.cancel()
+                self._serve()
+            raise
+
+    def leave(self, count: int) -> None:
+        """`count` requests have landed, or did not go to the workers after all."""
+        self.in_flight -= count
+        self._serve()
+        if not self.in_flight and self._nothing_in_flight is not None:
+            self._nothing_in_flight.set()
+
+    def _fits(self, count: int) -> bool:
+        return not self.in_flight or self.in_flight + count <= self._max_in_flight
+
+    def _serve(self) -> None:
+        while self._line and (self._line[0][1].done() or self.closed or self._fits(self._line[0][0])):
+            count, turn = self._line.popleft()
+            if not turn.done():
+                self.in_flight += count
+                turn.set_result(None)
+
+    async def close(self, timeout: float) -> None:
+        """Refuse new work, wait for what is under way, end the threads. WorkersStuckError when that takes too long."""
+        self.closed = True
+        self._serve()  # they find it closed
+        try:
+            if self.in_flight:
+                self._nothing_in_flight = asyncio.Event()
+                async with asyncio.timeout(timeout):
+                    await self._nothing_in_flight.wait()
+        except TimeoutError:
+            raise WorkersStuckError(
+                f"{self.in_flight} requests are still with the workers {timeout} s after the context was left; their"
+                " buffers stay in use. Raise close_timeout, or look for a codec that hangs"
+            ) from None
+        finally:
+            stuck = self.workers.stop(0.0 if self.in_flight else JOIN_TIMEOUT_S)
+        if stuck:
+            raise WorkersStuckError(f"{', '.join(stuck)} did not end within {JOIN_TIMEOUT_S} s")

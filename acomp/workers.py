@@ -1,0 +1,249 @@
+"""Worker threads that take runs of queued items, share them among the idle, and land a run in one loop callback.
+
+`acomp.threads` compresses on them. A thread's round trip costs more than a page, so nothing here happens per item:
+whoever has work submits a `Batch` of items, a worker takes as much as is its share of everything queued, of several
+batches or a slice of one, and tells the loop once. Knows nothing of requests, pages or codecs.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+Perform = Callable[[list[Any]], list[Any]]
+"""Does the work of some items, on a worker's thread, and returns one outcome each, in order."""
+
+NO_LIMIT = 1 << 30
+
+
+class Lane:
+    """One kind of work: a queue of its own, and `limit`, how many workers may be at it at once.
+
+    `make()` is called once on each worker's thread that comes to this lane, and returns its `Perform`: state in there
+    belongs to one thread.
+    """
+
+    __slots__ = ("limit", "make", "queue", "running")
+
+    def __init__(self, make: Callable[[], Perform], limit: int = NO_LIMIT) -> None:
+        self.make = make
+        self.limit = limit
+        self.queue: deque[Batch] = deque()
+        self.running = 0
+
+
+class Batch:
+    """Items of one lane that were submitted together. Workers take slices of it, in order.
+
+    `landed(first, outcomes)` is called on the loop's thread for each slice: items `first`, `first + 1`, ... have these
+    outcomes. `failed(first, count, error)` is called instead when the worker died of it, or none is left.
+    """
+
+    __slots__ = ("failed", "items", "landed", "lane", "taken")
+
+    def __init__(
+        self,
+        lane: Lane,
+        items: Sequence[Any],
+        landed: Callable[[int, list[Any]], None],
+        failed: Callable[[int, int, BaseException], None],
+    ) -> None:
+        self.lane = lane
+        self.items = items
+        self.landed = landed
+        self.failed = failed
+        self.taken = 0
+
+
+class Slice(NamedTuple):
+    """Items `first` .. `end - 1` of a batch: what one worker does of it."""
+
+    batch: Batch
+    first: int
+    end: int
+
+
+class WorkersDeadError(RuntimeError):
+    """No worker is left; the cause of the last one's end was told to the loop's exception handler."""
+
+
+class Workers:
+    """`count` threads over `lanes`, for the running loop. A run is at most `max_run` items, and at most a fair share.
+
+    A fair share: what is queued, divided by the workers that have nothing to do. So 64 items and two idle workers are
+    two runs of 32, a lone batch is split, and who comes alone takes all.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], count: int, max_run: int, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._lanes = deque(lanes)
+        self._max_run = max_run
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        # Shared with the threads, under the lock. A sleeper waits for the bell; the hungry are those without a run,
+        # asleep or on their way.
+        self._lock = threading.Lock()
+        self._queued = 0
+        self._asleep = 0
+        self._hungry = count
+        self._stopping = False
+        self._alive = count
+        self._threads: list[threading.Thread] = []
+        try:
+            for number in range(count):
+                thread = threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+        except BaseException:
+            self.stop(1.0)
+            raise
+
+    def __repr__(self) -> str:
+        return f"<Workers: {self._alive} alive, {self._hungry} idle, {self._queued} items queued>"
+
+    @property
+    def alive(self) -> int:
+        """Threads that take work."""
+        return self._alive
+
+    @property
+    def queued(self) -> int:
+        """Items that no worker has taken yet."""
+        return self._queued
+
+    def submit(self, batch: Batch) -> None:
+        """Queue a batch and wake who sleeps. WorkersDeadError when nobody is left who would take it."""
+        if not self._alive:
+            raise WorkersDeadError("no worker is left")
+        with self._lock:
+            batch.lane.queue.append(batch)
+            self._queued += len(batch.items)
+            wake = min(self._asleep, len(batch.items))
+            self._asleep -= wake
+        for _ in range(wake):
+            self._bell.put(None)
+
+    def stop(self, timeout_s: float) -> list[str]:
+        """Tell the threads to end with the run they are at; wait that long for all of them; the names of who did not.
+
+        Items still queued are dropped, and runs that end from now on may not be told.
+        """
+        self._stopping = True
+        for _ in self._threads:
+            self._bell.put(None)
+        deadline = self._loop.time() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._loop.time()))
+        return [thread.name for thread in self._threads if thread.is_alive()]
+
+    # On the workers' threads.
+
+    def _work(self) -> None:
+        performs: dict[Lane, Perform] = {}
+        run: list[Slice] = []
+        try:
+            while not self._stopping:
+                run = self._take()
+                if run:
+                    results = _performed(run, performs)
+                    self._give_back(run)
+                    run = []
+                    self._loop.call_soon_threadsafe(_land, results)
+                    del results  # nothing is kept while this thread waits
+                else:
+                    self._bell.get()
+        except BaseException as error:
+            self._tell_death(error, run)
+
+    def _take(self) -> list[Slice]:
+        """The next run; when there is none the caller counts as asleep and must wait for the bell."""
+        run: list[Slice] = []
+        with self._lock:
+            room = min(self._max_run, -(-self._queued // self._hungry))
+            self._lanes.rotate(-1)
+            for lane in self._lanes:
+                if room and lane.queue and lane.running < lane.limit:
+                    lane.running += 1
+                    room -= self._take_from(lane, room, run)
+            if run:
+                self._hungry -= 1
+            else:
+                self._asleep += 1
+        return run
+
+    def _take_from(self, lane: Lane, room: int, run: list[Slice]) -> int:
+        taken = 0
+        while lane.queue and taken < room:
+            batch = lane.queue[0]
+            first = batch.taken
+            batch.taken = end = min(len(batch.items), first + room - taken)
+            if end == len(batch.items):
+                lane.queue.popleft()
+            run.append(Slice(batch, first, end))
+            taken += end - first
+        self._queued -= taken
+        return taken
+
+    def _give_back(self, run: list[Slice]) -> None:
+        """The run is done: its lanes have room for another worker, and so does this worker for another run."""
+        with self._lock:
+            self._hungry += 1
+            for lane in {part.batch.lane for part in run}:
+                lane.running -= 1
+                if lane.queue and lane.running == lane.limit - 1 and self._asleep:
+                    self._asleep -= 1
+                    self._bell.put(None)
+
+    def _tell_death(self, error: BaseException, run: list[Slice]) -> None:
+        if run:
+            self._give_back(run)
+        with self._lock:
+            self._hungry -= 1
+        try:
+            self._loop.call_soon_threadsafe(self._buried, error, run)
+        except RuntimeError:  # the loop was closed under us: there is nobody to tell
+            return
+
+    # On the loop's thread.
+
+    def _buried(self, error: BaseException, run: list[Slice]) -> None:
+        """A worker died: its run has failed, and, if it was the last one, so has everything queued."""
+        self._alive -= 1
+        left = f"{self._alive} are left" if self._alive else "none is left, and what was queued has failed"
+        self._loop.call_exception_handler(
+            {"message": f"a worker thread died with a run of {len(run)} batches; {left}", "exception": error}
+        )
+        for batch, first, end in run if self._alive else [*run, *self._drained()]:
+            batch.failed(first, end - first, error)
+
+    def _drained(self) -> list[Slice]:
+        queued = [Slice(batch, batch.taken, len(batch.items)) for lane in self._lanes for batch in lane.queue]
+        for lane in self._lanes:
+            lane.queue.clear()
+        self._queued = 0
+        return queued
+
+
+def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Batch, int, list[Any]]]:
+    """Do a run: neighbours of one lane in one call."""
+    results: list[tuple[Batch, int, list[Any]]] = []
+    at = 0
+    while at < len(run):
+        lane = run[at].batch.lane
+        if lane not in performs:
+            performs[lane] = lane.make()
+        parts = [part for part in run[at:] if part.batch.lane is lane]
+        items = [item for batch, first, end in parts for item in batch.items[first:end]]
+        outcomes = performs[lane](items)
+        start = 0
+        for batch, first, end in parts:
+            results.append((batch, first, outcomes[start : start + end - first]))
+            start += end - first
+        at += len(parts)
+    return results
+
+
+def _land(results: list[tuple[Batch, int, list[Any]]]) -> None:
+    for batch, first, outcomes in results:
+        batch.landed(first, outcomes)
