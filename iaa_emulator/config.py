@@ -193,7 +193,7 @@ def device(
 
 
 def load(source: str | Path) -> MachineConfig:
-    """Read a machine file, or what `accel-config save-config` wrote (then on a host-like topology).
+    """Read a machine file, or what `accel-config save-config` wrote (then on the topology of this host).
 
     Raises ConfigurationError, with the place in the file, for what is no such file.
     """
@@ -214,9 +214,7 @@ def load(source: str | Path) -> MachineConfig:
 def parse(document: Any, name: str = "the configuration") -> MachineConfig:
     """A machine from parsed JSON: a machine file (an object with `schema`), or accel-config's list of devices."""
     if isinstance(document, list):
-        from .presets import host_topology
-
-        return MachineConfig(topology=host_topology(), devices=parse_devices(document, name))
+        return MachineConfig(topology=Topology.of_host(), devices=parse_devices(document, name))
     if isinstance(document, dict) and document.get("schema") != MACHINE_SCHEMA:
         raise ConfigurationError(
             errno.EINVAL,

@@ -6,10 +6,11 @@ nothing hangs.
 """
 
 import asyncio
-from errno import EINVAL, EIO
+from errno import EDEADLK, EINVAL, EIO
 from typing import TYPE_CHECKING
 
 from .descriptor import Opcode, Status
+from .errors import DescriptorDeadlockError
 from .job import Job
 
 if TYPE_CHECKING:
@@ -51,12 +52,18 @@ class InterruptHandler:
         driver, code = self._driver, -EINVAL
         try:
             if verifies:
-                code = await driver.verify(job)
+                code = await self._verify(job)
                 driver.stats.ended(job.req, job.opcode, code)
             else:
                 code = await driver.inflate(job.req)
         finally:
             self._complete(job, code)
+
+    async def _verify(self, job: Job) -> int:
+        try:
+            return await self._driver.verify(job)
+        except DescriptorDeadlockError:
+            return -EDEADLK  # nobody is there to be told by an exception
 
     def _complete(self, job: Job, code: int) -> None:
         job.abandon()

@@ -3,6 +3,7 @@
 Source: kernel-facts 15 (cpu numbering of the test machine) and 6.5 (the order in which a node's cpus are walked).
 """
 
+import os
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
@@ -32,6 +33,11 @@ class Topology(BaseModel):
                 " evenly; choose a multiple of the packages that divides the cores"
             )
         return self
+
+    @classmethod
+    def of_host(cls) -> "Topology":
+        """One package with as many cores as this host has cpus, eight at least (see `acomp.cpu.nr_cpu_ids`)."""
+        return cls(cores_per_package=max(8, os.cpu_count() or 1))
 
     @property
     def nr_cores(self) -> int:

@@ -6,10 +6,12 @@ callback: a thread's round trip costs more than a page. Queue order and accounti
 """
 
 import asyncio
+import itertools
 import os
 import threading
 from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from acomp import trace
 
@@ -17,8 +19,14 @@ from .device import Device, Group
 from .job import Job
 from .silicon import Outcome, perform
 
-_Work = tuple[Job, object]
-"""A job and its source, read while the job still had it: an expired job has none."""
+
+class _Work(NamedTuple):
+    """A job, its place in the order of submissions, and its source while it still has one (an expired job has none)."""
+
+    serial: int
+    job: Job
+    source: object
+
 
 _Done = tuple[Job, float, Outcome]
 """A job, the loop time at which a worker began it, and what it ended in."""
@@ -35,11 +43,13 @@ class WorkerThreads:
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._submitted: list[_Work] = []
+        self._serials = itertools.count()
         # Shared with the workers, under the condition's lock.
         self._condition = threading.Condition()
         self._queues: dict[Group, deque[_Work]] = {}
         self._permissions: dict[Group, int] = {}
         self._queued = 0
+        self._share = MAX_RUN
         self._idle = 0
         self._stopping = False
 
@@ -62,7 +72,7 @@ class WorkerThreads:
         if not self._submitted:
             assert self._loop is not None
             self._loop.call_soon(self._ring)
-        self._submitted.append((job, job.source))
+        self._submitted.append(_Work(next(self._serials), job, job.source))
 
     def stop(self) -> None:
         """Tell the workers to end when they have finished what they are at, and wait for that."""
@@ -77,8 +87,10 @@ class WorkerThreads:
         works, self._submitted = self._submitted, []
         with self._condition:
             for work in works:
-                self._queues[work[0].wq.group].append(work)
+                self._queues[work.job.wq.group].append(work)
             self._queued += len(works)
+            # Decided here, once: a worker that is slow to wake up must not make the others take ever smaller shares.
+            self._share = min(MAX_RUN, -(-self._queued // max(self._idle, 1)))
             self._condition.notify(min(self._idle, len(works)))
 
     def _work(self) -> None:
@@ -88,9 +100,9 @@ class WorkerThreads:
                 run = self._take()
             if not run:
                 return
-            outcomes = [self._perform(*work) for work in run]
+            outcomes = [self._perform(work.job, work.source) for work in run]
             with self._condition:
-                for group in {job.wq.group for job, _ in run}:
+                for group in {work.job.wq.group for work in run}:
                     self._permissions[group] += 1
                 if self._queued:
                     self._condition.notify()
@@ -115,15 +127,14 @@ class WorkerThreads:
         return []
 
     def _next_run(self) -> list[_Work]:
-        share = min(MAX_RUN, -(-self._queued // self._idle))
+        """A share of what is queued, beginning with the group whose first job has waited longest."""
         run: list[_Work] = []
-        for group, queue in self._queues.items():
-            if not queue or not self._permissions[group]:
-                continue
-            if len(run) == share:
+        ready = [queue for group, queue in self._queues.items() if queue and self._permissions[group]]
+        for queue in sorted(ready, key=lambda queue: queue[0].serial):
+            if len(run) == self._share:
                 break
-            self._permissions[group] -= 1
-            while queue and len(run) < share:
+            self._permissions[queue[0].job.wq.group] -= 1
+            while queue and len(run) < self._share:
                 run.append(queue.popleft())
                 self._queued -= 1
         return run

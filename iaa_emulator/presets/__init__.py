@@ -5,7 +5,6 @@
 
 import errno
 import json
-import os
 from importlib import resources
 
 from ..config import MachineConfig, machine, parse
@@ -35,11 +34,6 @@ def preset_names() -> list[str]:
     return [HOST, *sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json"))]
 
 
-def host_topology() -> Topology:
-    """One package with as many cores as this host has cpus, eight at least (see `acomp.cpu.nr_cpu_ids`)."""
-    return Topology(cores_per_package=max(8, os.cpu_count() or 1))
-
-
 def host_machine() -> MachineConfig:
-    """A small machine on `host_topology`: four devices with one dedicated queue each."""
-    return machine(cores_per_package=host_topology().cores_per_package, devices=4)
+    """A small machine on the topology of this host: four devices with one dedicated queue each."""
+    return machine(cores_per_package=Topology.of_host().cores_per_package, devices=4)

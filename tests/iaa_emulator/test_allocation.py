@@ -313,3 +313,14 @@ async def test_every_fallible_call_in_turn(mode: str, features: DriverFeatures) 
             n += 1
         assert n > 5
         assert codes == [0, 0]
+
+
+async def test_without_patch_ten_an_interrupt_that_cannot_verify_is_completed_with_an_error() -> None:
+    one = machine(devices=1, slots_per_device=1)
+    attributes = {"sync_mode": "async_irq", "verify_compress": "1"}
+    async with stepped(one, features=DriverFeatures.base(), attributes=attributes, completion_timeout=0.02) as platform:
+        single = Single()
+        assert await single.compress(TEXT) == -EIO
+        assert single.completions == [-EIO]
+        await platform.driver.interrupts.drain()
+        assert_whole(platform)

@@ -62,7 +62,9 @@ async def test_sweep_of_a_chain(mode: str, verify: str) -> None:
             chains.append(Chain(tfm, pages))
             return chains[-1].run()
 
-        await acomp.testing.sweep_cancel(make, whole_again(platform, lambda: Chain(tfm, pages)))
+        points = await acomp.testing.sweep_cancel(make, whole_again(platform, lambda: Chain(tfm, pages)))
+        jobs = 16 if verify == "1" else 8
+        assert points == (jobs if mode != "async" else jobs - 7), "a parallel chain waits once for all its jobs"
         assert chains[-1].errs == [0] * 8
 
 
