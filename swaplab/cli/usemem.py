@@ -1,6 +1,7 @@
 """`swaplab usemem`: the series' own table, made in virtual time."""
 
 import sys
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from swaplab.cli.store import FolioSize
 from swaplab.columns import ColumnError, parse_columns
+from swaplab.experiments.kernbench import KernbenchReport
 from swaplab.experiments.tables import Report, Request, published, usemem_report
 from swaplab.machine import COMPRESSORS
 from swaplab.testbed import TestbedError, load_testbed
@@ -91,26 +93,34 @@ def usemem(
         json.write_text(report.to_json())
 
 
-def table(report: Report, with_published: bool) -> Table:
+def table(
+    report: Report | KernbenchReport,
+    with_published: bool,
+    rows: Mapping[str, str] = ROWS,
+    name: str = "usemem30",
+    digits: int = 0,
+) -> Table:
     """The series' table: a row per metric, a column per kernel, the change in percent, published figures beside."""
     compressor = report.columns[0].compressor
-    known = published(load_testbed(report.testbed), report.folio, compressor) if with_published else None
-    shown = Table(title=f"usemem30, {report.folio} folios, {compressor}, scale {report.scale}", title_justify="left")
+    testbed = load_testbed(report.testbed)
+    known = published(testbed, report.folio, compressor, report.workload) if with_published else None
+    shown = Table(title=f"{name}, {report.folio} folios, {compressor}, scale {report.scale}", title_justify="left")
     shown.add_column("")
     for column in report.columns:
         shown.add_column(column.name, justify="right")
     if len(report.columns) > 1:
         shown.add_column("change", justify="right")
-    if known is not None:
-        for column in report.columns:
-            shown.add_column(f"published\n{column.name}", justify="right", style="dim")
-    for metric, title in ROWS.items():
+    cells_known = known.cells if known is not None else ()
+    beside = [column.name for column in report.columns if any(cell.column == column.name for cell in cells_known)]
+    for column_name in beside:
+        shown.add_column(f"published\n{column_name}", justify="right", style="dim")
+    for metric, title in rows.items():
         values = [column.metric(metric) for column in report.columns]
         cells = [_number(value) for value in values]
         if len(values) > 1:
-            cells.append(f"{(values[-1] / values[0] - 1) * 100:+.0f} %" if values[0] else "")
+            cells.append(f"{(values[-1] / values[0] - 1) * 100:+.{digits}f} %" if values[0] else "")
         if known is not None:
-            cells += [_published(known.cell(column.name, metric)) for column in report.columns]
+            cells += [_published(known.cell(column_name, metric)) for column_name in beside]
         shown.add_row(title.format(size=SIZES[report.folio]), *cells)
     return shown
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import version
 from multiprocessing import get_context
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,6 +22,8 @@ from swaplab.inputs import FOLIO_PAGES
 from swaplab.machine import Setup, stream_of
 from swaplab.testbed import Table, Testbed, load_testbed
 from swaplab.workloads import usemem
+
+T = TypeVar("T")
 
 NS_PER_S = 1_000_000_000
 KIB_PER_PAGE = 4
@@ -162,14 +164,21 @@ def full_scale(request: Request, outcome: usemem.Outcome) -> ColumnResult:
 
 
 def run_all(requests: Sequence[Request], workers: int = 1, ran: Callable[[], object] = bool) -> list[ColumnResult]:
-    """Every column, in the order of the requests; in `workers` processes when more than one. `ran`: once for each."""
+    """Every column of usemem, as `run_each` makes them."""
+    return run_each(run_usemem, requests, workers, ran)
+
+
+def run_each(
+    run: Callable[[Request], T], requests: Sequence[Request], workers: int = 1, ran: Callable[[], object] = bool
+) -> list[T]:
+    """What `run` makes of each request, in order; in `workers` processes when more than one. `ran`: once for each."""
     with ExitStack() as stack:
-        run_each: Callable[..., Iterable[ColumnResult]] = map
+        each: Callable[..., Iterable[T]] = map
         if min(workers, len(requests)) > 1:
             pool = ProcessPoolExecutor(min(workers, len(requests)), mp_context=get_context("spawn"))
-            run_each = stack.enter_context(pool).map
+            each = stack.enter_context(pool).map
         results = []
-        for result in run_each(run_usemem, requests):
+        for result in each(run, requests):
             results.append(result)
             ran()
         return results

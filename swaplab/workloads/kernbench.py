@@ -21,71 +21,18 @@ import asyncio
 import random
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate, pairwise
 
 from acomp import PAGE_SIZE, cpu
-from swaplab.inputs import FOLIO_PAGES
 from swaplab.machine import CORES_PER_PACKAGE, Machine, Setup, open_machine
 from swaplab.sim import sleep_ns
 from swaplab.testbed import Kernbench
 from swaplab.workloads.kernbench_memory import Memory, runs
-from swaplab.workloads.kernbench_pages import corpus
+from swaplab.workloads.kernbench_pages import Needs
+from swaplab.workloads.kernbench_sizes import RECLAIM_PAGES, TURN_PAGES, Sizes, model, user_times
 from zswap import Cgroup, Folio
 
-TURN_PAGES = 8
-RECLAIM_PAGES = 32
-"""The least that a task at memory.max reclaims before it asks again."""
 NODE = 0
-NS_PER_S = 1_000_000_000
-
-
-class KernbenchError(ValueError):
-    """The workload cannot be run like that; the message says why and what can."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """The workload at a scale: counts, memory and times shrink together, the folio never does.
-
-    memory.max stays at 64 pages per thread: much below that, what threads are about to swap out would be all there is.
-    """
-
-    threads: int
-    nr_pages: int
-    turns: int
-    large_pages: int
-    swapin_pages: int
-    memory_max_pages: int
-    footprint_pages: int
-    user_ns: int
-    other_sys_ns: int
-
-    @classmethod
-    def of(cls, setup: Setup, scale: Fraction, threads: int | None = None) -> "Sizes":
-        """The published base column's counts at `scale`; KernbenchError where there is none, or too little is left."""
-        work, nr_pages = model(setup), FOLIO_PAGES[setup.folio]
-        published = _base_column(setup)
-        count = threads or int(work.threads.value)
-        turns = int(published["zswpout"] * scale) // TURN_PAGES
-        if turns < count:
-            raise KernbenchError(f"a scale of {scale} leaves {turns} turns for {count} threads; choose a larger one")
-        memory_max = max(int(work.memory_max_pages.value * scale), 2 * RECLAIM_PAGES * count)
-        return cls(
-            threads=count,
-            nr_pages=nr_pages,
-            turns=turns,
-            large_pages=round(published["ZSWPOUT"] * nr_pages * scale),
-            swapin_pages=round(published["zswpin"] * scale),
-            memory_max_pages=memory_max,
-            footprint_pages=int(memory_max * work.footprint.value),
-            user_ns=round(Fraction(published["user_s"]) * NS_PER_S * scale),
-            other_sys_ns=round(Fraction(work.other_sys_s.value) * NS_PER_S * scale),
-        )
-
-    @property
-    def out_pages(self) -> int:
-        """Pages that are swapped out."""
-        return self.turns * TURN_PAGES
+"""Memory of package 0, where all threads run."""
 
 
 @dataclass(slots=True)
@@ -106,31 +53,13 @@ class Thread:
 
 @dataclass(slots=True)
 class Outcome:
-    """A finished run, at its own scale: times in ns, counts in pages or events; `left` pages and bytes were not freed."""
+    """A finished run, at its own scale: times in ns, counts in pages or events. `left`: pages and bytes not freed."""
 
     threads: list[Thread]
     events: dict[str, int]
     file_pages: int
     most_memory_bytes: int
     left: tuple[int, int]
-
-
-def model(setup: Setup) -> Kernbench:
-    """The testbed's kernel build; KernbenchError if it has none."""
-    if setup.testbed.kernbench is None:
-        raise KernbenchError(f"the testbed {setup.testbed.name} has no kernbench; use one that has")
-    return setup.testbed.kernbench
-
-
-def _base_column(setup: Setup) -> dict[str, float]:
-    """The published figures of the kernel without the series: the counts that every column works off."""
-    wanted = ("kernbench", setup.folio, setup.compressor)
-    tables = setup.testbed.published
-    table = next((table for table in tables if (table.workload, table.folio, table.compressor) == wanted), None)
-    if table is None:
-        known = sorted({table.folio for table in tables if table.workload == "kernbench"})
-        raise KernbenchError(f"no page counts are known for folios of {setup.folio}; use {' or '.join(known)}")
-    return {cell.metric: cell.value for cell in table.cells if cell.column == "base"}
 
 
 async def run(setup: Setup, scale: Fraction, seed: int = 0, threads: int | None = None) -> Outcome:
@@ -156,8 +85,8 @@ class _Kernbench:
         self._cgroup = Cgroup("kernbench", Cgroup(""), memory_max=sizes.memory_max_pages * PAGE_SIZE)
         self._memory = Memory(sizes.nr_pages, random.Random(f"{seed}/kernbench.swapin"))
         self._placement = random.Random(f"{seed}/kernbench.cpu")
-        self._needs = _Needs(sizes, work.file_share.value, seed)
-        self._turns = iter(_shares(sizes, seed))
+        self._needs = Needs(sizes, work.file_share.value, seed)
+        self._turns = iter(user_times(sizes, seed))
         self._due = 0
         """Pages that the turns taken are worth."""
         self._brought = 0
@@ -276,40 +205,3 @@ class _Kernbench:
         self._cgroup.uncharge(self._memory.clear_resident() * PAGE_SIZE)
         while await self._drop():
             pass
-
-
-class _Needs:
-    """What is faulted in next, so that folios leave in the declared shares: they leave in the order they came in."""
-
-    def __init__(self, sizes: Sizes, file_share: float, seed: int) -> None:
-        self._corpus = corpus(seed, sizes.nr_pages)
-        self._sizes = sizes
-        self._file_share = file_share
-        self._pages = self._large = self._single = 0
-        self.file_pages = 0
-
-    def came_back(self, data: bytes) -> bytes:
-        """A page came from swap: one more single page that will leave."""
-        self._pages += 1
-        return data
-
-    def next_folio(self) -> bytes:
-        """The content of the next new folio."""
-        sizes, contents = self._sizes, self._corpus
-        if self._large * sizes.nr_pages * sizes.out_pages <= sizes.large_pages * self._pages:
-            self._large += 1
-            self._pages += sizes.nr_pages
-            return contents.large[self._large % len(contents.large)]
-        self._pages += 1
-        self._single += 1
-        if self.file_pages < self._file_share * self._single:
-            self.file_pages += 1
-            return contents.file[self.file_pages % len(contents.file)]
-        return contents.anonymous[self._single % len(contents.anonymous)]
-
-
-def _shares(sizes: Sizes, seed: int) -> list[int]:
-    """The user time of each turn: the whole of it, split into parts that differ by up to a factor of three."""
-    stream = random.Random(f"{seed}/kernbench.user")
-    ends = list(accumulate((stream.randrange(500, 1500) for _ in range(sizes.turns)), initial=0))
-    return [sizes.user_ns * end // ends[-1] - sizes.user_ns * begin // ends[-1] for begin, end in pairwise(ends)]

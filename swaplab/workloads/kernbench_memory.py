@@ -65,7 +65,7 @@ class Memory:
         return page
 
     def take_left(self) -> list[int]:
-        """What is still there of the folio that has been in swap for longest, to be dropped; none: nothing is in swap."""
+        """What is still there of the folio that has been in swap for longest, to be dropped; [] when swap is empty."""
         while self._left:
             first, nr = self._left.popleft()
             pages = [page for page in range(first, first + nr) if page in self._place]

@@ -10,13 +10,14 @@ import random
 from dataclasses import dataclass
 
 from acomp import PAGE_SIZE
+from swaplab.workloads.kernbench_sizes import Sizes
 
 LARGE_FOLIOS = 8
 SINGLE_PAGES = 64
 """Distinct contents of each kind of folio; they are used in turn."""
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz_"
-KEYWORDS = "static struct return const unsigned int if else for while sizeof void inline long NULL goto case".split()
+KEYWORDS = ["static", "struct", "return", "const", "unsigned", "int", "if", "else", "for", "sizeof", "long", "goto"]
 OPCODES = bytes.fromhex("48894c8b5de8c30f1f85ff74eb83c0415455")
 
 
@@ -41,6 +42,36 @@ def corpus(seed: int, nr_pages: int) -> Corpus:
         anonymous=tuple(maker.heap(turn) for turn in range(SINGLE_PAGES)),
         file=tuple(maker.code() if turn % 2 else maker.text() for turn in range(SINGLE_PAGES)),
     )
+
+
+class Needs:
+    """What is faulted in next, so that folios leave in the declared shares: they leave in the order they came in."""
+
+    def __init__(self, sizes: Sizes, file_share: float, seed: int) -> None:
+        self._corpus = corpus(seed, sizes.nr_pages)
+        self._sizes = sizes
+        self._file_share = file_share
+        self._pages = self._large = self._single = 0
+        self.file_pages = 0
+
+    def came_back(self, data: bytes) -> bytes:
+        """A page came from swap: one more single page that will leave."""
+        self._pages += 1
+        return data
+
+    def next_folio(self) -> bytes:
+        """The content of the next new folio."""
+        sizes, contents = self._sizes, self._corpus
+        if self._large * sizes.nr_pages * sizes.out_pages <= sizes.large_pages * self._pages:
+            self._large += 1
+            self._pages += sizes.nr_pages
+            return contents.large[self._large % len(contents.large)]
+        self._pages += 1
+        self._single += 1
+        if self.file_pages < self._file_share * self._single:
+            self.file_pages += 1
+            return contents.file[self.file_pages % len(contents.file)]
+        return contents.anonymous[self._single % len(contents.anonymous)]
 
 
 class _Maker:

@@ -1,0 +1,117 @@
+"""The kernel build's table: one column per kernel, at full scale.
+
+Page counts and user time are inputs of the workload, so a column's own are there to show that they were met; `real_s`
+and `sys_s` are what is predicted, but in the base columns fitted on.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from importlib.metadata import version
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from swaplab import sim
+from swaplab.corpus import lengths_sha256, pages_of
+from swaplab.experiments.tables import NS_PER_S, SIZE_SUFFIX, Request, run_each
+from swaplab.inputs import FOLIO_PAGES
+from swaplab.machine import stream_of
+from swaplab.workloads import kernbench
+from swaplab.workloads.kernbench_pages import corpus
+
+
+class KernbenchColumn(BaseModel):
+    """One column at full scale: times and counts multiplied back."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    name: str
+    compressor: str
+    patches: list[int]
+    real_s: float
+    user_s: float
+    sys_s: float
+    zswpout: int
+    zswpin: int
+    pswpout: int
+    pswpin: int
+    swpout_fallback: int
+    pgmajfault: int
+    zswpout_folios: int = Field(alias="ZSWPOUT")
+    swpout_folios: int = Field(alias="SWPOUT")
+
+    def metric(self, name: str) -> float:
+        """A figure by the name that it has in the JSON and in the published tables."""
+        value: float = self.model_dump(by_alias=True)[name]
+        return value
+
+
+class KernbenchReport(BaseModel):
+    """What `swaplab kernbench` found; the file that `--json` writes. Nothing in it depends on the host."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    schema_: Literal["swaplab.table/1"] = Field("swaplab.table/1", alias="schema")
+    swaplab: str
+    workload: Literal["kernbench"]
+    testbed: str
+    folio: str
+    scale: str
+    seed: int
+    lengths_sha256: str
+    columns: list[KernbenchColumn]
+
+    def to_json(self) -> str:
+        """The file's text."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+def run_kernbench(request: Request) -> KernbenchColumn:
+    """One column of kernbench, in virtual time, from beginning to end in this process."""
+    outcome = sim.run(kernbench.run(request.setup, request.scale, request.seed, request.processes))
+    return full_scale(request, outcome)
+
+
+def full_scale(request: Request, outcome: kernbench.Outcome) -> KernbenchColumn:
+    """The figures of the series' table from a run at a smaller scale."""
+    events, threads = outcome.events, outcome.threads
+    suffix = SIZE_SUFFIX[request.folio]
+
+    def count(event: str) -> int:
+        return round(events.get(event, 0) / request.scale)
+
+    def seconds(ns: int) -> float:
+        return float(Fraction(ns, NS_PER_S) / request.scale)
+
+    return KernbenchColumn(
+        name=request.column.name,
+        compressor=request.compressor,
+        patches=sorted(request.column.patches),
+        real_s=seconds(max(thread.ended_ns for thread in threads)),
+        user_s=seconds(sum(thread.user_ns for thread in threads)),
+        sys_s=seconds(sum(thread.sys_ns for thread in threads)),
+        zswpout=count("zswpout"),
+        zswpin=count("zswpin"),
+        pswpout=count("pswpout"),
+        pswpin=count("pswpin"),
+        swpout_fallback=count(f"swpout_fallback{suffix}"),
+        pgmajfault=count("zswpin") + count("pswpin"),
+        zswpout_folios=count(f"zswpout{suffix}"),
+        swpout_folios=count(f"swpout{suffix}"),
+    )
+
+
+def kernbench_report(requests: Sequence[Request], workers: int = 1) -> KernbenchReport:
+    """Run the columns of one table: one testbed, folio size, scale and seed."""
+    first = requests[0]
+    pages = pages_of(corpus(first.seed, FOLIO_PAGES[first.folio]).folios())
+    return KernbenchReport(
+        swaplab=version("swaplab"),
+        workload="kernbench",
+        testbed=first.testbed,
+        folio=first.folio,
+        scale=str(first.scale),
+        seed=first.seed,
+        lengths_sha256=lengths_sha256(stream_of(first.compressor), pages),
+        columns=run_each(run_kernbench, requests, workers),
+    )
