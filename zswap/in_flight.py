@@ -1,16 +1,18 @@
 """What is still under way, counted, so that closing can wait for it, but not for ever."""
 
 import asyncio
+from collections.abc import Callable
 
 
 class InFlight:
     """A count of things under way and a bounded wait until there are none."""
 
-    __slots__ = ("_nobody", "count")
+    __slots__ = ("_callback", "_nobody", "count")
 
     def __init__(self) -> None:
         self.count = 0
         self._nobody: asyncio.Event | None = None
+        self._callback: Callable[[], None] | None = None
 
     def begin(self) -> None:
         """One more."""
@@ -19,8 +21,20 @@ class InFlight:
     def end(self) -> None:
         """One less."""
         self.count -= 1
-        if not self.count and self._nobody is not None:
+        if self.count:
+            return
+        if self._nobody is not None:
             self._nobody.set()
+        if self._callback is not None:
+            callback, self._callback = self._callback, None
+            callback()
+
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        """Call the plain function `callback` once, as soon as nothing is under way: at once if nothing is."""
+        if self.count:
+            self._callback = callback
+        else:
+            callback()
 
     async def ended(self, timeout: float) -> bool:
         """Wait until nothing is under way, at most `timeout` seconds of loop time; whether that is so."""

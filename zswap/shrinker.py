@@ -115,10 +115,15 @@ class GlobalShrinker:
         if self._core.backing is not None and not self.running:
             self._task = asyncio.get_running_loop().create_task(self._work(), name="zswap shrink worker")
 
-    async def stop(self) -> None:
-        """End it, if it works, and wait until it has ended."""
+    def cancel(self) -> None:
+        """Tell it to end, if it works."""
         if self._task is not None:
             self._task.cancel()
+
+    async def ended(self) -> None:
+        """Wait until it does not work any more."""
+        if self.running:
+            assert self._task is not None
             await asyncio.wait([self._task])
 
     async def _work(self) -> None:

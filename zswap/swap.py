@@ -96,12 +96,12 @@ class Swap:
         try:
             await self._in_flight.ended(timeout)
             await self.zswap.__aexit__(kind, error, traceback)
-        finally:
             landed = await self._io.in_flight.ended(timeout)
-            if landed:
-                self.device.close()
+        finally:
+            self.zswap.close_now()
+            self._io.in_flight.when_ended(self.device.close)
         if not landed:
-            raise CloseTimeoutError(f"the swap device did not answer within {timeout} s; it was left open")
+            raise CloseTimeoutError(f"the swap device did not answer within {timeout} s; it is closed when it does")
 
     def __contains__(self, offset: object) -> bool:
         return isinstance(offset, int) and offset >= 0 and self._pages.get(offset) != EMPTY

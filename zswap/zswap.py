@@ -45,6 +45,7 @@ class Zswap:
         self._pools_alive = InFlight()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
+        self._has_pool = False
         self._nr_slots = MAX_SLOTS
         settings = Settings.of(params)
         counters = Counters()
@@ -86,6 +87,7 @@ class Zswap:
             raise StoreOpenError("this store is open already; open another one")
         self._core.pools.switch_checked(self._core.settings.compressor, "compressor")
         self._pools_alive.begin()
+        self._has_pool = True
         self._loop = asyncio.get_running_loop()
         return self
 
@@ -97,19 +99,32 @@ class Zswap:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         try:
-            await self._worker.stop()
+            self._worker.cancel()
+            await self._worker.ended()
             await self._in_flight.ended(timeout)
         finally:
-            self._core.slots.invalidate_all()
-            self._core.inventory.clear()
-            current = self._core.pools.current
-            if current is not None:
-                current.put()
+            self.close_now()
         if not await self._pools_alive.ended(max(0.0, deadline - loop.time())):
             raise CloseTimeoutError(
                 f"{self._in_flight.count} calls and {len(self._core.pools.pools)} pools are in use {timeout} s after"
                 " the store was closed; end the tasks that use it, or raise Params.close_timeout"
             )
+
+    def close_now(self) -> None:
+        """Close without waiting for anything: what is under way ends as not stored or with None, pages are dropped.
+
+        Leaving the context does it last; where that is cancelled, at once. Contexts are freed when their jobs have
+        landed.
+        """
+        self._closed = True
+        self._worker.cancel()
+        self._core.slots.invalidate_all()
+        self._core.inventory.clear()
+        if self._has_pool:
+            self._has_pool = False
+            current = self._core.pools.current
+            assert current is not None
+            current.put()
 
     def _check(self) -> None:
         """StoreClosedError unless the store is open, WrongLoopError on any loop but its own."""

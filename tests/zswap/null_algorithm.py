@@ -50,6 +50,7 @@ class NullDevice:
         self.jobs: list[AcompReq] = []
         self.calls: list[str] = []
         self.compressions = 0
+        self.decompressions = 0
         self._results: dict[int, tuple[int, bytes]] = {}
         self._progress: asyncio.Event = asyncio.Event()
         self.alg = AcompAlg(
@@ -95,6 +96,7 @@ class NullDevice:
         return self._begin(req, err or (-E2BIG if len(blob) > req.dlen or len(blob) == PAGE else 0), blob)
 
     def _begin_decompress(self, req: AcompReq) -> int:
+        self.decompressions += 1
         return self._begin(req, -EINVAL if req.slen > PAGE else 0, bytes(req.source()).ljust(PAGE, b"\0"))
 
     def _begin(self, req: AcompReq, err: int, output: bytes) -> int:
