@@ -4,9 +4,11 @@ import sys
 
 import typer
 
+from swaplab.cli.ablate import ablate
 from swaplab.cli.calibrate import calibrate
 from swaplab.cli.chain import chain
 from swaplab.cli.doctor import doctor
+from swaplab.cli.kernbench import kernbench
 from swaplab.cli.store import store
 from swaplab.cli.usemem import usemem
 
@@ -23,7 +25,9 @@ app.command()(store)
 app.command()(chain)
 app.command()(doctor)
 app.command()(usemem)
+app.command()(kernbench)
 app.command()(calibrate)
+app.command()(ablate)
 
 
 @app.callback()

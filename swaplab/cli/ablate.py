@@ -1,0 +1,118 @@
+"""`swaplab ablate`: which patch of the series did what."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from swaplab.cli.progress import progress_bar
+from swaplab.cli.store import FolioSize
+from swaplab.cli.usemem import parse_scale
+from swaplab.experiments.attribution import Attribution, PatchEffect, Plan, attribute, numbers, processes
+from swaplab.machine import COMPRESSORS
+from swaplab.testbed import TestbedError
+
+PICTURES = (".png", ".svg")
+
+
+def ablate(
+    testbed: Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")] = "spr-2s-8iaa",
+    folio: Annotated[FolioSize, typer.Option(help="Size of the folios.")] = FolioSize.MEDIUM,
+    compressor: Annotated[str, typer.Option(help="deflate-iaa or zstd.")] = "deflate-iaa",
+    procs: Annotated[str, typer.Option(metavar="LIST", help="Numbers of processes.")] = "30,16,8,1",
+    scale: Annotated[str, typer.Option(help="Of pages, memory.high and sleep.")] = "1/512",
+    seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")] = 2,
+    plot: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Draw the waterfall into FILE, .png or .svg; repeatable.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")] = None,
+) -> None:
+    """Run every patch alone, in the order of the series, and left out; say which carries which share of the gain."""
+    pictures = plot or []
+    try:
+        plan = Plan(testbed, parse_scale(scale), _counts(procs), _known(compressor), folio, seed)
+        _check_pictures(pictures)
+        with progress_bar("columns", len(plan.requests())) as ran:
+            report = attribute(plan, workers, ran)
+    except (TestbedError, ValueError) as error:
+        print(f"swaplab ablate: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    console = Console()
+    for attribution in report.attributions:
+        console.print(_table(attribution))
+    for line in [*_company(report.attributions[0]), *(each.sentence() for each in report.attributions)]:
+        console.print(line, highlight=False)
+    if json is not None:
+        json.write_text(report.to_json())
+    if pictures:
+        from swaplab.experiments.waterfall import draw  # takes a second to import
+
+        for file in pictures:
+            draw(report, file)
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    try:
+        counts = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        counts = ()
+    if not counts or min(counts) < 1:
+        raise ValueError(f"--procs takes numbers of processes such as 30,16,8,1, not {text!r}")
+    return counts
+
+
+def _known(compressor: str) -> str:
+    if compressor not in COMPRESSORS:
+        raise ValueError(f"{compressor!r} is not modelled; there are {' and '.join(COMPRESSORS)}")
+    return compressor
+
+
+def _check_pictures(files: list[Path]) -> None:
+    """Minutes of simulation should not end at a misspelt file name."""
+    for file in files:
+        if file.suffix not in PICTURES:
+            raise ValueError(f"{file}: a picture ends in {' or '.join(PICTURES)}")
+        if not file.parent.is_dir():
+            raise ValueError(f"{file}: there is no directory {file.parent}; make it first")
+
+
+def _table(attribution: Attribution) -> Table:
+    ends = f"base {attribution.base_kbps:,.0f} KB/s, v8 {attribution.v8_kbps:,.0f} KB/s ({attribution.gain:+.1%})"
+    shown = Table(title=f"{processes(attribution.processes)}: {ends}", title_justify="left")
+    shown.add_column("", justify="right")
+    shown.add_column("patch", no_wrap=True)
+    for heading in ("alone", "in order", "share", "left out"):
+        shown.add_column(heading, justify="right")
+    before = attribution.base_kbps
+    for effect in attribution.patches:
+        shown.add_row(*_row(attribution, effect, before))
+        before = effect.up_to_kbps
+    return shown
+
+
+def _company(attribution: Attribution) -> Iterator[str]:
+    """Which patches never come or go alone."""
+    brought = [f"{effect.patch} with {numbers(effect.brings)}" for effect in attribution.patches if effect.brings]
+    taken = [f"{effect.patch} with {numbers(effect.takes)}" for effect in attribution.patches if effect.takes]
+    yield f"alone means with what a patch needs: {'; '.join(brought)}."
+    yield f"left out means with all that need it: {'; '.join(taken)}."
+
+
+def _row(attribution: Attribution, effect: PatchEffect, before: float) -> list[str]:
+    return [
+        str(effect.patch),
+        effect.title,
+        _percent(effect.alone_kbps / attribution.base_kbps - 1),
+        _percent(effect.up_to_kbps / before - 1),
+        _percent(effect.share),
+        _percent(effect.without_kbps / attribution.v8_kbps - 1),
+    ]
+
+
+def _percent(change: float) -> str:
+    return f"{change:+.1%}" if abs(change) >= 0.0005 else "-"

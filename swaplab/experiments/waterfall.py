@@ -1,0 +1,91 @@
+"""The waterfall of an attribution: from base to v8 in the order of the series, one panel per number of processes."""
+
+import textwrap
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from swaplab.columns import PATCH_TITLES
+from swaplab.experiments.attribution import NOTHING, Attribution, AttributionReport, PatchEffect, processes
+
+GIB_PER_S = 1 << 20
+"""KiB/s in a GiB/s."""
+WHOLE, GAIN, LOSS = "#4d5b6b", "#2f8f5b", "#c0504d"
+PANEL_INCHES = (6.0, 4.2)
+PER_ROW = 2
+BAR = 0.62
+TITLE_CHARS_PER_PANEL = 45
+
+
+def draw(report: AttributionReport, file: Path) -> None:
+    """Write the picture in the format that `file` ends in (.png, .svg); ValueError for one that cannot be drawn."""
+    panels = len(report.attributions)
+    per_row = min(panels, PER_ROW)
+    rows = -(-panels // per_row)
+    figure = Figure(figsize=(PANEL_INCHES[0] * per_row, PANEL_INCHES[1] * rows + 1.1), layout="constrained", dpi=120)
+    shown = [
+        effect.patch
+        for effect in report.attributions[0].patches
+        if any(abs(other.patches[effect.patch - 1].share) >= NOTHING for other in report.attributions)
+    ]
+    for index, attribution in enumerate(report.attributions):
+        _panel(figure.add_subplot(rows, per_row, index + 1), attribution, shown)
+    title = textwrap.fill(report.finding(), width=TITLE_CHARS_PER_PANEL * per_row)
+    figure.suptitle(title, fontsize=14, fontweight="bold")
+    figure.supxlabel(
+        f"usemem, {report.folio} folios, {report.compressor}, testbed {report.testbed}, scale {report.scale}; "
+        "patches applied in the order of the series, those without effect left out",
+        fontsize=9,
+    )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
+
+
+def _panel(axes: Axes, attribution: Attribution, shown: list[int]) -> None:
+    level = attribution.base_kbps / GIB_PER_S
+    whole = attribution.v8_kbps / GIB_PER_S
+    labels = ["base"]
+    _end(axes, 0, level)
+    for place, patch in enumerate(shown, start=1):
+        effect = attribution.patches[patch - 1]
+        level = _step(axes, place, level, effect)
+        labels.append(f"+ {patch}\n" + textwrap.fill(PATCH_TITLES[patch], width=11))
+    last = len(shown) + 1
+    _connect(axes, last, level)
+    _end(axes, last, whole)
+    axes.set_xticks(range(last + 1), [*labels, "v8"], fontsize=9)
+    axes.set_ylabel("total throughput, GiB/s")
+    highest = max(effect.up_to_kbps for effect in attribution.patches) / GIB_PER_S
+    axes.set_ylim(0, max(highest, whole, attribution.base_kbps / GIB_PER_S) * 1.2)
+    axes.set_title(f"{processes(attribution.processes)}: v8 is {attribution.gain:+.0%} over base", fontsize=11, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _end(axes: Axes, place: int, level: float) -> None:
+    """A bar from zero: base or v8."""
+    axes.bar(place, level, color=WHOLE, width=BAR)
+    _write(axes, place, level, f"{level:.2f}")
+
+
+def _step(axes: Axes, place: int, before: float, effect: PatchEffect) -> float:
+    """A floating bar from the level before this patch to the one with it, which is returned."""
+    level = effect.up_to_kbps / GIB_PER_S
+    _connect(axes, place, before)
+    if abs(effect.share) < NOTHING:
+        axes.plot([place - BAR / 2, place + BAR / 2], [before] * 2, color=WHOLE, linewidth=0.8)
+        _write(axes, place, before, "no effect")
+        return before
+    axes.bar(place, level - before, bottom=before, color=GAIN if level >= before else LOSS, width=BAR)
+    _write(axes, place, max(level, before), f"{effect.share:.0%}\nof the gain")
+    return level
+
+
+def _connect(axes: Axes, place: int, level: float) -> None:
+    """A thin line from the bar before to this one."""
+    axes.plot([place - 1 + BAR / 2, place - BAR / 2], [level] * 2, color=WHOLE, linewidth=0.8)
+
+
+def _write(axes: Axes, place: int, level: float, text: str) -> None:
+    """Text just above a bar."""
+    axes.annotate(text, (place, level), (0, 3), textcoords="offset points", ha="center", fontsize=9)
