@@ -9,6 +9,7 @@ from swaplab.cli.calibrate import calibrate
 from swaplab.cli.chain import chain
 from swaplab.cli.doctor import doctor
 from swaplab.cli.kernbench import kernbench
+from swaplab.cli.kernbench import kernbench
 from swaplab.cli.store import store
 from swaplab.cli.usemem import usemem
 
@@ -25,6 +26,7 @@ app.command()(store)
 app.command()(chain)
 app.command()(doctor)
 app.command()(usemem)
+app.command()(kernbench)
 app.command()(kernbench)
 app.command()(calibrate)
 app.command()(ablate)
