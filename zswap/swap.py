@@ -136,8 +136,10 @@ class Swap:
         try:
             await lease.wait()
             self._forget(folio.offset, folio.nr_pages)
-            placed = await self._place(folio, lease)
-            return placed
+            where = await self._place(folio, lease)
+            self._check_wanted(lease)
+            placed = where
+            return where
         finally:
             if placed is None:
                 if not lease.held:
@@ -177,7 +179,6 @@ class Swap:
         if folio.cgroup is not None and not folio.cgroup.may_write_back:
             raise OSError(EPERM, f"the compressed store refused it, and {folio.cgroup.path} forbids writeback")
         await self._io.write(slot, folio.data)
-        self._check_wanted(lease)
         events["pswpout"] += folio.nr_pages
         self._count_large("swpout", folio.nr_pages)
         return Placed.DEVICE

@@ -140,6 +140,24 @@ async def test_invalidated_while_it_was_stored() -> None:
         assert swap.device.read(0, 4) == bytes(4 * PAGE), "it was not written where others may be by now"
 
 
+async def test_a_page_of_a_split_folio_invalidated_while_a_later_one_is_stored() -> None:
+    async with opened(nr_slots=4, automatic=False) as (swap, device):
+        for offset in (90, 91, 92):
+            await swap.store(zswap.Folio(offset, bytes(PAGE)))
+        swap.invalidate(91)
+        storing = asyncio.get_running_loop().create_task(swap.store(zswap.Folio(0, page_of(5) * 2)))
+        await asyncio.sleep(0)
+        device.land()
+        while not device.jobs:
+            await asyncio.sleep(0)
+        assert swap.invalidate(0) == 1, "the first page is stored, the second one under way"
+        device.automatic = True
+        device.land()
+        with pytest.raises(OSError, match="invalidated"):
+            await storing
+        assert list(swap) == [90, 92]
+
+
 async def test_invalidated_while_it_was_loaded_from_the_device() -> None:
     async with opened() as (swap, _):
         await swap.store(zswap.Folio(0, RANDOM))
