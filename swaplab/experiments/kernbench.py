@@ -18,6 +18,7 @@ from swaplab.inputs import FOLIO_PAGES
 from swaplab.machine import stream_of
 from swaplab.workloads import kernbench
 from swaplab.workloads.kernbench_pages import corpus
+from swaplab.workloads.kernbench_sizes import Sizes
 
 
 class KernbenchColumn(BaseModel):
@@ -104,6 +105,7 @@ def full_scale(request: Request, outcome: kernbench.Outcome) -> KernbenchColumn:
 def kernbench_report(requests: Sequence[Request], workers: int = 1) -> KernbenchReport:
     """Run the columns of one table: one testbed, folio size, scale and seed."""
     first = requests[0]
+    Sizes.of(first.setup, first.scale, first.processes)  # whatever cannot be run is refused here, before it takes time
     pages = pages_of(corpus(first.seed, FOLIO_PAGES[first.folio]).folios())
     return KernbenchReport(
         swaplab=version("swaplab"),

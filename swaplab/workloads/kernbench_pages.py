@@ -8,6 +8,7 @@ author reports 1 / 2.23 and 1 / 2.96.
 
 import random
 from dataclasses import dataclass
+from functools import cache
 
 from acomp import PAGE_SIZE
 from swaplab.workloads.kernbench_sizes import Sizes
@@ -34,6 +35,7 @@ class Corpus:
         return self.large + self.anonymous + self.file
 
 
+@cache
 def corpus(seed: int, nr_pages: int) -> Corpus:
     """The pages of `seed`, large folios being `nr_pages` long."""
     maker = _Maker(random.Random(f"{seed}/kernbench.pages"))
