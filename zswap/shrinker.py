@@ -5,6 +5,7 @@ only clears its mark. Writeback needs a device below the store; without one ther
 """
 
 import asyncio
+import contextvars
 from errno import EAGAIN, EEXIST, ENOENT
 from typing import Final
 
@@ -98,10 +99,11 @@ class GlobalShrinker:
     that could not be shrunk, or a round without candidates), so it is bounded.
     """
 
-    __slots__ = ("_core", "_last", "_task")
+    __slots__ = ("_context", "_core", "_last", "_task")
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._context = contextvars.copy_context()  # not that of a store, which may be pinned to a cpu
         self._last: Cgroup | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -113,7 +115,8 @@ class GlobalShrinker:
     def queue(self) -> None:
         """Start the worker unless it works already, or there is nothing to write back to."""
         if self._core.backing is not None and not self.running:
-            self._task = asyncio.get_running_loop().create_task(self._work(), name="zswap shrink worker")
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._work(), name="zswap shrink worker", context=self._context)
 
     def cancel(self) -> None:
         """Tell it to end, if it works."""

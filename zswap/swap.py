@@ -54,7 +54,8 @@ class Swap:
         self._locks = SlotLocks()  # of pages
         self._pages = SlotMap()  # page -> slot
         self._zero = bytearray(device.nr_slots)
-        self._owners: list[tuple[Cgroup | None, int]] = []
+        self._owners: list[tuple[Cgroup | None, int]] = []  # of slots: cgroup and node
+        self._owner_index: dict[tuple[Cgroup | None, int], int] = {}
         self._owner = array("H", [0]) * device.nr_slots  # slot -> index of its owner
         self._in_flight = InFlight()
         self._state = "new"
@@ -189,9 +190,9 @@ class Swap:
 
     def _map(self, slot: int, folio: Folio) -> None:
         owner = (folio.cgroup, folio.node)
-        if owner not in self._owners:
+        index = self._owner_index.setdefault(owner, len(self._owners))
+        if index == len(self._owners):
             self._owners.append(owner)
-        index = self._owners.index(owner)
         for i in range(folio.nr_pages):
             self._pages.put(folio.offset + i, slot + i)
             self._owner[slot + i] = index

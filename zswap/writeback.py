@@ -6,7 +6,7 @@ from typing import Final
 from acomp import fault, trace
 
 from .core import Core
-from .errors import DecompressError
+from .errors import CpuOfflineError, DecompressError
 from .load_path import decompress
 
 WRITEBACK_FOLIO: Final = fault.declare(
@@ -18,7 +18,7 @@ async def writeback_entry(core: Core, entry: int) -> int:
     """Write one published entry to the device and remove it: 0, or a negative errno and the entry stays.
 
     -EEXIST: somebody works on that slot (in the kernel, its page is in the swap cache). -ENOMEM: no folio, or the entry
-    was invalidated meanwhile. -EIO: the page cannot be decompressed or the device cannot take it.
+    was invalidated meanwhile. -EIO: its page cannot be read, the device cannot take it, or the cpu is offline.
 
     Differs from the kernel, which removes the entry before it writes: here the entry stays until the device has the
     page, so that neither an error nor a cancellation loses it. Nobody can tell, for the slot is locked.
@@ -43,7 +43,7 @@ async def writeback_entry(core: Core, entry: int) -> int:
         if trace.sink is not None:
             trace.emit("zswap.writeback", offset=slot)
         return 0
-    except (DecompressError, OSError):
+    except (DecompressError, CpuOfflineError, OSError):
         return -EIO
     finally:
         lease.release()

@@ -228,6 +228,16 @@ async def test_the_worker_empties_full_pools_down_to_the_threshold() -> None:
         assert not store._core.limit.full
 
 
+async def test_the_worker_is_not_pinned_to_the_cpu_of_the_store_that_called_it() -> None:
+    async with opened(max_pool_bytes=2 * PAGE, offline_timeout=0) as (store, disk, _):
+        assert await put(store, 0, HUGE) and await put(store, 1, HUGE)
+        await store.offline_cpu(5)
+        with acomp.cpu.on_cpu(5):
+            assert not await put(store, 2, HUGE), "refused before it needs its cpu"
+        await settled(store)
+        assert sorted(disk.pages) == [0]
+
+
 async def test_the_worker_gives_up_where_nothing_can_be_written() -> None:
     never = zswap.Cgroup("n", zswap.Cgroup("root"), zswap_writeback=False)
     async with opened(max_pool_bytes=2 * PAGE) as (store, disk, _):
