@@ -101,6 +101,7 @@ class Registry:
 
 
 _default = Registry()
+_default.machine = cpu.machine.get()
 _current: ContextVar[Registry] = ContextVar("acomp.registry", default=_default)
 
 
