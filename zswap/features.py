@@ -14,6 +14,9 @@ class StoreFeatures:
     `large_folios`: folios of more than one page are accepted (in the kernel since 6.13), else refused whole.
 
     Without patch 13 there is nothing to chain; without patch 14 nothing that would.
+
+    Differs from the kernel: without patch 14 a context is held until its page is in the tree (there, until it is in the
+    allocator), and a refused large folio takes older pages of its slots with it, as every refused folio does here.
     """
 
     pool_lifetime_contexts: bool = True

@@ -23,6 +23,10 @@ class ParameterTable(MutableMapping[str, Value]):
     And ours: `ram_bytes` and `max_pool_bytes` (None or "max": none). Values may be written as text, as in sysfs, or as
     what they are. Writing `compressor` makes the pool at once, or finds the one that still has entries; stored pages
     keep the compressor that they were stored with. ENOENT: no such compressor; EINVAL: its pool cannot be made.
+
+    Differs from the kernel: there is no -ENODEV, because a store that cannot make its first pool does not open, and no
+    parameter that is remembered until set-up. `max_pool_percent` and `accept_threshold_percent` are not checked for
+    sense, as there.
     """
 
     def __init__(self, settings: Settings, pools: PoolList) -> None:

@@ -42,6 +42,9 @@ class Swap:
 
     The verbs are those of `Zswap`, but `Folio.offset` counts pages of the caller's memory, 0 .. 2**50: slots of the
     device are allocated inside. Pages live as long as the context; leaving it closes store and device.
+
+    Differs from the kernel: there is no swap cache, so a page that is loaded gives its slot back at once, and a folio
+    that is stored again gets other slots. A write to the device is waited for.
     """
 
     def __init__(self, params: Params, device: SwapDevice) -> None:

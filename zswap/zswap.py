@@ -145,7 +145,8 @@ class Zswap:
         """Store a folio: True when it is in as a whole; False when nothing of it is, nor anything older at its slots.
 
         After False (or an exception) the caller holds the only copy. `stats()` says why it was refused. Cancelled, it
-        raises at once and counts as not stored. Source: zswap_store, 11.6.
+        raises at once and counts as not stored. CpuOfflineError: the task is pinned to a cpu that stays offline.
+        Source: zswap_store, 11.6.
         """
         self._check()
         if not isinstance(folio, Folio):
@@ -160,8 +161,11 @@ class Zswap:
     async def load(self, offset: int, keep: bool = False) -> bytes | None:
         """The page at this slot, or None. The entry is gone then, unless `keep`; cancelled, the page stays stored.
 
-        DecompressError when the compressor cannot read its output; the entry stays. Works while `enabled` is off.
-        Source: zswap_load, 11.9.
+        DecompressError when the compressor cannot read its output, CpuOfflineError as in `store`; the entry stays.
+        Works while `enabled` is off. Source: zswap_load, 11.9.
+
+        Differs from the kernel, which erases the entry before it decompresses, and where an exclusive load follows from
+        the swap cache and not from an argument.
         """
         self._check()
         self._check_slots(offset)
