@@ -6,6 +6,7 @@ that it blocks. Its errors are `OSError`.
 
 import os
 import tempfile
+import weakref
 from errno import EEXIST, EIO
 from pathlib import Path
 from typing import Final, Protocol
@@ -54,12 +55,13 @@ class FileDevice:
                 self._fd = os.dup(file.fileno())
         else:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._close = weakref.finalize(self, os.close, self._fd)  # a device that nobody enters is closed, too
         try:
             if os.fstat(self._fd).st_size:
                 raise FileExistsError(EEXIST, "the file has content and would be overwritten; name a new one", path)
             os.ftruncate(self._fd, self.nr_slots * PAGE_SIZE)
         except BaseException:
-            os.close(self._fd)
+            self._close()
             raise
 
     def __repr__(self) -> str:
@@ -88,7 +90,7 @@ class FileDevice:
 
     def close(self) -> None:
         """Close the file; one without a name vanishes."""
-        os.close(self._fd)
+        self._close()
 
 
 class MemoryDevice:

@@ -1,10 +1,12 @@
 """The pool limit with hysteresis, and cgroups with theirs (kernel-facts 11.2, 11.5, 11.6, C20, C21)."""
 
+import asyncio
+
 import pytest
 
 import acomp
 import zswap
-from tests.zswap.null_algorithm import PAGE, page_of, sync_null
+from tests.zswap.null_algorithm import PAGE, null_algorithm, page_of, sync_null
 
 HUGE = 4000
 """A length that takes a whole page of the pool, which makes counting easy."""
@@ -229,3 +231,16 @@ async def test_compaction_gives_pages_back() -> None:
             assert store.compact() == 16 * PAGE == store.stats()["pool_total_size"]
             for offset in range(1, 64, 2):
                 assert await store.load(offset) == page_of(2040)
+
+
+async def test_the_limit_is_overshot_only_by_the_stores_under_way() -> None:
+    """I11: what was let in before the limit was hit may finish; nothing is let in after it."""
+    params = zswap.Params(compressor="null-async", max_pool_bytes=10 * PAGE)
+    with acomp.registry(), null_algorithm():
+        async with zswap.Zswap.open(params) as store:
+            together = await asyncio.gather(*(put(store, 16 * i, *[HUGE] * 16) for i in range(4)))
+            assert together == [True] * 4
+            assert store.stats()["pool_total_size"] == 64 * PAGE
+            later = await asyncio.gather(*(put(store, 100 + i, HUGE) for i in range(4)))
+            assert later == [False] * 4
+            assert store.stats()["pool_limit_hit"] == 4

@@ -1,6 +1,7 @@
 """The layer above the store: zero map, compressed store, device; where a folio goes and how it is found again."""
 
 import asyncio
+import gc
 import os
 import threading
 from collections.abc import AsyncIterator
@@ -213,6 +214,9 @@ async def test_a_file_of_your_own_stays_and_one_of_ours_does_not(tmp_path: Path)
         async with zswap.Swap.open() as swap:
             assert await swap.store(zswap.Folio(7, RANDOM)) is zswap.Placed.DEVICE
             assert await swap.load(7) == RANDOM
+        del swap
+        zswap.Swap.open()  # never entered
+        gc.collect()
         assert set(os.listdir("/proc/self/fd")) <= before
 
 
