@@ -1,9 +1,9 @@
 """What a kernel build keeps in memory, made up: pages of three kinds, a bounded number of each, from one stream.
 
 Nothing was published about the content, so it is an assumption: the heap of a compiler (structures with a pointer and
-small numbers, every fourth page strings), source text, and object code. With the testbed's length factors, which are
-usemem's, they keep about 0.47 bytes per byte with deflate-iaa and 0.43 with zstd; of memory in use elsewhere the series'
-author reports 0.45 and 0.34. No time depends on it, only how much of memory.max the pool takes.
+small numbers, every fourth page strings), source text, and object code. With the length factors of the testbed, which
+are those of usemem, they keep about 0.47 bytes per byte with deflate-iaa and 0.43 with zstd; of memory in use elsewhere
+the author of the series reports 0.45 and 0.34. No time depends on it, only how much of memory.max the pool takes.
 """
 
 import random
