@@ -129,7 +129,7 @@ class Swap:
         ENOSPC: no slots left, or the disk is full. EIO: the device failed. EPERM: the compressed store refused it and
         its cgroup forbids writeback. ECANCELED: it was invalidated meanwhile. Whatever was stored at these offsets
         before is gone in any case. A large folio for which there is no contiguous run is split, and counted as the
-        kernel does (`swpout_fallback-64kB`, for example).
+        kernel does (`swpout_fallback-64kB`, for example). CpuOfflineError as in `Zswap.store`.
         """
         self._check()
         if not isinstance(folio, Folio):
