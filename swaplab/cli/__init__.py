@@ -9,7 +9,6 @@ from swaplab.cli.calibrate import calibrate
 from swaplab.cli.chain import chain
 from swaplab.cli.doctor import doctor
 from swaplab.cli.kernbench import kernbench
-from swaplab.cli.kernbench import kernbench
 from swaplab.cli.store import store
 from swaplab.cli.usemem import usemem
 
@@ -27,15 +26,12 @@ app.command()(chain)
 app.command()(doctor)
 app.command()(usemem)
 app.command()(kernbench)
-app.command()(kernbench)
 app.command()(calibrate)
 app.command()(ablate)
-
 
 @app.callback()
 def _commands() -> None:
     """Keep the commands named even while there is one only."""
-
 
 def main() -> None:
     """Run the command line: exit 0, 1 when pages differed, 2 for unusable arguments or input, 130 when interrupted."""
