@@ -29,9 +29,11 @@ app.command()(kernbench)
 app.command()(calibrate)
 app.command()(ablate)
 
+
 @app.callback()
 def _commands() -> None:
     """Keep the commands named even while there is one only."""
+
 
 def main() -> None:
     """Run the command line: exit 0, 1 when pages differed, 2 for unusable arguments or input, 130 when interrupted."""
