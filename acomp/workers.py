@@ -69,22 +69,79 @@ class WorkersDeadError(RuntimeError):
     """No worker is left; the cause of the last one's end was told to the loop's exception handler."""
 
 
-class Workers:
-    """`count` threads over `lanes`, for the running loop. A run is at most `max_run` items, and at most a fair share.
+class Backlog:
+    """What is queued in all lanes, and the policy by which it is shared out. No thread and no lock is in here.
 
-    A fair share: what is queued, divided by the workers that have nothing to do. So 64 items and two idle workers are
-    two runs of 32, a lone batch is split, and who comes alone takes all.
+    A run is at most `max_run` items and at most a fair share: what is queued, divided by those who have nothing to do.
+    So 64 items and two idle workers are two runs of 32, a lone batch is split, and who comes alone takes all. Lanes
+    take turns at being first.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], max_run: int) -> None:
+        self._lanes = deque(lanes)
+        self._max_run = max_run
+        self.queued = 0
+
+    def put(self, batch: Batch) -> None:
+        """Queue a batch."""
+        batch.lane.queue.append(batch)
+        self.queued += len(batch.items)
+
+    def take(self, hungry: int) -> list[Slice]:
+        """The next run for one of `hungry` workers without one; empty when there is nothing it may do."""
+        run: list[Slice] = []
+        room = min(self._max_run, -(-self.queued // hungry))
+        self._lanes.rotate(-1)
+        for lane in self._lanes:
+            if room and lane.queue and lane.running < lane.limit:
+                lane.running += 1
+                room -= self._take_from(lane, room, run)
+        return run
+
+    def _take_from(self, lane: Lane, room: int, run: list[Slice]) -> int:
+        taken = 0
+        while lane.queue and taken < room:
+            batch = lane.queue[0]
+            first = batch.taken
+            batch.taken = end = min(len(batch.items), first + room - taken)
+            if end == len(batch.items):
+                lane.queue.popleft()
+            run.append(Slice(batch, first, end))
+            taken += end - first
+        self.queued -= taken
+        return taken
+
+    def give_back(self, run: Sequence[Slice]) -> bool:
+        """A run is done, its lanes have room for another; whether one of them had kept somebody from its queue."""
+        freed = False
+        for lane in {part.batch.lane for part in run}:
+            freed = freed or (bool(lane.queue) and lane.running == lane.limit)
+            lane.running -= 1
+        return freed
+
+    def drain(self) -> list[Slice]:
+        """Take everything, whatever the limits."""
+        left = [Slice(batch, batch.taken, len(batch.items)) for lane in self._lanes for batch in lane.queue]
+        for lane in self._lanes:
+            lane.queue.clear()
+        self.queued = 0
+        return left
+
+
+class Workers:
+    """`count` threads that work off a backlog, for the running loop.
+
+    Whoever submits wakes those asleep; a worker that comes back from a run looks for the next one by itself, so that it
+    need not wait for the loop.
     """
 
     def __init__(self, lanes: Sequence[Lane], count: int, max_run: int, name: str) -> None:
         self._loop = asyncio.get_running_loop()
-        self._lanes = deque(lanes)
-        self._max_run = max_run
         self._bell: SimpleQueue[None] = SimpleQueue()
         # Shared with the threads, under the lock. A sleeper waits for the bell; the hungry are those without a run,
         # asleep or on their way.
         self._lock = threading.Lock()
-        self._queued = 0
+        self._backlog = Backlog(lanes, max_run)
         self._asleep = 0
         self._hungry = count
         self._stopping = False
@@ -100,34 +157,23 @@ class Workers:
             raise
 
     def __repr__(self) -> str:
-        return f"<Workers: {self._alive} alive, {self._hungry} idle, {self._queued} items queued>"
-
-    @property
-    def alive(self) -> int:
-        """Threads that take work."""
-        return self._alive
-
-    @property
-    def queued(self) -> int:
-        """Items that no worker has taken yet."""
-        return self._queued
+        return f"<Workers: {self._alive} alive, {self._hungry} idle, {self._backlog.queued} items queued>"
 
     def submit(self, batch: Batch) -> None:
         """Queue a batch and wake who sleeps. WorkersDeadError when nobody is left who would take it."""
         if not self._alive:
             raise WorkersDeadError("no worker is left")
         with self._lock:
-            batch.lane.queue.append(batch)
-            self._queued += len(batch.items)
+            self._backlog.put(batch)
             wake = min(self._asleep, len(batch.items))
             self._asleep -= wake
         for _ in range(wake):
             self._bell.put(None)
 
     def stop(self, timeout_s: float) -> list[str]:
-        """Tell the threads to end with the run they are at; wait that long for all of them; the names of who did not.
+        """Tell the threads to end with the run they are at; wait so long for all of them; the names of who did not.
 
-        Items still queued are dropped, and runs that end from now on may not be told.
+        What is still queued is dropped, and a run that ends from now on may not be told.
         """
         self._stopping = True
         for _ in self._threads:
@@ -158,42 +204,20 @@ class Workers:
 
     def _take(self) -> list[Slice]:
         """The next run; when there is none the caller counts as asleep and must wait for the bell."""
-        run: list[Slice] = []
         with self._lock:
-            room = min(self._max_run, -(-self._queued // self._hungry))
-            self._lanes.rotate(-1)
-            for lane in self._lanes:
-                if room and lane.queue and lane.running < lane.limit:
-                    lane.running += 1
-                    room -= self._take_from(lane, room, run)
+            run = self._backlog.take(self._hungry)
             if run:
                 self._hungry -= 1
             else:
                 self._asleep += 1
         return run
 
-    def _take_from(self, lane: Lane, room: int, run: list[Slice]) -> int:
-        taken = 0
-        while lane.queue and taken < room:
-            batch = lane.queue[0]
-            first = batch.taken
-            batch.taken = end = min(len(batch.items), first + room - taken)
-            if end == len(batch.items):
-                lane.queue.popleft()
-            run.append(Slice(batch, first, end))
-            taken += end - first
-        self._queued -= taken
-        return taken
-
     def _give_back(self, run: list[Slice]) -> None:
-        """The run is done: its lanes have room for another worker, and so does this worker for another run."""
         with self._lock:
             self._hungry += 1
-            for lane in {part.batch.lane for part in run}:
-                lane.running -= 1
-                if lane.queue and lane.running == lane.limit - 1 and self._asleep:
-                    self._asleep -= 1
-                    self._bell.put(None)
+            if self._backlog.give_back(run) and self._asleep:
+                self._asleep -= 1
+                self._bell.put(None)
 
     def _tell_death(self, error: BaseException, run: list[Slice]) -> None:
         if run:
@@ -212,17 +236,10 @@ class Workers:
         self._alive -= 1
         left = f"{self._alive} are left" if self._alive else "none is left, and what was queued has failed"
         self._loop.call_exception_handler(
-            {"message": f"a worker thread died with a run of {len(run)} batches; {left}", "exception": error}
+            {"message": f"a worker thread died over {len(run)} batches; {left}", "exception": error}
         )
-        for batch, first, end in run if self._alive else [*run, *self._drained()]:
+        for batch, first, end in run if self._alive else [*run, *self._backlog.drain()]:
             batch.failed(first, end - first, error)
-
-    def _drained(self) -> list[Slice]:
-        queued = [Slice(batch, batch.taken, len(batch.items)) for lane in self._lanes for batch in lane.queue]
-        for lane in self._lanes:
-            lane.queue.clear()
-        self._queued = 0
-        return queued
 
 
 def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Batch, int, list[Any]]]:

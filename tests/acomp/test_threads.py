@@ -1,0 +1,488 @@
+"""`acomp.threads`: the generic algorithms' bytes from worker threads, and what happens when somebody leaves or fails.
+
+Tests that need a worker to be in the middle of its work hold it there by a codec that waits for a gate.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from errno import EINVAL, EIO, ENODEV
+from typing import Any
+
+import pytest
+
+import acomp
+import acomp.threads
+from acomp import (
+    AcompReq,
+    CryptoAcomp,
+    CryptoWait,
+    PageResult,
+    acomp_reqchain_clear,
+    acomp_reqchain_init,
+    acomp_request_alloc,
+    acomp_request_chain,
+    acomp_request_free,
+    acomp_request_set_params,
+    acomp_request_when_idle,
+    compress_pages,
+    crypto_acomp_compress,
+    crypto_alloc_acomp,
+    crypto_free_acomp,
+    crypto_req_done,
+    crypto_wait_req,
+    decompress_pages,
+    threaded,
+    workers,
+)
+from acomp.codecs import BytesLike, ZstdCodec
+from acomp.testing import check_conformance, sample_pages, sweep_cancel
+from acomp.threads import THREADED, WorkersStuckError
+
+pytestmark = pytest.mark.threads
+
+SAMPLES = list(sample_pages().values())
+PAGES = SAMPLES[:5]
+"""Those that compress."""
+TEXT = sample_pages()["text"]
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[acomp.Registry]:
+    with acomp.registry() as registry:
+        yield registry
+
+
+class Gate(ZstdCodec):
+    """A codec whose compress waits for the gate; `entered` counts the pages that came to it."""
+
+    entered = threading.Semaphore(0)
+    gate = threading.Event()
+
+    def compress_many(self, pages: list[BytesLike]) -> list[bytes]:
+        for _ in pages:
+            Gate.entered.release()
+        assert Gate.gate.wait(30)
+        return super().compress_many(pages)
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Workers get codecs that wait for this event; it is opened at the end, so that no thread is left."""
+    Gate.entered, Gate.gate = threading.Semaphore(0), threading.Event()
+    monkeypatch.setattr(threaded, "CODECS", {"zstd": Gate})
+    yield Gate.gate
+    Gate.gate.set()
+
+
+async def until_entered(pages: int) -> None:
+    for _ in range(pages):
+        while not Gate.entered.acquire(blocking=False):
+            await asyncio.sleep(0.001)
+
+
+@asynccontextmanager
+async def exceptions_told() -> AsyncIterator[list[dict[str, Any]]]:
+    """What the loop's exception handler is told inside."""
+    loop, told = asyncio.get_running_loop(), list[dict[str, Any]]()
+    former = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _loop, context: told.append(context))
+    yield told
+    loop.set_exception_handler(former)
+
+
+class Chain:
+    """A chain of some pages, run as often as wanted."""
+
+    def __init__(self, tfm: CryptoAcomp, pages: list[bytes]) -> None:
+        self.tfm, self.pages = tfm, pages
+        self.reqs = [acomp_request_alloc(tfm) for _ in pages]
+        self.wait = CryptoWait()
+
+    async def run(self) -> int:
+        head = self.reqs[0]
+        acomp_reqchain_init(head, 0, crypto_req_done, self.wait)
+        for req, page in zip(self.reqs, self.pages, strict=True):
+            acomp_request_set_params(req, page, bytearray(8192), len(page), 8192)
+            if req is not head:
+                acomp_request_chain(req, head)
+        return await crypto_wait_req(crypto_acomp_compress(head), self.wait)
+
+    @property
+    def errs(self) -> list[int]:
+        return [req.base.err for req in self.reqs]
+
+    async def idle(self) -> None:
+        for req in self.reqs:
+            landed = asyncio.Event()
+            acomp_request_when_idle(req, landed.set)
+            async with asyncio.timeout(10):
+                await landed.wait()
+
+    def free(self) -> None:
+        acomp_reqchain_clear(self.reqs[0], self.wait)
+        for req in self.reqs:
+            acomp_request_free(req)
+        crypto_free_acomp(self.tfm)
+
+
+def codes(results: list[PageResult]) -> set[int]:
+    return {result.err for result in results}
+
+
+@pytest.mark.parametrize("name", THREADED)
+@pytest.mark.parametrize("count", [1, 3])
+async def test_it_is_an_algorithm_like_any_other(name: str, count: int) -> None:
+    async with acomp.threads.open(count, algorithms=THREADED):
+        await check_conformance(f"{name}-threads")
+
+
+@pytest.mark.parametrize("name", THREADED)
+async def test_the_bytes_are_those_of_the_generic_algorithm(name: str) -> None:
+    work = SAMPLES * 20 + [b"x", TEXT[:1000], bytes(100_000)]
+    async with acomp.threads.open(2, algorithms=THREADED):
+        expected = await compress_pages(crypto_alloc_acomp(f"{name}-generic"), work)
+        tfm = crypto_alloc_acomp(f"{name}-threads")
+        for results in await asyncio.gather(*(compress_pages(tfm, work) for _ in range(8))):
+            assert results == expected
+
+
+async def test_inside_the_context_the_name_means_the_threaded_one() -> None:
+    async with acomp.threads.open() as threads:
+        assert [alg.cra_driver_name for alg in threads.algorithms] == ["zstd-threads", "deflate-threads"]
+        assert crypto_alloc_acomp("zstd").alg.cra_driver_name == "zstd-threads"
+        assert crypto_alloc_acomp("lz4").alg.cra_driver_name == "lz4-generic"
+        with pytest.raises(acomp.ProtocolError, match="registered here already"):
+            async with acomp.threads.open():
+                pytest.fail("opened twice")
+        with acomp.registry():
+            assert not acomp.crypto_has_acomp("zstd-threads")
+    assert crypto_alloc_acomp("zstd").alg.cra_driver_name == "zstd-generic"
+    assert not acomp.crypto_has_acomp("deflate-threads")
+
+
+@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": True}, {"max_in_flight": 0}, {"algorithms": ["lzo"]}])
+async def test_what_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be a positive int|has no threaded form"):
+        async with acomp.threads.open(**wrong):
+            pytest.fail("opened")
+
+
+async def test_a_thread_that_cannot_be_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, started = threading.Thread.start, list[threading.Thread]()
+
+    def second_fails(thread: threading.Thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", second_fails)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        async with acomp.threads.open(2):
+            pytest.fail("opened")
+    assert not started[0].is_alive()
+    assert not acomp.crypto_has_acomp("zstd-threads")
+
+
+def lane(limit: int = workers.NO_LIMIT) -> workers.Lane:
+    return workers.Lane(lambda: lambda items: [item * 2 for item in items], limit)
+
+
+def batch(of: workers.Lane, items: int) -> workers.Batch:
+    return workers.Batch(of, list(range(items)), lambda first, outcomes: None, lambda first, count, error: None)
+
+
+def sizes(run: list[workers.Slice]) -> list[int]:
+    return [end - first for _, first, end in run]
+
+
+def test_64_pages_and_two_idle_workers_are_two_runs_of_32() -> None:
+    one = lane()
+    backlog = workers.Backlog([one], 512)
+    batches = [batch(one, 8) for _ in range(8)]
+    for each in batches:
+        backlog.put(each)
+    first, second = backlog.take(2), backlog.take(1)
+    assert (sizes(first), sizes(second), backlog.queued) == ([8] * 4, [8] * 4, 0)
+    assert [part.batch for part in first + second] == batches
+
+
+def test_a_lone_batch_is_split_and_a_run_has_a_bound() -> None:
+    one = lane()
+    backlog = workers.Backlog([one], 512)
+    backlog.put(batch(one, 9))
+    assert [tuple(part[1:]) for part in backlog.take(2) + backlog.take(1)] == [(0, 5), (5, 9)]
+    backlog.put(batch(one, 1000))
+    assert [sizes(backlog.take(1)) for _ in range(3)] == [[512], [488], []]
+
+
+def test_a_lane_has_no_more_runs_at_once_than_its_limit() -> None:
+    narrow, wide = lane(1), lane()
+    backlog = workers.Backlog([narrow, wide], 4)
+    for _ in range(3):
+        backlog.put(batch(narrow, 4))
+    first = backlog.take(1)
+    assert sizes(first) == [4] and backlog.take(1) == []
+    backlog.put(batch(wide, 1))
+    assert [part.batch.lane for part in backlog.take(1)] == [wide]
+    assert backlog.give_back(first), "somebody was kept from its queue"
+    second = backlog.take(1)
+    assert sizes(second) == [4] and second[0].batch.lane is narrow
+    assert sizes(backlog.drain()) == [4] and backlog.queued == 0
+
+
+def test_lanes_take_turns_so_that_none_starves() -> None:
+    lanes = [lane(), lane()]
+    backlog = workers.Backlog(lanes, 4)
+    for each in lanes * 2:
+        backlog.put(batch(each, 4))
+    assert len({id(backlog.take(1)[0].batch.lane) for _ in range(2)}) == 2
+
+
+async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> None:
+    landings: list[int] = []
+    held, land = threading.Event(), workers._land
+
+    def counted(results: list[Any]) -> None:
+        landings.append(len(results))
+        land(results)
+
+    def perform(items: list[Any]) -> list[Any]:
+        assert held.wait(30)
+        return items
+
+    monkeypatch.setattr(workers, "_land", counted)
+    one, done = workers.Lane(lambda: perform), asyncio.Event()
+    pool = workers.Workers([one], 1, 512, "test")
+    outcomes: list[Any] = []
+
+    def landed(first: int, some: list[Any]) -> None:
+        outcomes.extend(some)
+        if len(outcomes) == 25:
+            done.set()
+
+    pool.submit(workers.Batch(one, [0], landed, lambda first, count, error: None))
+    while pool._hungry:
+        await asyncio.sleep(0.001)
+    for number in range(8):
+        pool.submit(workers.Batch(one, [number] * 3, landed, lambda first, count, error: None))
+    held.set()
+    await done.wait()
+    assert pool.stop(10) == []
+    assert landings == [1, 8]
+    assert outcomes == [0] + [number for number in range(8) for _ in range(3)]
+
+
+async def test_a_cancelled_chain_raises_at_once_and_is_busy_until_it_has_landed(gate: threading.Event) -> None:
+    async with acomp.threads.open(1, algorithms=["zstd"]) as threads:
+        chain = Chain(crypto_alloc_acomp("zstd"), PAGES)
+        task = asyncio.ensure_future(chain.run())
+        await until_entered(len(PAGES))
+        task.cancel()
+        await asyncio.wait([task], timeout=1)
+        assert task.cancelled()
+        assert all(req.busy for req in chain.reqs) and threads.in_flight == len(PAGES)
+        gate.set()
+        await chain.idle()
+        assert threads.in_flight == 0
+        assert not any(any(req.dst) for req in chain.reqs), "nobody wanted the output any more"
+        assert (await chain.run(), chain.errs) == (0, [0] * len(PAGES))
+        chain.free()
+
+
+async def test_the_cancel_sweep() -> None:
+    async with acomp.threads.open(2, algorithms=["zstd"]) as threads:
+        chain, fresh_one = (Chain(crypto_alloc_acomp("zstd"), PAGES) for _ in range(2))
+
+        async def check() -> None:
+            await chain.idle()
+            assert threads.in_flight == threads.waiting == 0
+            acomp_reqchain_clear(chain.reqs[0], chain.wait)
+            assert (await fresh_one.run(), fresh_one.errs) == (0, [0] * len(PAGES))
+            acomp_reqchain_clear(fresh_one.reqs[0], fresh_one.wait)
+
+        assert await sweep_cancel(chain.run, check) == 1
+        chain.free()
+        fresh_one.free()
+
+
+async def test_leaving_waits_for_what_is_under_way_and_refuses_what_is_new(gate: threading.Event) -> None:
+    loop = asyncio.get_running_loop()
+    async with acomp.threads.open(1, algorithms=["zstd"], max_in_flight=len(PAGES)):
+        tfm = crypto_alloc_acomp("zstd")
+        under_way, behind = (asyncio.ensure_future(compress_pages(tfm, PAGES)) for _ in range(2))
+        await until_entered(len(PAGES))
+        loop.call_later(0.05, gate.set)
+    blobs = await asyncio.wait_for(under_way, 1)
+    assert codes(blobs) == {0}
+    assert codes(await behind) == {-ENODEV}
+    assert codes(await compress_pages(tfm, PAGES)) == {-ENODEV}
+    assert codes(await compress_pages(tfm, PAGES[:1])) == {-ENODEV}
+    # Stored pages stay readable: single, as a chain, and large.
+    assert [page.data for page in await decompress_pages(tfm, [blob.data for blob in blobs])] == PAGES
+    assert (await decompress_pages(tfm, [blobs[0].data], 131072))[0].data == PAGES[0]
+
+
+async def test_a_codec_that_hangs_does_not_hang_the_leaver(gate: threading.Event) -> None:
+    context = acomp.threads.open(1, algorithms=["zstd"], close_timeout=0.05)
+    await context.__aenter__()
+    chain = Chain(crypto_alloc_acomp("zstd"), PAGES)
+    task = asyncio.ensure_future(chain.run())
+    await until_entered(len(PAGES))
+    with pytest.raises(WorkersStuckError, match="5 requests are still with the workers"):
+        await context.__aexit__(None, None, None)
+    assert not acomp.crypto_has_acomp("zstd-threads")
+    task.cancel()
+    await asyncio.wait([task])
+    assert all(req.busy for req in chain.reqs), "the codec still reads their buffers"
+    gate.set()
+    await chain.idle()
+
+
+async def test_leaving_in_a_burst_loses_nothing() -> None:
+    async with acomp.threads.open(2, max_in_flight=100) as threads:
+        tfm = crypto_alloc_acomp("zstd")
+        burst = [asyncio.ensure_future(compress_pages(tfm, PAGES)) for _ in range(40)]
+        await asyncio.sleep(0)
+        assert threads.in_flight <= 100 and threads.waiting >= 20
+        assert "chains waiting" in repr(threads)
+    ended = [codes(results) for results in await asyncio.wait_for(asyncio.gather(*burst), 10)]
+    assert ended.count({0}) + ended.count({-ENODEV}) == 40
+    assert ended.count({0}) >= 16 and threads.in_flight == threads.waiting == 0
+
+
+async def test_back_pressure_is_first_come_first_served_and_survives_a_cancelled_waiter(gate: threading.Event) -> None:
+    order: list[int] = []
+    async with acomp.threads.open(1, algorithms=["zstd"], max_in_flight=len(PAGES)) as threads:
+        tfm = crypto_alloc_acomp("zstd")
+
+        async def one(number: int) -> None:
+            assert codes(await compress_pages(tfm, PAGES)) == {0}
+            order.append(number)
+
+        tasks = [asyncio.ensure_future(one(number)) for number in range(5)]
+        await until_entered(len(PAGES))
+        assert (threads.in_flight, threads.waiting) == (len(PAGES), 4)
+        tasks[2].cancel()
+        await asyncio.wait([tasks[2]])
+        assert threads.waiting == 3
+        gate.set()
+        await asyncio.wait_for(asyncio.wait(tasks), 10)
+    assert order == [0, 1, 3, 4]
+
+
+async def test_a_turn_that_was_granted_and_cancelled_is_passed_on() -> None:
+    async with acomp.threads.open(1, algorithms=["zstd"], max_in_flight=1) as threads:
+        assert threads.admit_now(1)
+        granted, next_one = (asyncio.ensure_future(threads.admit(1)) for _ in range(2))
+        await asyncio.sleep(0)
+        threads.leave(1)
+        granted.cancel()
+        await asyncio.wait([granted, next_one], timeout=1)
+        assert granted.cancelled() and next_one.done() and threads.in_flight == 1
+        threads.leave(1)
+
+
+class Faulty(ZstdCodec):
+    """Cannot compress the text page."""
+
+    def compress(self, src: BytesLike) -> bytes:
+        if src == TEXT:
+            raise RuntimeError("the codec has a bug")
+        return super().compress(src)
+
+    def compress_many(self, pages: list[BytesLike]) -> list[bytes]:
+        return [self.compress(page) for page in pages]
+
+
+async def test_a_codec_that_raises_fails_its_page_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threaded, "CODECS", {"zstd": Faulty})
+    async with exceptions_told() as told, acomp.threads.open(2, algorithms=["zstd"]):
+        tfm = crypto_alloc_acomp("zstd")
+        results = await compress_pages(tfm, PAGES)
+        assert [result.err for result in results] == [-EIO if page == TEXT else 0 for page in PAGES]
+        assert [str(context["exception"]) for context in told] == ["the codec has a bug"]
+        assert codes(await compress_pages(tfm, PAGES[:2])) == {0}
+
+
+async def test_workers_that_die_fail_what_they_had_and_nobody_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(name: str) -> workers.Perform:
+        raise SystemExit("no codec today")
+
+    monkeypatch.setattr(threaded, "_compressing", make)
+    async with exceptions_told() as told, acomp.threads.open(2, algorithms=["zstd"]) as threads:
+        tfm = crypto_alloc_acomp("zstd")
+        for _ in range(3):
+            assert codes(await asyncio.wait_for(compress_pages(tfm, PAGES), 10)) == {-EIO}
+        assert threads.in_flight == 0 and "0 alive" in repr(threads)
+        assert len(told) == 2 and "none is left" in told[1]["message"]
+        blob = await compress_pages(crypto_alloc_acomp("zstd-generic"), [TEXT])
+        assert (await decompress_pages(tfm, [blob[0].data]))[0].data == TEXT
+
+
+async def test_one_worker_that_dies_leaves_the_work_to_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    make, made = threaded._compressing, list[str]()
+
+    def first_fails(name: str) -> workers.Perform:
+        made.append(name)
+        if len(made) == 1:
+            raise SystemExit("no codec for the first")
+        return make(name)
+
+    monkeypatch.setattr(threaded, "_compressing", first_fails)
+    async with exceptions_told() as told, acomp.threads.open(2, algorithms=["zstd"]):
+        tfm = crypto_alloc_acomp("zstd")
+        assert codes(await compress_pages(tfm, PAGES)) <= {0, -EIO}
+        assert codes(await compress_pages(tfm, PAGES)) == {0}
+        assert ["1 are left" in context["message"] for context in told] == [True]
+
+
+async def test_another_loop_is_told_so() -> None:
+    async with acomp.threads.open(1) as threads:
+        alg = threads.algorithms[0]
+
+        async def elsewhere() -> None:
+            tfm = CryptoAcomp(alg)
+            tfm.ctx = ZstdCodec()
+            with pytest.raises(acomp.WrongLoopError, match="another event loop"):
+                await compress_pages(tfm, [TEXT])
+
+        await asyncio.to_thread(asyncio.run, elsewhere())
+        assert threads.in_flight == 0
+        await asyncio.get_running_loop().shutdown_default_executor()
+
+
+async def test_what_is_large_is_decompressed_by_the_workers() -> None:
+    large = TEXT * 30
+    async with acomp.threads.open(1, algorithms=["zstd"]) as threads:
+        tfm = crypto_alloc_acomp("zstd")
+        blob = (await compress_pages(tfm, [large]))[0].data
+        task = asyncio.ensure_future(decompress_pages(tfm, [blob] * 3, len(large)))
+        await asyncio.sleep(0)
+        assert threads.in_flight == 3
+        assert [page.data for page in await task] == [large] * 3
+        assert codes(await decompress_pages(tfm, [blob[:-1]], len(large))) == {-EINVAL}
+        assert codes(await decompress_pages(tfm, [blob], len(large) - 1)) == {-EINVAL}
+
+
+async def test_inline_decompression_gives_the_loop_its_turns() -> None:
+    turns = 0
+
+    def tick() -> None:
+        nonlocal turns
+        turns += 1
+        loop.call_soon(tick) if turns < 1000 else None
+
+    loop = asyncio.get_running_loop()
+    async with acomp.threads.open(1, algorithms=["zstd"]) as threads:
+        tfm = crypto_alloc_acomp("zstd")
+        blob = (await compress_pages(tfm, [TEXT]))[0].data
+        loop.call_soon(tick)
+        req: AcompReq = acomp_request_alloc(tfm)
+        for _ in range(80):
+            acomp_request_set_params(req, blob, bytearray(4096), len(blob), 4096)
+            assert await crypto_wait_req(acomp.crypto_acomp_decompress(req), None) == 0
+        assert turns >= 10 and threads.in_flight == 0
+        turns = 1000
