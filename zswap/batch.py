@@ -75,9 +75,10 @@ def _count_rejects(core: Core, errs: Sequence[int]) -> None:
 
 
 def _allocate(core: Core, entries: Sequence[int], pool: Pool, context: CpuContext) -> bool:
-    """Copy each output into its entry, in page order, until the allocator fails."""
+    """Put each output into its entry, in page order, until the allocator fails; a copy only where there is no object."""
     for req, buffer, entry in zip(context.reqs, context.buffers, entries, strict=False):
-        err = core.inventory.fill(entry, pool, bytes(memoryview(buffer)[: req.dlen]))
+        blob = req.output if req.output is not None else bytes(memoryview(buffer)[: req.dlen])
+        err = core.inventory.fill(entry, pool, blob)
         if err:
             if err == -ENOSPC:
                 core.counters.reject_compress_poor += 1
