@@ -75,7 +75,7 @@ def _count_rejects(core: Core, errs: Sequence[int]) -> None:
 
 
 def _allocate(core: Core, entries: Sequence[int], pool: Pool, context: CpuContext) -> bool:
-    """Put each output into its entry, in page order, until the allocator fails; a copy only where there is no object."""
+    """Put each output into its entry, in page order, until the allocator fails; copied only if it has to be."""
     for req, buffer, entry in zip(context.reqs, context.buffers, entries, strict=False):
         blob = req.output if req.output is not None else bytes(memoryview(buffer)[: req.dlen])
         err = core.inventory.fill(entry, pool, blob)
