@@ -34,8 +34,8 @@ format: $(INSTALLED) ## lay out the code, and repair what can be repaired mechan
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) ## run the benchmarks
-	@if test -f benchmarks/__main__.py; then $(BIN)/python -m benchmarks; else echo "This tree has no benchmarks."; fi
+bench: $(INSTALLED) ## measure speed beside the raw limits of this machine (BENCH=--quick: in a minute)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 clean: ## remove what the other targets made, .venv included
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

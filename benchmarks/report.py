@@ -1,0 +1,78 @@
+"""The rows as a table, as JSON and as a picture."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .rows import Row
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def table(rows: Sequence[Row]) -> str:
+    """One line per row, with its verdict where it has a target."""
+    head = ("", "value", "unit", "limit", "fraction", "spread", "target", "aim", "")
+    cells = [head]
+    for row in rows:
+        spread = " .. ".join(map(_number, row.spread))
+        numbers = (_number(row.limit), _number(row.fraction), spread, _number(row.target), _number(row.aim))
+        cells.append((row.name, _number(row.value), row.unit, *numbers, row.verdict))
+    widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
+    lines = []
+    for line in cells:
+        first, *others = (
+            cell.ljust(width) if column in (0, 2, 8) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        lines.append("  ".join((first, *others)).rstrip())
+    return "\n".join(lines)
+
+
+def write_json(rows: Sequence[Row], path: Path) -> None:
+    """A list of objects, one per row."""
+    path.write_text(json.dumps([asdict(row) | {"verdict": row.verdict} for row in rows], indent=2) + "\n")
+
+
+def plot(rows: Sequence[Row], path: Path) -> None:
+    """Bars of what has a target, in units of that target, so that 1 is reached by all that are good enough."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    shown = [row for row in rows if row.target is not None][::-1]
+    colours = {"aim": "#2a7f4f", "target": "#7fae3f", "miss": "#c8553d"}
+    figure, axes = pyplot.subplots(figsize=(10, 0.5 * len(shown) + 1.4), layout="constrained")
+    for place, row in enumerate(shown):
+        score, aim = _score(row, _judged(row)), None if row.aim is None else _score(row, row.aim)
+        axes.barh(place, score, color=colours[row.verdict], height=0.6)
+        if row.spread:
+            ends = sorted(_score(row, end) for end in row.spread)
+            axes.plot(ends, [place, place], color="black", linewidth=1.2)
+        if aim is not None:
+            axes.plot([aim, aim], [place - 0.38, place + 0.38], color="#2a7f4f", linewidth=2)
+        text = f"{_number(_judged(row))}{'' if row.judged == 'fraction' else ' ' + row.unit} of {_number(row.target)}"
+        axes.annotate(text, (0.02, place), va="center", fontsize=9, color="white", fontweight="bold")
+    axes.axvline(1, color="black", linewidth=1, linestyle="--")
+    axes.set_yticks(range(len(shown)), [row.name for row in shown])
+    axes.set_xlim(0, 2.5)
+    axes.set_xlabel("in units of the target: longer is better, 1 is reached; green mark: aim; line: spread")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+def _judged(row: Row) -> float:
+    judged = row.fraction if row.judged == "fraction" else row.value
+    assert judged is not None
+    return judged
+
+
+def _score(row: Row, judged: float) -> float:
+    assert row.target is not None
+    return judged / row.target if row.better == "higher" else row.target / max(judged, 1e-9)
