@@ -3,8 +3,9 @@
 # The interpreter .venv is made from:  make PYTHON=python3.12 test
 PYTHON ?= python3
 
-# What `make demo` shows.
+# What `make demo` shows: real bytes in real time, then the machine that few people own in virtual time.
 DEMO := swaplab store --compressor deflate-iaa --compressor zstd
+VIRTUAL_DEMO := swaplab usemem --scale 1/1024 --workers 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +21,7 @@ help: ## list the targets (this is the default)
 
 demo: $(INSTALLED) ## keep the same pages compressed by the emulated accelerator and by zstd, side by side
 	$(BIN)/$(DEMO)
+	$(BIN)/$(VIRTUAL_DEMO)
 
 test: lint ## run all that must hold: the checks of `make lint`, then every test
 	$(BIN)/pytest
