@@ -10,6 +10,7 @@ from swaplab.cli.chain import chain
 from swaplab.cli.doctor import doctor
 from swaplab.cli.kernbench import kernbench
 from swaplab.cli.store import store
+from swaplab.cli.sweep import sweep
 from swaplab.cli.usemem import usemem
 
 __all__ = ["app", "main"]
@@ -28,6 +29,7 @@ app.command()(usemem)
 app.command()(kernbench)
 app.command()(calibrate)
 app.command()(ablate)
+app.command()(sweep)
 
 
 @app.callback()

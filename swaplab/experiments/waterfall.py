@@ -58,7 +58,9 @@ def _panel(axes: Axes, attribution: Attribution, shown: list[int]) -> None:
     axes.set_ylabel("total throughput, GiB/s")
     highest = max(effect.up_to_kbps for effect in attribution.patches) / GIB_PER_S
     axes.set_ylim(0, max(highest, whole, attribution.base_kbps / GIB_PER_S) * 1.2)
-    axes.set_title(f"{processes(attribution.processes)}: v8 is {attribution.gain:+.0%} over base", fontsize=11, loc="left")
+    axes.set_title(
+        f"{processes(attribution.processes)}: v8 is {attribution.gain:+.0%} over base", fontsize=11, loc="left"
+    )
     axes.spines[["top", "right"]].set_visible(False)
 
 

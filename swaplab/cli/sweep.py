@@ -1,0 +1,97 @@
+"""`swaplab sweep`: usemem over a grid of machines."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+import zswap
+from swaplab.cli.progress import progress_bar
+from swaplab.cli.usemem import parse_scale
+from swaplab.experiments.grid import Grid, GridError, parse_grid
+from swaplab.experiments.sweep import Sweep, SweepError, run_locally, run_on_dask
+from swaplab.testbed import TestbedError, load_testbed
+
+MOST_ROWS = 40
+
+
+def sweep(
+    grid: Annotated[
+        list[str], typer.Option(metavar="AXIS=LIST", help="An axis, as devices=1,2,4; and more behind it.")
+    ],
+    axes: Annotated[list[str] | None, typer.Argument(metavar="AXIS=LIST...", help="More axes.")] = None,
+    testbed: Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")] = "spr-2s-8iaa",
+    scale: Annotated[str, typer.Option(help="Of pages, memory.high and sleep; results are scaled back.")] = "1/512",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Results, pictures, and what resuming needs.")] = Path(
+        "sweep"
+    ),
+    workers: Annotated[int, typer.Option(min=1, help="Points run in so many processes.")] = 2,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster instead, as tcp://host:8786.")
+    ] = None,
+) -> None:
+    """Run usemem at every point of a grid; write Parquet, CSV and pictures. Started again, it goes on where it stood.
+
+    Axes: procs, devices, wqs, batch, seed, folio, compressor, kernel (base, v8, or patches as 8+9), sync_mode.
+    """
+    try:
+        load_testbed(testbed)
+        question = parse_grid([*grid, *(axes or [])], testbed, parse_scale(scale))
+        _check_batches(question)
+        job = Sweep(question, out)
+        total = len(question.points()) - len(job.done())
+        with progress_bar("points", max(total, 0)) as ran:
+            rows = job.run(run_locally(workers) if dask is None else run_on_dask(dask), ran)
+    except (GridError, SweepError, TestbedError) as error:
+        print(f"swaplab sweep: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        print(f"swaplab sweep: {error.filename}: {error.strerror}; name another --out", file=sys.stderr)
+        raise typer.Exit(2) from None
+    _show(question, rows)
+    _draw(question, rows, out)
+    failed = sum(row["error"] is not None for row in rows)
+    print(f"{len(rows)} points, {failed} failed; results in {out}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _check_batches(grid: Grid) -> None:
+    """A chain longer than the store can make is refused before anything runs, not once per point."""
+    for batch in dict(grid.axes).get("batch", ()):
+        try:
+            zswap.Params(max_batch_size=int(batch))
+        except zswap.ZswapError as error:
+            raise GridError(f"batch={batch}: {error}") from None
+
+
+def _show(grid: Grid, rows: list[dict[str, Any]]) -> None:
+    names = [name for name, _ in grid.axes]
+    shown = Table(title=f"usemem, scale {grid.scale}", title_justify="left")
+    for name in (*names, "GiB/s", "elapsed, s", "sys, s", "zswpout"):
+        shown.add_column(name, justify="right")
+    for row in rows[:MOST_ROWS]:
+        cells = [str(row[name]) for name in names]
+        shown.add_row(*cells, *(_figures(row) if row["error"] is None else ["failed", "", "", ""]))
+    console = Console()
+    console.print(shown)
+    if len(rows) > MOST_ROWS:
+        console.print(f"... and {len(rows) - MOST_ROWS} more", highlight=False)
+    for row in rows:
+        if row["error"] is not None:
+            console.print(", ".join(f"{name}={row[name]}" for name in names) + f": {row['error']}", highlight=False)
+
+
+def _figures(row: dict[str, Any]) -> list[str]:
+    gib_per_s = row["throughput_total_kBps"] / (1 << 20)
+    return [f"{gib_per_s:.2f}", f"{row['elapsed_s']:.1f}", f"{row['sys_s']:,.0f}", f"{row['zswpout']:,}"]
+
+
+def _draw(grid: Grid, rows: list[dict[str, Any]], directory: Path) -> None:
+    from swaplab.experiments.saturation import draw  # takes a second to import
+
+    for suffix in (".png", ".svg"):
+        draw(grid, rows, directory / f"throughput{suffix}")

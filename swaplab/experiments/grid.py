@@ -1,0 +1,129 @@
+"""The grid of a sweep: axes by name, and every point of their product as a request for one column."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from swaplab.columns import BASE, V8, Column, patches_column
+from swaplab.experiments.tables import Request
+from swaplab.inputs import FOLIO_PAGES
+from swaplab.machine import COMPRESSORS
+
+Value = int | str
+Point = tuple[tuple[str, Value], ...]
+"""One value per axis, in the order of the axes."""
+
+
+class GridError(ValueError):
+    """A grid cannot be made of that; the message says why and what can."""
+
+
+def _number(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError
+        return text
+
+    return parse
+
+
+AXES: Mapping[str, tuple[Callable[[str], Value], str]] = {
+    "procs": (_number, "processes, as 1,8,30"),
+    "devices": (_number, "accelerators of the whole machine, as 2,4,8"),
+    "wqs": (_number, "work queues per device, as 1,2"),
+    "batch": (_number, "pages per chain, as 1,2,4,8"),
+    "seed": (int, "numbers, as 0,1,2"),
+    "folio": (_one_of(*FOLIO_PAGES), "folio sizes: " + ",".join(FOLIO_PAGES)),
+    "compressor": (_one_of(*COMPRESSORS), "compressors: " + ",".join(COMPRESSORS)),
+    "kernel": (str, "base, v8, or patches joined with +, as base,8+9,v8"),
+    "sync_mode": (_one_of("sync", "async", "async_irq"), "modes: sync,async,async_irq"),
+}
+"""What may be swept: how a value is read, and what to write."""
+
+PLURAL = {"processes": "procs", "columns": "kernel", "column": "kernel", "batches": "batch"}
+"""What people write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Axes in the order they were given, and what all points have in common."""
+
+    axes: tuple[tuple[str, tuple[Value, ...]], ...]
+    testbed: str = "spr-2s-8iaa"
+    scale: Fraction = Fraction(1, 512)
+
+    def points(self) -> list[Point]:
+        """Every combination; the last axis changes fastest."""
+        names = [name for name, _ in self.axes]
+        return [tuple(zip(names, values, strict=True)) for values in itertools.product(*(v for _, v in self.axes))]
+
+    def request(self, point: Point) -> Request:
+        """The column that a point asks for; GridError for patches that are none."""
+        values = dict(point)
+        return Request(
+            self.testbed,
+            kernel(str(values.get("kernel", "v8"))),
+            str(values.get("compressor", "deflate-iaa")),
+            str(values.get("folio", "64K")),
+            self.scale,
+            seed=int(values.get("seed", 0)),
+            processes=_optional(values, "procs"),
+            devices=int(values.get("devices", 8)),
+            wqs=_optional(values, "wqs"),
+            batch=int(values.get("batch", 8)),
+            sync_mode=str(values.get("sync_mode", "async")),
+        )
+
+    def varied(self) -> list[str]:
+        """The axes that have more than one value."""
+        return [name for name, values in self.axes if len(values) > 1]
+
+
+def parse_grid(parts: Iterable[str], testbed: str, scale: Fraction) -> Grid:
+    """A grid from parts such as "devices=1,2,4"; GridError says what is wrong with one and what to write instead."""
+    axes: dict[str, tuple[Value, ...]] = {}
+    for part in parts:
+        name, equals, listed = part.partition("=")
+        name = PLURAL.get(name, name)
+        if name not in AXES or not equals:
+            raise GridError(f"{part!r} is no axis; write one of {', '.join(AXES)} as devices=1,2,4")
+        if name in axes:
+            raise GridError(f"{name} is given twice; write all its values in one list")
+        axes[name] = _values(name, listed)
+    if not axes:
+        raise GridError("a sweep needs an axis, as devices=1,2,4")
+    grid = Grid(tuple(axes.items()), testbed, scale)
+    for point in grid.points():
+        grid.request(point)
+    return grid
+
+
+def key(point: Point) -> str:
+    """A point's name in files: the same whatever the order of the axes was."""
+    return json.dumps(dict(sorted(point)))
+
+
+def kernel(name: str) -> Column:
+    """base, v8, or the column of patches such as "8+9"."""
+    return {"base": BASE, "v8": V8}.get(name) or patches_column(name.replace("+", ","))
+
+
+def _values(name: str, listed: str) -> tuple[Value, ...]:
+    parse, wanted = AXES[name]
+    try:
+        return tuple(dict.fromkeys(parse(text.strip()) for text in listed.split(",")))
+    except ValueError:
+        raise GridError(f"{name}={listed} cannot be read; write {wanted}") from None
+
+
+def _optional(values: Mapping[str, Value], name: str) -> int | None:
+    return int(values[name]) if name in values else None

@@ -1,0 +1,225 @@
+"""Sweeps: grids are read or refused, points kept as they come, one failure costs one point, pictures mark the bend."""
+
+import csv
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from swaplab.cli import app
+from swaplab.columns import BASE, V8, with_needs
+from swaplab.experiments import sweep as sweeps
+from swaplab.experiments.grid import AXES, Grid, GridError, Point, parse_grid
+from swaplab.experiments.saturation import draw, saturation
+from swaplab.experiments.sweep import JOURNAL, Row, Sweep, SweepError, run_locally, run_point
+from swaplab.experiments.tables import Request, run_usemem
+
+TESTBED = "spr-2s-8iaa"
+TINY = Fraction(1, 8192)
+runner = CliRunner()
+
+
+def grid(*parts: str, scale: Fraction = TINY) -> Grid:
+    return parse_grid(parts, TESTBED, scale)
+
+
+class Counted:
+    """A way to run points that computes nothing: throughput is processes, capped at 4; some points fail."""
+
+    def __init__(self, *failing: int) -> None:
+        self.failing = failing
+        self.ran: list[Point] = []
+
+    def __call__(self, points: Iterable[tuple[Point, Request]]) -> Iterator[tuple[Point, Row]]:
+        for point, request in reversed(list(points)):
+            self.ran.append(point)
+            if request.processes in self.failing:
+                yield point, {"error": "ValueError: broken"}
+            else:
+                yield point, {"throughput_total_kBps": float(min(request.processes or 30, 4)), "error": None}
+
+
+def test_a_grid_is_the_product_of_its_axes_in_their_order() -> None:
+    points = grid("devices=8,2", "procs=1,30").points()
+    assert [tuple(dict(point).values()) for point in points] == [(8, 1), (8, 30), (2, 1), (2, 30)]
+
+
+def test_a_point_asks_for_one_machine() -> None:
+    asked = grid("kernel=8+9", "procs=3", "devices=4", "wqs=2", "batch=4", "seed=7", "folio=2M", "sync_mode=sync")
+    request = asked.request(asked.points()[0])
+    assert request.column.patches == with_needs([8, 9])
+    assert (request.processes, request.devices, request.wqs, request.batch, request.seed) == (3, 4, 2, 4, 7)
+    assert (request.folio, request.sync_mode, request.compressor) == ("2M", "sync", "deflate-iaa")
+    usual = grid("kernel=base,v8")
+    assert [usual.request(point).column for point in usual.points()] == [BASE, V8]
+    assert usual.request(usual.points()[0]).processes is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (["speed=1"], "'speed=1' is no axis; write one of procs"),
+        (["devices"], "'devices' is no axis"),
+        (["devices=four"], "devices=four cannot be read; write accelerators"),
+        (["devices=0"], "cannot be read"),
+        (["devices="], "cannot be read"),
+        (["folio=8K"], "write folio sizes: 4K,64K,2M"),
+        (["compressor=lz4"], "write compressors: deflate-iaa,zstd"),
+        (["procs=1", "procs=2"], "given twice"),
+        (["kernel=15"], "no patch 15"),
+        ([], "a sweep needs an axis"),
+    ],
+)
+def test_a_grid_that_cannot_be_read_is_refused_with_the_remedy(parts: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        grid(*parts)
+
+
+def test_results_are_in_the_order_of_the_grid_whoever_was_done_first(tmp_path: Path) -> None:
+    rows = Sweep(grid("procs=1,2,8"), tmp_path).run(Counted())
+    assert [row["procs"] for row in rows] == [1, 2, 8]
+    assert pq.read_table(tmp_path / "results.parquet").to_pylist() == rows
+    with (tmp_path / "results.csv").open(newline="") as file:
+        assert [row["procs"] for row in csv.DictReader(file)] == ["1", "2", "8"]
+
+
+def test_what_is_there_is_not_run_again_but_what_failed_is(tmp_path: Path) -> None:
+    first = Counted(2)
+    rows = Sweep(grid("procs=1,2"), tmp_path).run(first)
+    assert [row["error"] for row in rows] == [None, "ValueError: broken"]
+    second = Counted()
+    rows = Sweep(grid("procs=1,2,3"), tmp_path).run(second)
+    assert [dict(point)["procs"] for point in second.ran] == [3, 2]
+    assert [row["error"] for row in rows] == [None] * 3
+
+
+def test_the_order_of_axes_makes_no_new_points(tmp_path: Path) -> None:
+    Sweep(grid("procs=1,2", "devices=2,4"), tmp_path).run(Counted())
+    again = Counted()
+    Sweep(grid("devices=4,2", "procs=2,1"), tmp_path).run(again)
+    assert again.ran == []
+
+
+def test_a_line_that_was_being_written_when_the_sweep_was_cut_off_is_done_again(tmp_path: Path) -> None:
+    Sweep(grid("procs=1,2"), tmp_path).run(Counted())
+    journal = tmp_path / JOURNAL
+    journal.write_text(journal.read_text()[:-20])
+    again = Counted()
+    rows = Sweep(grid("procs=1,2"), tmp_path).run(again)
+    assert len(again.ran) == 1 and len(rows) == 2
+
+
+def test_another_sweeps_directory_is_refused(tmp_path: Path) -> None:
+    Sweep(grid("procs=1"), tmp_path).run(Counted())
+    with pytest.raises(SweepError, match=r"belongs to another sweep.*name another directory"):
+        Sweep(grid("procs=1", scale=Fraction(1, 64)), tmp_path).run(Counted())
+
+
+def test_one_failing_point_does_not_lose_the_rest(tmp_path: Path) -> None:
+    rows = Sweep(grid("wqs=9,1", "procs=1"), tmp_path).run(run_locally(2))
+    assert rows[0]["error"].startswith("ConfigurationError: ")
+    expected = run_usemem(Request(TESTBED, V8, "deflate-iaa", "64K", TINY, processes=1, wqs=1))
+    assert rows[1]["throughput_total_kBps"] == expected.throughput_total_kbps
+    assert rows[1]["zswpout"] == expected.zswpout
+
+
+def test_a_point_never_raises() -> None:
+    too_small = Request(TESTBED, V8, "zstd", "2M", Fraction(1, 1_000_000))
+    assert run_point(too_small) == {
+        "error": "ValueError: a scale of 1/1000000 leaves less than 512 pages per process; choose a larger one"
+    }
+
+
+def test_saturation_is_where_a_line_has_reached_most_of_its_height() -> None:
+    assert saturation([(1, 1.0), (2, 2.0), (4, 3.9), (8, 4.0)]) == (4, 3.9)
+    assert saturation([(1, 1.0), (2, 2.0)]) is None
+    assert saturation([(1, 1.0)]) is None
+
+
+@pytest.mark.parametrize(
+    "parts", [["procs=1,2,8"], ["kernel=base,v8", "procs=1,8", "devices=2,4"], ["batch=1,2", "folio=4K,64K"]]
+)
+def test_pictures_of_one_to_three_axes(tmp_path: Path, parts: list[str]) -> None:
+    asked = grid(*parts)
+    rows = Sweep(asked, tmp_path).run(Counted(2))
+    assert draw(asked, rows, tmp_path / "throughput.png")
+    assert draw(asked, rows, tmp_path / "throughput.svg")
+    assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_numbers_to_go_along_there_is_no_picture(tmp_path: Path) -> None:
+    asked = grid("kernel=base,v8")
+    assert not draw(asked, Sweep(asked, tmp_path).run(Counted()), tmp_path / "throughput.png")
+    assert not (tmp_path / "throughput.png").exists()
+
+
+def test_the_command_sweeps_and_says_what_failed(tmp_path: Path) -> None:
+    args = ["sweep", "--grid", "wqs=9,1", "procs=1", "--scale", "1/8192", "--workers", "1", "--out", str(tmp_path)]
+    result = runner.invoke(app, args, env={"COLUMNS": "200"})
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == f"2 points, 1 failed; results in {tmp_path}"
+    assert "wqs=9, procs=1: " in result.output
+    assert (tmp_path / "throughput.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--grid", "speed=1"], "is no axis"),
+        (["--grid", "batch=1,513"], "batch=513: "),
+        (["--grid", "procs=1", "--testbed", "mine"], f"use {TESTBED}"),
+        (["--grid", "procs=1", "--scale", "none"], "write 1/64"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_runs(tmp_path: Path, args: list[str], message: str) -> None:
+    result = runner.invoke(app, ["sweep", *args, "--out", str(tmp_path / "out")], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert message in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_every_axis_says_what_to_write() -> None:
+    assert all(wanted for _, wanted in AXES.values())
+    assert issubclass(GridError, ValueError)
+    assert sweeps.SCHEMA == "swaplab.sweep/1"
+
+
+ON_A_CLUSTER = """
+import sys
+from pathlib import Path
+from distributed import LocalCluster
+from swaplab.cli import app
+from swaplab.experiments.grid import parse_grid
+from swaplab.experiments.sweep import Sweep, SweepError, run_on_dask
+
+if __name__ == "__main__":
+    out = Path(sys.argv[1])
+    try:
+        Sweep(parse_grid(["procs=1"], "spr-2s-8iaa", 1), out / "nowhere").run(run_on_dask("nowhere"))
+    except SweepError as error:
+        print(error)
+    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
+        where = ["--dask", cluster.scheduler_address, "--out", str(out / "dask")]
+        app(["sweep", "--grid", "wqs=9,2", "procs=1,2", "--scale", "1/8192", *where])
+"""
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_results(tmp_path: Path) -> None:
+    """In a process of its own: a client's threads outlive it."""
+    script = tmp_path / "on_a_cluster.py"
+    script.write_text(ON_A_CLUSTER)
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=110, check=False
+    )
+    assert "no Dask scheduler answers at nowhere" in done.stdout
+    assert "4 points, 2 failed" in done.stdout, done.stderr
+    assert done.returncode == 1
+    Sweep(grid("wqs=9,2", "procs=1,2"), tmp_path / "local").run(run_locally(1))
+    for name in ("results.parquet", "results.csv"):
+        assert (tmp_path / "dask" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()
