@@ -3,9 +3,11 @@
 Everything below is the code that embedders run; what is modelled are the nanoseconds and the lengths of the blobs.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import gc
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import acomp
 import zswap
@@ -13,12 +15,15 @@ from acomp.codecs import BytesLike, ZstdCodec
 from acomp.software import software_algorithm
 from iaa_emulator import Platform, config, silicon
 from iaa_emulator.descriptor import Opcode
+from swaplab import sim
 from swaplab.columns import Column
 from swaplab.corpus import Remembered, RememberedCodec, padded
 from swaplab.sim.engine import EngineTimes, ModelledEngine
 from swaplab.testbed import Testbed
 
 CORES_PER_PACKAGE = 56
+T = TypeVar("T")
+
 COMPRESSORS = ("deflate-iaa", "zstd")
 
 
@@ -126,3 +131,17 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
         swap = await stack.enter_async_context(zswap.Swap.open(params, device=zswap.MemoryDevice(swap_pages)))
         compress = software if setup.compressor == "zstd" else lambda page: device(page).output
         yield Machine(swap, engine, platform, compress, costs)
+
+
+def simulate(main: Coroutine[Any, Any, T]) -> T:
+    """Run a workload in virtual time, from beginning to end.
+
+    The search for cyclic garbage is off meanwhile: next to none is made, and millions of entries would be searched.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return sim.run(main)
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -11,11 +11,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from swaplab import sim
 from swaplab.corpus import lengths_sha256, pages_of
 from swaplab.experiments.tables import NS_PER_S, SIZE_SUFFIX, Request, run_each
 from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import stream_of
+from swaplab.machine import simulate, stream_of
 from swaplab.workloads import kernbench
 from swaplab.workloads.kernbench_pages import corpus
 from swaplab.workloads.kernbench_sizes import Sizes
@@ -69,7 +68,7 @@ class KernbenchReport(BaseModel):
 
 def run_kernbench(request: Request) -> KernbenchColumn:
     """One column of kernbench, in virtual time, from beginning to end in this process."""
-    outcome = sim.run(kernbench.run(request.setup, request.scale, request.seed, request.processes))
+    outcome = simulate(kernbench.run(request.setup, request.scale, request.seed, request.processes))
     return full_scale(request, outcome)
 
 

@@ -15,11 +15,10 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from swaplab import sim
 from swaplab.columns import Column, with_needs
 from swaplab.corpus import lengths_sha256, pages_of, usemem_corpus
 from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import Setup, stream_of
+from swaplab.machine import Setup, simulate, stream_of
 from swaplab.testbed import Table, Testbed, load_testbed
 from swaplab.workloads import usemem
 
@@ -119,7 +118,7 @@ class Request:
 
 def run_usemem(request: Request) -> ColumnResult:
     """One column of usemem, in virtual time, from beginning to end in this process."""
-    outcome = sim.run(usemem.run(request.setup, request.scale, request.seed, request.processes))
+    outcome = simulate(usemem.run(request.setup, request.scale, request.seed, request.processes))
     return full_scale(request, outcome)
 
 
