@@ -9,6 +9,7 @@ from swaplab.cli.calibrate import calibrate
 from swaplab.cli.chain import chain
 from swaplab.cli.doctor import doctor
 from swaplab.cli.kernbench import kernbench
+from swaplab.cli.reclaim_batching import reclaim_batching
 from swaplab.cli.store import store
 from swaplab.cli.sweep import sweep
 from swaplab.cli.usemem import usemem
@@ -30,6 +31,7 @@ app.command()(kernbench)
 app.command()(calibrate)
 app.command()(ablate)
 app.command()(sweep)
+app.command()(reclaim_batching)
 
 
 @app.callback()

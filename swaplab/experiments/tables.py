@@ -22,6 +22,7 @@ from swaplab.machine import Setup, simulate, stream_of
 from swaplab.testbed import Table, Testbed, load_testbed
 from swaplab.workloads import usemem
 
+Q = TypeVar("Q")
 T = TypeVar("T")
 
 NS_PER_S = 1_000_000_000
@@ -168,7 +169,7 @@ def run_all(requests: Sequence[Request], workers: int = 1, ran: Callable[[], obj
 
 
 def run_each(
-    run: Callable[[Request], T], requests: Sequence[Request], workers: int = 1, ran: Callable[[], object] = bool
+    run: Callable[[Q], T], requests: Sequence[Q], workers: int = 1, ran: Callable[[], object] = bool
 ) -> list[T]:
     """What `run` makes of each request, in order; in `workers` processes when more than one. `ran`: once for each."""
     with ExitStack() as stack:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -134,7 +135,7 @@ def test_memory_high_follows_the_number_of_processes() -> None:
 
 
 def test_batches_and_devices_matter_as_they_should() -> None:
-    def throughput(column: Column, **machine: int) -> float:
+    def throughput(column: Column, **machine: Any) -> float:
         usual = Request(TESTBED, column, "deflate-iaa", "64K", Fraction(1, 2048), processes=8)
         return run_usemem(replace(usual, **machine)).throughput_total_kbps
 
