@@ -50,13 +50,13 @@ async def _compress(context: CpuContext, folio: Folio, first: int, nr: int, batc
     """The code of each of `nr` pages; the outputs are in the buffers."""
     reqs, wait = context.reqs, context.wait
     head = reqs[0]
-    for k in range(nr):
-        page = context.take_page(k, folio, first + k)
-        acomp_request_set_params(reqs[k], page, context.buffers[k], PAGE_SIZE, PAGE_SIZE)
-        if batching and k:
-            acomp_request_chain(reqs[k], head)
-        elif batching:
-            acomp_reqchain_init(head, 0, crypto_req_done, wait)
+    if batching:
+        acomp_reqchain_init(head, 0, crypto_req_done, wait)
+    pages = context.take_pages(folio, first, nr)
+    for req, page, buffer in zip(reqs[:nr], pages, context.buffers, strict=False):
+        acomp_request_set_params(req, page, buffer, PAGE_SIZE, PAGE_SIZE)
+        if req is not head:
+            acomp_request_chain(req, head)
     err = await crypto_wait_req(crypto_acomp_compress(head), wait)
     if not batching:
         return [err]

@@ -5,7 +5,7 @@ that was submitted holds it as well, until it has landed, for hardware cannot be
 buffers. So `unlock` passes the mutex on at once if every request is idle, and else leaves that to the last landing.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from acomp import (
@@ -50,6 +50,7 @@ class CpuContext:
 
     __slots__ = (
         "_on_unlock",
+        "_views",
         "buffers",
         "cpu",
         "is_sleepable",
@@ -71,6 +72,7 @@ class CpuContext:
         self.reqs: list[AcompReq] = []
         self.buffers: list[bytearray] = []
         self.sources: list[bytearray] = []
+        self._views: list[memoryview] = []
         self.page = bytearray()
         self.wait = CryptoWait()
         self.is_sleepable = False
@@ -116,6 +118,7 @@ class CpuContext:
         self.tfm, self.reqs, self.nr_reqs = tfm, reqs, nr_reqs
         self.buffers = [bytearray(BUFFER_SIZE) for _ in range(nr_reqs)]
         self.sources = [bytearray(PAGE_SIZE) for _ in range(nr_reqs)]
+        self._views = [memoryview(source) for source in self.sources]
         self.page = bytearray(PAGE_SIZE)
         self.is_sleepable = acomp_is_async(tfm)
 
@@ -127,16 +130,19 @@ class CpuContext:
         for req in self.reqs:
             acomp_request_free(req)
         crypto_free_acomp(self.tfm)
-        self.tfm, self.reqs, self.buffers, self.sources, self.page, self.nr_reqs = None, [], [], [], bytearray(), 0
+        self.tfm, self.reqs, self.nr_reqs = None, [], 0
+        self.buffers, self.sources, self._views, self.page = [], [], [], bytearray()
 
-    def take_page(self, k: int, folio: Folio, index: int) -> bytes | bytearray:
-        """Page `index` of a folio as the source of request `k`; valid while the context is locked."""
+    def take_pages(self, folio: Folio, first: int, nr: int) -> Sequence[bytes | bytearray]:
+        """Pages of a folio from `first` on, as sources of the first `nr` requests, while the context is locked."""
         if folio.nr_pages == 1:
-            return folio.data
-        source = self.sources[k]
-        with memoryview(source) as target, memoryview(folio.data) as data:
-            target[:] = data[index * PAGE_SIZE : (index + 1) * PAGE_SIZE]
-        return source
+            return (folio.data,)
+        start = first * PAGE_SIZE
+        with memoryview(folio.data) as data:
+            for view in self._views[:nr]:
+                view[:] = data[start : start + PAGE_SIZE]
+                start += PAGE_SIZE
+        return self.sources
 
     def try_lock(self) -> bool:
         """Take the context if it is free. Release it with `unlock`, whatever happens."""

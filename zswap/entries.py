@@ -13,6 +13,8 @@ NO_ENTRY: Final = -1
 """Instead of an index: there is no entry."""
 NO_HANDLE: Final = -1
 """The handle of an entry that has no blob yet."""
+_BLOCK: Final = 256
+_NO_HANDLES: Final = array("q", [NO_HANDLE] * _BLOCK)
 
 ENTRY_ALLOC: Final = fault.declare(
     "zswap.entry_alloc", "no memory for an entry: reject_kmemcache_fail, the batch and so the folio are not stored"
@@ -48,17 +50,19 @@ class EntryTable:
         if fault.decider is not None and fault.should_fail(ENTRY_ALLOC):
             return NO_ENTRY
         self._used += 1
-        if self._free:
-            return self._free.pop()
-        self.blob.append(None)
-        self.handle.append(NO_HANDLE)
-        self.slot.append(0)
-        self.pool.append(0)
-        self.lru.append(0)
-        self.next.append(NO_ENTRY)
-        self.prev.append(NO_ENTRY)
-        self.referenced.append(0)
-        return len(self.blob) - 1
+        if not self._free:
+            self._grow()
+        return self._free.pop()
+
+    def _grow(self) -> None:
+        """Add a block of entries to every column; the lowest index comes out first."""
+        first = len(self.blob)
+        self.blob.extend([None] * _BLOCK)
+        self.handle.extend(_NO_HANDLES)
+        for column in (self.slot, self.pool, self.lru, self.next, self.prev):
+            column.frombytes(bytes(_BLOCK * column.itemsize))  # published entries have others
+        self.referenced.extend(bytes(_BLOCK))
+        self._free.extend(range(first + _BLOCK - 1, first - 1, -1))
 
     def free(self, entry: int) -> None:
         """Give the entry back; its blob and links were given back before."""

@@ -52,7 +52,8 @@ class Inventory:
 
     def fill(self, entry: int, pool: Pool, blob: bytes) -> int:
         """Put a compressed page into the allocator: 0, or its negative errno."""
-        handle = -ENOMEM if fault.should_fail(ZPOOL_MALLOC) else pool.zs.malloc(len(blob))
+        failing = fault.decider is not None and fault.should_fail(ZPOOL_MALLOC)
+        handle = -ENOMEM if failing else pool.zs.malloc(len(blob))
         if handle < 0:
             return handle
         self.entries.handle[entry] = handle
@@ -73,7 +74,7 @@ class Inventory:
 
         The order of 13.4 step 3: insert, free the replaced one, references, charge, fields, LRU last.
         """
-        if fault.should_fail(TREE_INSERT):
+        if fault.decider is not None and fault.should_fail(TREE_INSERT):
             return False
         old = self.tree.put(slot, entry)
         if old != NO_ENTRY:
@@ -123,11 +124,12 @@ class Inventory:
 
     def _free(self, entry: int) -> None:
         """Free a published entry that left the tree, in the order of 11.8."""
-        lru = self.lru_of(entry)
+        entries = self.entries
+        lru = self.lrus.lists[entries.lru[entry]]
         lru.remove(entry)
-        pool = self.pool_of(entry)
-        pool.zs.free(self.entries.handle[entry])
+        pool = self._pools[entries.pool[entry]]
+        pool.zs.free(entries.handle[entry])
         if lru.cgroup is not None:
             lru.cgroup.uncharge_zswap(self.length(entry))
-        self.entries.free(entry)
+        entries.free(entry)
         pool.put()

@@ -68,7 +68,8 @@ def _index_of_each_length() -> bytes:
     return bytes(indices)
 
 
-_INDEX_OF_LENGTH: Final = _index_of_each_length()
+INDEX_OF_LENGTH: Final = _index_of_each_length()
+"""`class_index` of the lengths 1 to 4096, for whoever has checked the length already."""
 
 
 def class_index(length: int) -> int:
@@ -77,7 +78,7 @@ def class_index(length: int) -> int:
     -EINVAL for nothing (or less), -ENOSPC for more than a page. One look-up.
     """
     if 0 < length <= PAGE_SIZE:
-        return _INDEX_OF_LENGTH[length]
+        return INDEX_OF_LENGTH[length]
     return -errno.ENOSPC if length > PAGE_SIZE else -errno.EINVAL
 
 

@@ -13,7 +13,8 @@ fail is the caller's business.
 from array import array
 from dataclasses import dataclass
 
-from zswap.size_classes import SIZE_CLASSES, SizeClass, class_index
+from acomp.flags import PAGE_SIZE
+from zswap.size_classes import INDEX_OF_LENGTH, SIZE_CLASSES, SizeClass, class_index
 
 _CLASS_BITS = 7
 _CLASS_MASK = (1 << _CLASS_BITS) - 1
@@ -72,9 +73,9 @@ class ZsPool:
 
     def malloc(self, length: int) -> int:
         """Take a slot for `length` bytes and return its handle, or -EINVAL for no bytes, -ENOSPC for over a page."""
-        index = class_index(length)
-        if index < 0:
-            return index
+        if not 0 < length <= PAGE_SIZE:
+            return class_index(length)
+        index = INDEX_OF_LENGTH[length]
         self._bytes_stored += length
         return self._classes[index].malloc(length) << _CLASS_BITS | index
 
@@ -224,8 +225,12 @@ class _ClassPool:
         self._inuse[zspage] = inuse = self._inuse[zspage] + 1
         after = self._group_of_inuse[inuse]
         if after != before:
-            if before != _NONE:
-                self._unlink(zspage, before)
+            if before != _NONE:  # unlinked as what it is, the head
+                self._heads[before] = following = self._next[zspage]
+                if following != _NONE:
+                    self._previous[following] = _NONE
+                else:
+                    self._groups &= ~(1 << before)
             if after != _FULL:
                 self._link(zspage, after)
         return position
