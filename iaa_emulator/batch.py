@@ -33,9 +33,10 @@ async def run_chain(driver: "Driver", head: AcompReq, opcode: Opcode) -> int:
             req.flags &= ~CRYPTO_ACOMP_REQ_POLL
     try:
         if parallel:
+            here = cpu.current_cpu()
             code = await acomp_do_async_req_chain(
                 head,
-                lambda req: driver.request(req, opcode, in_chain=True),
+                lambda req: driver.request(req, opcode, True, here),
                 driver.poll,
                 relax=driver.relax,
                 abandon=driver.abandon,

@@ -5,7 +5,7 @@ from errno import E2BIG, EINVAL, EOVERFLOW, ETIMEDOUT
 from acomp import fault
 
 from . import faults
-from .descriptor import CompletionRecord, ErrorCode, Opcode, Status
+from .descriptor import COMPRESS, SUCCESS, CompletionRecord, ErrorCode, Status
 from .job import Job
 from .silicon import perform
 from .statistics import GlobalStats
@@ -18,7 +18,7 @@ def read_record(record: CompletionRecord | None, compress: bool, stats: GlobalSt
     """
     if record is None:
         return -ETIMEDOUT
-    if record.status == Status.SUCCESS:
+    if record.status == SUCCESS:
         return 0
     if record.status == Status.WATCHDOG_EXPIRED:
         stats.total_completion_timeout_errors += 1
@@ -40,7 +40,7 @@ def spoil(job: Job) -> None:
         job.record, job.output = CompletionRecord(Status.WATCHDOG_EXPIRED), b""
     elif fault.should_fail(faults.ANALYTICS_ERROR):
         job.record, job.output = CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b""
-    elif job.opcode == Opcode.COMPRESS and job.output and fault.should_fail(faults.CORRUPT_OUTPUT):
+    elif job.opcode == COMPRESS and job.output and fault.should_fail(faults.CORRUPT_OUTPUT):
         plain = bytearray(job.source)
         plain[0] ^= 1
-        job.output = perform(Opcode.COMPRESS, plain, job.limit).output or job.output
+        job.output = perform(COMPRESS, plain, job.limit).output or job.output

@@ -19,13 +19,14 @@ from acomp import (
     CryptoAcomp,
     acomp_is_reqchain,
     cpu,
+    fault,
     trace,
 )
 
 from .attributes import Attributes
 from .batch import run_chain
 from .completion import read_record
-from .descriptor import Opcode
+from .descriptor import COMPRESS, DECOMPRESS, Opcode
 from .device import Device
 from .engine import Engine
 from .features import DriverFeatures
@@ -92,8 +93,8 @@ class Driver:
             cra_driver_name="deflate-iaa",
             cra_priority=IAA_ALG_PRIORITY,
             cra_flags=CRYPTO_ALG_ASYNC | (CRYPTO_ALG_REQ_CHAIN if batches else 0),
-            compress=self._entry(Opcode.COMPRESS, batches),
-            decompress=self._entry(Opcode.DECOMPRESS, batches),
+            compress=self._entry(COMPRESS, batches),
+            decompress=self._entry(DECOMPRESS, batches),
             get_batch_size=(lambda: IAA_CRYPTO_MAX_BATCH_SIZE) if batches else None,
             init=self._init_tfm,
         )
@@ -114,15 +115,16 @@ class Driver:
 
     # Single requests, which are also the operations of a chain.
 
-    def request(self, req: AcompReq, opcode: Opcode, in_chain: bool = False) -> Code:
+    def request(self, req: AcompReq, opcode: Opcode, in_chain: bool = False, here: int | None = None) -> Code:
         """One request: a final code, -EINPROGRESS, or an awaitable that ends in a final code.
 
         Asynchronous only in a mode that is, and with POLL set (patch 3). Then a runner polls it (`in_chain`), or the
         completion function is called when the job has landed. Otherwise it is waited for, and no completion is called.
+        `here` is the current cpu, if the caller knows it already.
         Differs from the kernel: an output to be allocated is refused (-EINVAL; there it is freed before the return),
         and a disabled driver still decompresses, in software.
         """
-        if not self.enabled and opcode == Opcode.COMPRESS:
+        if not self.enabled and opcode == COMPRESS:
             return self._ended(req, opcode, -ENODEV)
         if req.src is None or not req.slen or req.dst is None:
             return self._ended(req, opcode, -EINVAL)
@@ -131,10 +133,10 @@ class Driver:
         modes: Modes = req.tfm.ctx
         if not modes.async_mode or (self._gates_on_poll and not req.flags & CRYPTO_ACOMP_REQ_POLL):
             return self._run(req, opcode, modes.verify_compress)
-        wq = self._choose(opcode)
+        wq = self._choose(opcode, here)
         if wq is None:
             return self._failed(req, opcode, -ENODEV)
-        if self._submission.denied():
+        if fault.decider is not None and self._submission.denied():
             return self._failed(req, opcode, -EAGAIN)
         slot = wq.take()
         if slot < 0:
@@ -151,10 +153,12 @@ class Driver:
         if not isinstance(job, Job) or not job.landed:
             return -EAGAIN
         code = self._reap(job, compress=True)
-        if not code and self.attributes.verify_compress and job.opcode == Opcode.COMPRESS:
+        if not code and self.attributes.verify_compress and job.opcode == COMPRESS:
             return self._verify_polled(job)
-        job.release_slot()
-        return self._ended(req, job.opcode, code)
+        if job.slot_held:
+            job.release_slot()
+        self.stats.ended(req, job.opcode, code)
+        return code
 
     async def relax(self, pending: Sequence[AcompReq]) -> None:
         """Wait until every job of these has landed: one future for all of them."""
@@ -173,7 +177,7 @@ class Driver:
     # The synchronous path.
 
     async def _run(self, req: AcompReq, opcode: Opcode, verify: bool) -> int:
-        wq = self._choose(opcode)
+        wq = self._choose(opcode, None)
         code: int = -ENODEV if wq is None else 0
         try:
             if wq is not None:
@@ -182,7 +186,7 @@ class Driver:
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
             raise
-        if code and opcode == Opcode.DECOMPRESS and self._recovers(code):
+        if code and opcode == DECOMPRESS and self._recovers(code):
             return await self._fall_back(req, code)
         await cpu.settle()
         return self._ended(req, opcode, code)
@@ -195,8 +199,8 @@ class Driver:
             await cpu.settle()
             if not job.landed:
                 await Landing([job]).future
-            code = self._reap(job, compress=opcode == Opcode.COMPRESS)
-            if not code and verify and opcode == Opcode.COMPRESS:
+            code = self._reap(job, compress=opcode == COMPRESS)
+            if not code and verify and opcode == COMPRESS:
                 job.release_slot()
                 code = await self.verify(job)
         finally:
@@ -231,7 +235,7 @@ class Driver:
 
     def _failed(self, req: AcompReq, opcode: Opcode, code: int) -> Code:
         """A request that the device did not get: final, except that a decompression goes to software (patch 10)."""
-        if opcode == Opcode.DECOMPRESS and self._recovers(code):
+        if opcode == DECOMPRESS and self._recovers(code):
             return self._fall_back(req, code)
         return self._ended(req, opcode, code)
 
@@ -242,9 +246,10 @@ class Driver:
 
     # What both paths do.
 
-    def _choose(self, opcode: Opcode) -> WorkQueue | None:
-        here = cpu.current_cpu()
-        return self.tables.next_for_compress(here) if opcode == Opcode.COMPRESS else self.tables.next_local(here)
+    def _choose(self, opcode: Opcode, here: int | None) -> WorkQueue | None:
+        if here is None:
+            here = cpu.current_cpu()
+        return self.tables.next_for_compress(here) if opcode == COMPRESS else self.tables.next_local(here)
 
     def _timed_out(self, job: Job) -> None:
         """The hardware is broken: the whole driver is disabled, until all queues were removed and bound again."""
@@ -259,7 +264,7 @@ class Driver:
         if code:
             return code
         req = job.req
-        if job.opcode == Opcode.COMPRESS:
+        if job.opcode == COMPRESS:
             self.stats.moved(job.wq, job.opcode, len(job.output))
         else:
             self.stats.moved(job.wq, job.opcode, req.slen)
@@ -268,17 +273,17 @@ class Driver:
 
     def reap_alone(self, job: Job) -> int:
         """Like `poll` for a job that nobody polls: its code, with the result delivered."""
-        return self._reap(job, compress=job.opcode == Opcode.COMPRESS)
+        return self._reap(job, compress=job.opcode == COMPRESS)
 
     async def verify(self, job: Job) -> int:
         """Decompress the output of `job` on the same queue, without output, and compare CRCs (kernel-facts 6.8).
 
         0; -EINVAL where they differ; -EAGAIN without a descriptor; else what the second job failed with.
         """
-        slot = await self._submission.slot(job.req, job.wq, Opcode.DECOMPRESS)
+        slot = await self._submission.slot(job.req, job.wq, DECOMPRESS)
         if slot < 0:
             return slot
-        check = self._submission.begin(job.req, Opcode.DECOMPRESS, job.wq, slot, verifies=job.output)
+        check = self._submission.begin(job.req, DECOMPRESS, job.wq, slot, verifies=job.output)
         if isinstance(check, int):
             return check
         try:
@@ -306,7 +311,7 @@ class Driver:
             self.stats.inflated(req.slen, code)
             await cpu.settle()
         finally:
-            self._ended(req, Opcode.DECOMPRESS, code)
+            self._ended(req, DECOMPRESS, code)
         return code
 
     def _ended(self, req: AcompReq, opcode: Opcode, code: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from acomp import AcompReq
 
-from .descriptor import Opcode
+from .descriptor import COMPRESS, Opcode
 
 if TYPE_CHECKING:
     from .device import Device
@@ -93,7 +93,7 @@ class Statistics:
 
     def called(self, wq: "WorkQueue", opcode: Opcode) -> None:
         """A job was submitted, whatever becomes of it; verify jobs are not counted."""
-        if opcode == Opcode.COMPRESS:
+        if opcode == COMPRESS:
             self.totals.total_comp_calls += 1
             wq.stats.comp_calls += 1
             wq.device.stats.comp_calls += 1
@@ -104,7 +104,7 @@ class Statistics:
 
     def moved(self, wq: "WorkQueue", opcode: Opcode, compressed_bytes: int) -> None:
         """A job succeeded; counted before it is verified."""
-        if opcode == Opcode.COMPRESS:
+        if opcode == COMPRESS:
             self.totals.total_comp_bytes_out += compressed_bytes
             wq.stats.comp_bytes += compressed_bytes
             wq.device.stats.comp_bytes += compressed_bytes
@@ -121,7 +121,7 @@ class Statistics:
 
     def ended(self, req: AcompReq, opcode: Opcode, code: int) -> None:
         """A request has ended with `code`, for our own book."""
-        counts = self.book.compress if opcode == Opcode.COMPRESS else self.book.decompress
+        counts = self.book.compress if opcode == COMPRESS else self.book.decompress
         counts.requests += 1
         if code:
             counts.failed += 1

@@ -75,10 +75,11 @@ class Submission:
 
         `verifies`: a compressed page to be checked instead of the request's own work; no call is counted then.
         """
-        code = self._acceptance(wq)
-        if code:
-            wq.release(slot)
-            return code
+        if not wq.bound or fault.decider is not None:
+            code = self._acceptance(wq)
+            if code:
+                wq.release(slot)
+                return code
         if verifies is None:
             job = Job(req, wq, slot, opcode, req.source(), req.dlen, self._landed)
             req.path = "hardware"
