@@ -163,6 +163,5 @@ class _ParallelRun:
             req.base.err = -ECANCELED
             if req is not self._head and self._is_chain:
                 self._head._members.append(req)
-        self._open, self._unsubmitted = [], []
         self._head.base.data = self._data
         end_run(self._head)

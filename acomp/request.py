@@ -242,7 +242,6 @@ def acomp_request_free(req: AcompReq) -> None:
         req.check_unchained("freed")
     req.step("free")
     req.src = req.dst = req.output = req.base.data = req.base._complete = None
-    req.base.flags = 0
     req.let_members_go()
     req._head = None
     req.tfm._requests.discard(req)

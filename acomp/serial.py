@@ -206,5 +206,4 @@ class _SerialRun:
             req.base.err = code
             if req is not self._head:
                 self._head._members.append(req)
-        self._pending = []
         self._finish()

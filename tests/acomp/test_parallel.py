@@ -585,6 +585,21 @@ class TestBrokenDrivers:
         assert calls == [] and reqs[0].base.data is DATA
         assert not any(req.busy for req in reqs)
 
+    async def test_a_member_that_its_driver_completed_as_well_is_recorded_by_its_poll(self) -> None:
+        reqs = chained(2, calls := Calls())
+
+        def poll(req: AcompReq) -> int:
+            if req is reqs[1]:
+                compl = req.base.complete
+                assert compl is not None
+                compl(None, -E2BIG)
+            return -EINVAL
+
+        assert await acomp_do_async_req_chain(reqs[0], lambda req: -EBUSY, poll) == -EINVAL
+        assert errs(reqs) == [-EINVAL] * 2
+        assert calls == [(DATA, -EINVAL)]
+        assert not any(req.busy for req in reqs)
+
     async def test_a_completion_function_that_raises_leaves_the_results_standing(self) -> None:
         def complete(data: object, err: int) -> None:
             raise ZeroDivisionError

@@ -185,6 +185,14 @@ class TestParameters:
             src.append(0)  # BufferError while a view is out
             dst.append(0)
 
+    async def test_new_parameters_forget_the_output(self) -> None:
+        (req,) = requests(1)
+        acomp_request_set_params(req, PAGE, bytearray(4096), 4096, 4096)
+        assert await crypto_wait_req(crypto_acomp_compress(req), None) == 0
+        assert req.output == PAGE
+        acomp_request_set_params(req, PAGE, bytearray(4096), 4096, 4096)
+        assert req.output is None
+
 
 class TestWhatIsNoRequest:
     @pytest.mark.parametrize(
@@ -414,6 +422,12 @@ class TestFreed:
         with pytest.raises(ProtocolError, match="transform was freed"):
             USES[use](req)
 
+    def test_freeing_twice_is_said_plainly(self) -> None:
+        (req,) = requests(1)
+        acomp_request_free(req)
+        with pytest.raises(ProtocolError, match=f"#{req.serial} was freed already"):
+            acomp_request_free(req)
+
     def test_a_freed_transform(self) -> None:
         tfm = transform(algorithm())
         crypto_free_acomp(tfm)
@@ -514,6 +528,9 @@ class TestWhenIdle:
         calls: list[int] = []
         acomp_request_when_idle(req, lambda: calls.append(1))
         assert calls == [1]
+        acomp_request_get(req)
+        acomp_request_put(req)
+        assert calls == [1], "and never again"
 
     async def test_a_busy_one_calls_once_when_nobody_holds_it_any_more(self) -> None:
         calls: list[int] = []

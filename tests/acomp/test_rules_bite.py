@@ -261,8 +261,8 @@ TABLE = [
     Row(
         "parallel: a cancelled run restores the list",
         "acomp.parallel",
-        "self._head._members.append(req)\n        self._open, self._unsubmitted",
-        "pass\n        self._open, self._unsubmitted",
+        "self._head._members.append(req)\n        self._head.base.data",
+        "pass\n        self._head.base.data",
         [of(parallel.TestCancelled, "test_abandon_is_called_for_each_request_submitted_and_not_final")],
     ),
     Row(
@@ -425,8 +425,8 @@ TABLE = [
     Row(
         "serial: a cancelled run restores the list",
         "acomp.serial",
-        "self._head._members.append(req)\n        self._pending = []",
-        "pass\n        self._pending = []",
+        "self._head._members.append(req)\n        self._finish()",
+        "pass\n        self._finish()",
         [of(serial.TestCancelled, "test_what_is_unfinished_ends_as_ecanceled_and_all_is_restored")],
         {"at": 1},
     ),

@@ -16,6 +16,7 @@ from acomp import (
     Code,
     CryptoWait,
     ProtocolError,
+    RequestBusyError,
     acomp_chain_members,
     acomp_do_req_chain,
     acomp_reqchain_clear,
@@ -295,6 +296,15 @@ class TestAllocationFailure:
         assert reqs[0].base.complete is calls and reqs[0].base.data is DATA
         assert not any(req.busy for req in reqs)
 
+    async def test_a_chain_that_is_running_is_left_alone(self) -> None:
+        reqs = chained(3, Calls())
+        await acomp_do_req_chain(reqs[0], Plain(reqs, {1: -EINPROGRESS}))
+        with fault.installed(lambda point: True), pytest.raises(RequestBusyError):
+            await acomp_do_req_chain(reqs[0], Plain(reqs, FINAL))
+        assert errs(reqs) == [0, -EINPROGRESS, -EINPROGRESS]
+        complete(reqs[1], 0)
+        assert errs(reqs) == [0] * 3
+
     async def test_the_chain_runs_the_next_time(self) -> None:
         reqs = chained(3)
         with fault.installed(lambda point: True):
@@ -541,8 +551,11 @@ class TestCoroutines:
         assert errs(reqs) == [-EAGAIN, 0, -EINVAL]
         assert calls[-1] == (DATA, -EINVAL)
 
+    @pytest.mark.parametrize("future", [False, True])
     @pytest.mark.parametrize("count", [2, 3, 4])
-    async def test_a_plain_pending_code_and_then_an_awaitable_is_a_protocol_error(self, count: int) -> None:
+    async def test_a_plain_pending_code_and_then_an_awaitable_is_a_protocol_error(
+        self, count: int, future: bool
+    ) -> None:
         """Nobody is left to await it. Whoever waits for the chain is told, with -EPROTO on everything unfinished."""
         reqs = chained(count, calls := Calls())
 
@@ -550,7 +563,9 @@ class TestCoroutines:
             return 0
 
         def op(req: AcompReq) -> Code:
-            return -EINPROGRESS if req is reqs[0] else final()
+            if req is reqs[0]:
+                return -EINPROGRESS
+            return asyncio.get_running_loop().create_future() if future else final()
 
         assert await acomp_do_req_chain(reqs[0], op) == -EBUSY
         with pytest.raises(ProtocolError, match="awaitable after"):
@@ -590,8 +605,10 @@ class TestBrokenDrivers:
         assert calls == [] and reqs[0].base.complete is calls
         assert not any(req.busy for req in reqs)
 
-    async def test_an_operation_that_raises_in_a_completion_still_tells_the_waiter(self) -> None:
-        reqs = chained(3, calls := Calls())
+    @pytest.mark.parametrize("told", [True, False])
+    async def test_an_operation_that_raises_in_a_completion_still_tells_the_waiter(self, told: bool) -> None:
+        calls = Calls()
+        reqs = chained(3, calls if told else None)
 
         def op(req: AcompReq) -> int:
             if req is reqs[1]:
@@ -602,7 +619,7 @@ class TestBrokenDrivers:
         with pytest.raises(ZeroDivisionError):
             complete(reqs[0], 0)
         assert errs(reqs) == [0, -EPROTO, -EPROTO]
-        assert calls == [(DATA, -EPROTO)]
+        assert calls == ([(DATA, -EPROTO)] if told else [])
         assert not any(req.busy for req in reqs)
 
     async def test_a_second_completion_of_a_request_is_not_taken_for_the_next_ones(self) -> None:
