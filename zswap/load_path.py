@@ -77,7 +77,7 @@ async def decompress(core: Core, entry: int) -> bytes:
             req = context.reqs[0]
             acomp_request_set_params(req, blob, context.page, len(blob), PAGE_SIZE)
             err = await crypto_wait_req(crypto_acomp_decompress(req), context.wait)
-            length, page = req.dlen, bytes(context.page)
+            length, page = req.dlen, req.output if req.output is not None else bytes(context.page)
         finally:
             context.unlock()
     finally:

@@ -481,7 +481,7 @@ async def test_inline_decompression_gives_the_loop_its_turns() -> None:
         blob = (await compress_pages(tfm, [TEXT]))[0].data
         loop.call_soon(tick)
         req: AcompReq = acomp_request_alloc(tfm)
-        for _ in range(80):
+        for _ in range(10 * threaded.PAGES_PER_TURN):
             acomp_request_set_params(req, blob, bytearray(4096), len(blob), 4096)
             assert await crypto_wait_req(acomp.crypto_acomp_decompress(req), None) == 0
         assert turns >= 10 and threads.in_flight == 0
