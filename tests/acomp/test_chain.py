@@ -261,6 +261,21 @@ class TestWhileItRuns:
         acomp_reqchain_clear(head, wait)
         assert not any(req.busy for req in reqs)
 
+    async def test_a_head_that_is_done_is_refused_while_its_members_are_not(self) -> None:
+        gate: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        head, member = chained(2)
+
+        async def op(req: AcompReq) -> int:
+            return 0 if req is head else await asyncio.shield(gate)
+
+        task = asyncio.ensure_future(acomp_do_req_chain(head, op))
+        await asyncio.sleep(0)
+        assert (head.state, member.state) == ("idle", "in_flight")
+        with pytest.raises(RequestBusyError, match=f"#{head.serial} cannot be submitted"):
+            crypto_acomp_compress(head)
+        gate.set_result(0)
+        assert await task == 0
+
     @pytest.mark.parametrize("serial", [False, True])
     @pytest.mark.parametrize("count", [1, 3])
     async def test_a_second_runner_is_refused(self, serial: bool, count: int) -> None:

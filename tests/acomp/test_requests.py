@@ -319,6 +319,17 @@ class TestBusy:
         assert await task == 0
         assert not req.busy
 
+    async def test_so_is_the_second_of_two_futures(self) -> None:
+        gate: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        req = acomp_request_alloc(transform(algorithm(compress=lambda req: gate)))
+        first, second = crypto_acomp_compress(req), crypto_acomp_compress(req)
+        task = asyncio.ensure_future(crypto_wait_req(first, None))
+        await asyncio.sleep(0)
+        with pytest.raises(RequestBusyError):
+            await crypto_wait_req(second, None)
+        gate.set_result(0)
+        assert await task == 0
+
     async def test_a_coroutine_that_ends_in_a_pending_code_leaves_the_request_in_flight(self) -> None:
         async def work(req: AcompReq) -> int:
             return -EINPROGRESS
