@@ -29,6 +29,8 @@ def calibrate(
     try:
         before = load_testbed(testbed)
         file = out or testbed_file(testbed)
+        if not file.parent.is_dir():
+            raise TestbedError(f"there is no directory {file.parent}; name another file with --out")
         with progress_bar("columns simulated") as ran:
             after = Fit(testbed, fraction, seed, workers, ran).run()
         file.write_text(after.to_json(), encoding="utf-8")
