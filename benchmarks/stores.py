@@ -50,12 +50,17 @@ def measures(work: Work) -> dict[str, Measure]:
     async def in_a_dict() -> float:
         return dict_rate(work.data)
 
+    def stock_loop() -> float:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            return runner.run(executor_rate(work.pages))
+
     return {
         "zstd, two threads, jobs of 512": threads(zstd_jobs),
         "store 64K zstd-threads": store("zstd-threads", 16),
         "store 2M zstd-threads": store("zstd-threads", 512),
         "store 64K zstd-generic": store("zstd-generic", 16),
         "executor call per page": partial(executor_rate, work.pages),
+        "executor call per page, stock loop": partial(asyncio.to_thread, stock_loop),
         "zstd, two threads, page by page": threads(one_by_one("zstd")),
         "isal, two threads, page by page": threads(one_by_one("isal")),
         "store 64K deflate-iaa": store("deflate-iaa", 16),
@@ -83,15 +88,16 @@ async def rows(work: Work, rounds: int) -> list[Row]:
 def _rows(taken: dict[str, list[Sample]]) -> list[Row]:
     zstd, isal = taken["zstd, two threads, jobs of 512"], taken["isal, two threads, page by page"]
     store = taken["store 64K zstd-threads"]
-    executor = taken["executor call per page"]
+    executor, stock = taken["executor call per page"], taken["executor call per page, stock loop"]
     unit = "pages/s"
     return [
         against("store 64K, zstd, 8 tasks", unit, store, zstd, target=0.7, aim=0.9),
         against("store 2M, zstd, 8 tasks", unit, taken["store 2M zstd-threads"], zstd, target=0.8, aim=0.95),
         against("store 64K, deflate-iaa, 8 tasks", unit, taken["store 64K deflate-iaa"], isal, target=0.6, aim=0.85),
         against("store 2M, deflate-iaa, 8 tasks", unit, taken["store 2M deflate-iaa"], isal),
-        speed_up("store 64K, zstd / executor call per page", store, executor, zstd, target=5, aim=8),
-        against("peer: executor call per page", unit, executor, zstd),
+        speed_up("store 64K, zstd / executor call per page", store, stock, zstd, target=5, aim=8),
+        against("peer: executor call per page, stock loop", unit, stock, zstd),
+        against("peer: executor call per page, this loop", unit, executor, zstd),
         against("peer: two threads, page by page", unit, taken["zstd, two threads, page by page"], zstd),
         against("peer: dict, not compressed", unit, taken["dict"], zstd),
         *(_gain(taken, name, best) for name, best in (("zstd", zstd), ("deflate", None), ("lz4", None))),
