@@ -1,7 +1,7 @@
 """Store real bytes with one compressor after another, page by page and in chains, and read every byte back.
 
-What `swaplab store` runs. Each measurement is a fresh store; a folio that the store rejects stays with the caller, who
-plays the swap device here; after each run every page is read from wherever it went and compared.
+What `swaplab store` runs. Each measurement is a fresh store; a folio that the store rejects goes to a swap device, a
+file, outside of the time that is measured; after each run every page is read from wherever it went and compared.
 """
 
 import asyncio
@@ -81,9 +81,9 @@ class Report(BaseModel):
     folio: str
     pages: int
     bytes: int
-    verified_pages: int
+    verified_pages: int = Field(description="pages read back and compared in every run")
     verified_bytes: int
-    differing_pages: int
+    differing_pages: int = Field(description="over all runs")
     columns: list[Column]
     run: Run
 
@@ -100,6 +100,7 @@ class _Measured:
     stats: dict[str, int]
     rejected_folios: int
     seconds: float
+    verified_pages: int
     differing_pages: int
 
 
@@ -151,7 +152,7 @@ async def compare(plan: Plan, folio: str) -> Report:
     """Measure every column of the plan, runs interleaved, and verify each; call it inside `hardware`."""
     columns: list[Column] = []
     timings: list[Timing] = []
-    differing = 0
+    all_runs: list[_Measured] = []
     for compressor, modes in plan.modes().items():
         for tasks in plan.tasks:
             measured: dict[Mode, list[_Measured]] = {mode: [] for mode in modes}
@@ -159,18 +160,19 @@ async def compare(plan: Plan, folio: str) -> Report:
                 for mode in modes:
                     measured[mode].append(await _measure(plan, compressor, mode, tasks))
             for mode, runs in measured.items():
-                differing += sum(run.differing_pages for run in runs)
+                all_runs += runs
                 columns.append(_column(plan, compressor, mode, tasks, runs[-1]))
                 rates = [len(plan.folios) * plan.nr_pages / run.seconds for run in runs]
                 timings.append(Timing(compressor=compressor, mode=mode, tasks=tasks, pages_per_s=rates))
     pages = len(plan.folios) * plan.nr_pages
+    verified = min(run.verified_pages for run in all_runs)
     return Report(
         folio=folio,
         pages=pages,
         bytes=pages * PAGE_SIZE,
-        verified_pages=pages,
-        verified_bytes=pages * PAGE_SIZE,
-        differing_pages=differing,
+        verified_pages=verified,
+        verified_bytes=verified * PAGE_SIZE,
+        differing_pages=sum(run.differing_pages for run in all_runs),
         columns=columns,
         run=Run(timings=timings),
     )
@@ -204,9 +206,9 @@ async def _measure(plan: Plan, compressor: str, mode: Mode, tasks: int) -> _Meas
             workers = [group.create_task(_store_from(store, work, plan)) for _ in range(tasks)]
         seconds = perf_counter() - began
         stats = dict(store.stats())
-        rejected = {index: plan.folios[index] for worker in workers for index in worker.result()}
-        differing = await _verify(store, plan, rejected)
-    return _Measured(stats, len(rejected), seconds, differing)
+        rejected = frozenset(index for worker in workers for index in worker.result())
+        verified, differing = await _verify(store, plan, rejected)
+    return _Measured(stats, len(rejected), seconds, verified, differing)
 
 
 async def _store_from(store: zswap.Zswap, work: Iterator[tuple[int, memoryview]], plan: Plan) -> list[int]:
@@ -219,16 +221,30 @@ async def _store_from(store: zswap.Zswap, work: Iterator[tuple[int, memoryview]]
     return rejected
 
 
-async def _verify(store: zswap.Zswap, plan: Plan, rejected: dict[int, memoryview]) -> int:
-    """Read every page back from wherever it went and compare it with the input: the number of pages that differ.
+async def _verify(store: zswap.Zswap, plan: Plan, rejected: frozenset[int]) -> tuple[int, int]:
+    """Read every page back from wherever it went: how many were compared with the input, and how many differ.
 
-    A rejected folio must have left nothing in the store: what the store still gives for it is stale, and differs.
+    What the store rejected is on a swap device (a file) meanwhile. It must have left nothing in the store: a page that
+    the store still gives for it is stale, and differs.
     """
-    differing = 0
-    for index, folio in enumerate(plan.folios):
-        for page in range(plan.nr_pages):
-            loaded = await store.load(index * plan.nr_pages + page)
-            expected = bytes(folio[page * PAGE_SIZE : (page + 1) * PAGE_SIZE])
-            differing += loaded is not None if index in rejected else loaded != expected
-        plan.progress(plan.nr_pages)
-    return differing
+    device = zswap.FileDevice(nr_slots=len(plan.folios) * plan.nr_pages)
+    verified = differing = 0
+    try:
+        for index in sorted(rejected):
+            await asyncio.to_thread(device.write, index * plan.nr_pages, bytes(plan.folios[index]))
+        for index, folio in enumerate(plan.folios):
+            first = index * plan.nr_pages
+            loaded = [await store.load(first + page) for page in range(plan.nr_pages)]
+            if index in rejected:
+                differing += sum(page is not None for page in loaded)
+                loaded = _cut(await asyncio.to_thread(device.read, first, plan.nr_pages))
+            differing += sum(page != original for page, original in zip(loaded, _cut(folio), strict=True))
+            verified += len(loaded)
+            plan.progress(plan.nr_pages)
+    finally:
+        device.close()
+    return verified, differing
+
+
+def _cut(folio: bytes | memoryview) -> list[bytes | None]:
+    return [bytes(folio[start : start + PAGE_SIZE]) for start in range(0, len(folio), PAGE_SIZE)]

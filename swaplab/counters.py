@@ -38,6 +38,8 @@ class CountersReport(BaseModel):
     folio: str
     pages: int
     bytes: int
+    verified_pages: int
+    verified_bytes: int
     differing_pages: int
     columns: list[CountersColumn]
 
@@ -52,10 +54,12 @@ async def count(
 ) -> CountersReport:
     """Store and read back everything, once per compressor; call it inside `comparison.hardware`."""
     columns = []
+    verified = []
     differing = 0
     for compressor in compressors:
-        column, differ = await _count_one(folios, nr_pages, compressor, features, progress)
+        column, compared, differ = await _count_one(folios, nr_pages, compressor, features, progress)
         columns.append(column)
+        verified.append(compared)
         differing += differ
     pages = len(folios) * nr_pages
     return CountersReport(
@@ -63,6 +67,8 @@ async def count(
         folio=folio,
         pages=pages,
         bytes=pages * PAGE_SIZE,
+        verified_pages=min(verified),
+        verified_bytes=min(verified) * PAGE_SIZE,
         differing_pages=differing,
         columns=columns,
     )
@@ -70,7 +76,8 @@ async def count(
 
 async def _count_one(
     folios: Sequence[memoryview], nr_pages: int, compressor: str, features: str, progress: Callable[[int], object]
-) -> tuple[CountersColumn, int]:
+) -> tuple[CountersColumn, int, int]:
+    """The column, and how many pages were read back and compared, and how many of them differ."""
     params = zswap.Params(compressor=compressor, features=zswap.StoreFeatures.named(features))
     device = zswap.FileDevice(nr_slots=len(folios) * nr_pages)
     async with zswap.Swap.open(params, device=device) as swap:
@@ -86,10 +93,11 @@ async def _count_one(
             reject_compress_poor=stats["reject_compress_poor"],
             pool_total_size=stats["pool_total_size"],
         )
-        differing = 0
+        compared = differing = 0
         for index, data in enumerate(folios):
             for page in range(nr_pages):
                 loaded = await swap.load(index * nr_pages + page)
+                compared += 1
                 differing += loaded != bytes(data[page * PAGE_SIZE : (page + 1) * PAGE_SIZE])
             progress(nr_pages)
-    return column, differing
+    return column, compared, differing

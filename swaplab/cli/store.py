@@ -71,7 +71,7 @@ def store(
         console.print(table)
     if json is not None:
         _write(json, report)
-    print(f"{report.pages} pages, {report.bytes} bytes verified, {report.differing_pages} differ")
+    print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")
     if report.differing_pages:
         raise typer.Exit(1)
 

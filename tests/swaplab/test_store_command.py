@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import zswap
 from acomp import PAGE_SIZE
 from swaplab import comparison
 from swaplab.cli import app
@@ -63,13 +64,13 @@ def test_the_two_modes_store_the_same_and_noise_is_rejected_with_its_reason(tree
 
 
 def test_a_lost_byte_is_found(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load = comparison.zswap.Zswap.load
+    load = zswap.Zswap.load
 
-    async def damaged(store: comparison.zswap.Zswap, offset: int, *, keep: bool = False) -> bytes | None:
+    async def damaged(store: zswap.Zswap, offset: int, *, keep: bool = False) -> bytes | None:
         page = await load(store, offset, keep=keep)
         return page if offset != 3 or page is None else page[:-1] + b"!"
 
-    monkeypatch.setattr(comparison.zswap.Zswap, "load", damaged)
+    monkeypatch.setattr(zswap.Zswap, "load", damaged)
     result = runner.invoke(app, ["store", str(tree), "--folio", "4K", "--compressor", "lz4"])
     assert result.exit_code == 1
     assert result.output.splitlines()[-1].endswith("verified, 6 differ")
@@ -94,6 +95,16 @@ def test_an_unwritable_json_file_is_said(tree: Path, tmp_path: Path) -> None:
     result = runner.invoke(app, ["store", str(tree), "--compressor", "lz4", "--json", str(tmp_path / "no" / "where")])
     assert result.exit_code == 2
     assert "No such file or directory" in result.output
+
+
+def test_a_rejected_page_is_read_back_from_the_device(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = zswap.FileDevice.read
+    monkeypatch.setattr(zswap.FileDevice, "read", lambda device, slot, nr: read(device, slot, nr)[:-1] + b"!")
+    result = runner.invoke(app, ["store", str(tree), "--folio", "4K", "--compressor", "lz4"])
+    assert result.exit_code == 1
+    assert result.output.splitlines()[-1] == (
+        f"{pages_in(tree)} pages, {pages_in(tree) * PAGE_SIZE} bytes verified, 18 differ"
+    )
 
 
 def test_with_features_the_counters_are_a_kernels(tree: Path, tmp_path: Path) -> None:
