@@ -6,7 +6,7 @@ Each call holds its slots until it has landed, also when its caller was cancelle
 
 import asyncio
 from collections.abc import Callable
-from errno import EIO
+from errno import EIO, ESHUTDOWN
 from typing import Any, Final
 
 from acomp import PAGE_SIZE, fault, trace
@@ -23,13 +23,14 @@ DEVICE_READ: Final = fault.declare("swap.device_read", "the swap device cannot r
 
 
 class DeviceIo:
-    """Calls to one device. `in_flight` counts those that have not landed."""
+    """Calls to one device, until `close`. `in_flight` counts those that have not landed."""
 
-    __slots__ = ("_device", "_slots", "in_flight")
+    __slots__ = ("_closed", "_device", "_slots", "in_flight")
 
     def __init__(self, device: SwapDevice, slots: SwapSlots) -> None:
         self._device = device
         self._slots = slots
+        self._closed = False
         self.in_flight = InFlight()
 
     async def write(self, slot: int, data: bytes) -> None:
@@ -53,7 +54,14 @@ class DeviceIo:
         """Make everything durable that was written before."""
         await self._call(0, 0, self._device.sync)
 
+    def close(self) -> None:
+        """Refuse new calls from now on (ESHUTDOWN), and close the device as soon as the last one has landed."""
+        self._closed = True
+        self.in_flight.when_ended(self._device.close)
+
     async def _call(self, slot: int, nr: int, call: Callable[..., Any], *args: object) -> Any:
+        if self._closed:
+            raise OSError(ESHUTDOWN, "the swap device is closed")
         self._slots.hold(slot, nr)
         self.in_flight.begin()
         if not self._device.blocks:

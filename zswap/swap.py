@@ -41,7 +41,8 @@ class Swap:
     """Swap space of one device below one compressed store. Open it with `async with Swap.open(params) as swap`.
 
     The verbs are those of `Zswap`, but `Folio.offset` counts pages of the caller's memory, 0 .. 2**50: slots of the
-    device are allocated inside. Pages live as long as the context; leaving it closes store and device.
+    device are allocated inside. Pages live as long as the context; leaving it closes store and device, after what is
+    under way has ended or `Params.close_timeout` has passed; what then still is ends as not stored, or with None.
 
     Differs from the kernel: there is no swap cache, so a page that is loaded gives its slot back at once, and a folio
     that is stored again gets other slots. A write to the device is waited for.
@@ -98,12 +99,14 @@ class Swap:
         self._state = "closed"
         timeout = self._params.close_timeout
         try:
-            await self._in_flight.ended(timeout)
+            if not await self._in_flight.ended(timeout):
+                self._locks.invalidate_all()
             await self.zswap.__aexit__(kind, error, traceback)
             landed = await self._io.in_flight.ended(timeout)
         finally:
             self.zswap.close_now()
-            self._io.in_flight.when_ended(self.device.close)
+            self._locks.invalidate_all()
+            self._io.close()
         if not landed:
             raise CloseTimeoutError(f"the swap device did not answer within {timeout} s; it is closed when it does")
 
@@ -127,9 +130,10 @@ class Swap:
         """Swap a folio out and say where it went; or raise OSError, and then the caller still holds the only copy.
 
         ENOSPC: no slots left, or the disk is full. EIO: the device failed. EPERM: the compressed store refused it and
-        its cgroup forbids writeback. ECANCELED: it was invalidated meanwhile. Whatever was stored at these offsets
-        before is gone in any case. A large folio for which there is no contiguous run is split, and counted as the
-        kernel does (`swpout_fallback-64kB`, for example). CpuOfflineError as in `Zswap.store`.
+        its cgroup forbids writeback. ECANCELED: it was invalidated meanwhile, or the swap space closed without
+        waiting for it any longer. Whatever was stored at these offsets before is gone in any case. A large folio for
+        which there is no contiguous run is split, and counted as the kernel does (`swpout_fallback-64kB`, for example).
+        CpuOfflineError as in `Zswap.store`.
         """
         self._check()
         if not isinstance(folio, Folio):
@@ -153,6 +157,7 @@ class Swap:
             self._in_flight.end()
 
     async def _place(self, folio: Folio, lease: SlotLease) -> Placed:
+        self._check_wanted(lease)
         slot = self.slots.allocate(folio.nr_pages)
         if slot != NO_SLOT:
             return await self._place_at(slot, folio, lease)
@@ -189,7 +194,7 @@ class Swap:
 
     def _check_wanted(self, lease: SlotLease) -> None:
         if lease.invalidated:
-            raise OSError(ECANCELED, "the folio was invalidated while it was stored")
+            raise OSError(ECANCELED, "the folio was invalidated, or the swap space closed, while it was stored")
 
     def _map(self, slot: int, folio: Folio) -> None:
         owner = (folio.cgroup, folio.node)
@@ -217,10 +222,10 @@ class Swap:
         try:
             await lease.wait()
             slot = self._pages.get(offset)
-            if slot == EMPTY:
+            if slot == EMPTY or lease.invalidated:
                 return None
-            page = await self._read(slot, keep)
-            if lease.invalidated:
+            page = await self._read(slot, keep, lease)
+            if page is None or lease.invalidated:
                 return None
             if not keep:
                 self._forget(offset, 1)
@@ -229,8 +234,11 @@ class Swap:
             lease.release()
             self._in_flight.end()
 
-    async def _read(self, slot: int, keep: bool) -> bytes:
-        """Zero map, then the compressed store, then the device (11.1, last paragraph)."""
+    async def _read(self, slot: int, keep: bool, lease: SlotLease) -> bytes | None:
+        """Zero map, then the compressed store, then the device (11.1, last paragraph).
+
+        None from the store may also mean that the page was invalidated meanwhile; then the device has nothing to say.
+        """
         cgroup, node = self._owners[self._owner[slot]]
         if self._zero[slot]:
             self.zswap.events["swpin_zero"] += 1
@@ -238,7 +246,7 @@ class Swap:
                 cgroup.count("swpin_zero")
             return ZERO_PAGE
         page = await self.zswap.load(slot, keep)
-        if page is None:
+        if page is None and not lease.invalidated:
             page = await self._io.read(slot)
             self.zswap.events["pswpin"] += 1
             self.zswap.protect(cgroup, node)

@@ -7,7 +7,7 @@ that it blocks. Its errors are `OSError`.
 import os
 import tempfile
 import weakref
-from errno import EEXIST, EIO
+from errno import EBADF, EEXIST, EIO
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -71,14 +71,14 @@ class FileDevice:
         """Write at the slots' place in the file, however many calls that takes."""
         view, position = memoryview(data), slot * PAGE_SIZE
         while view:
-            written = os.pwrite(self._fd, view, position)
+            written = os.pwrite(self._open_fd(), view, position)
             view, position = view[written:], position + written
 
     def read(self, slot: int, nr_pages: int) -> bytes:
         """Read the slots' place in the file; EIO when the file has become too short."""
         data, position, end = b"", slot * PAGE_SIZE, (slot + nr_pages) * PAGE_SIZE
         while position < end:
-            part = os.pread(self._fd, end - position, position)
+            part = os.pread(self._open_fd(), end - position, position)
             if not part:
                 raise OSError(EIO, f"slot {position // PAGE_SIZE} lies beyond the end of the file")
             data, position = data + part, position + len(part)
@@ -86,11 +86,17 @@ class FileDevice:
 
     def sync(self) -> None:
         """Fsync."""
-        os.fsync(self._fd)
+        os.fsync(self._open_fd())
 
     def close(self) -> None:
-        """Close the file; one without a name vanishes."""
+        """Close the file; one without a name vanishes. I/O raises OSError(EBADF) from now on."""
+        self._fd = -1  # the number may soon be somebody else's file
         self._close()
+
+    def _open_fd(self) -> int:
+        if self._fd < 0:
+            raise OSError(EBADF, f"{self!r} is closed")
+        return self._fd
 
 
 class MemoryDevice:
