@@ -266,6 +266,7 @@ class Swap:
         """`invalidate` as an exiting process does it: see `Zswap.release`."""
         self._check()
         check_slots(offset, nr_pages)
+        self._locks.invalidate(offset, nr_pages)  # a load under way must not look for released pages on the device
         for slot, count in _runs(self._slots_of(offset, nr_pages)):
             await self.zswap.release(slot, count)
         return self.invalidate(offset, nr_pages)

@@ -168,6 +168,25 @@ async def test_invalidated_while_it_was_loaded_from_the_device() -> None:
         assert await loading is None
 
 
+@pytest.mark.parametrize("how", ["invalidate", "release"])
+async def test_invalidated_while_it_was_decompressed_the_device_is_not_asked(how: str) -> None:
+    async with opened() as (swap, device):
+        await swap.store(zswap.Folio(0, page_of(9)))
+        await swap.store(zswap.Folio(8, page_of(9)))
+        device.automatic = False
+        loading = asyncio.get_running_loop().create_task(swap.load(0))
+        while not device.jobs:
+            await asyncio.sleep(0)
+        with fault.installed("swap.device_read".__eq__):
+            assert (swap.invalidate(0, 9) if how == "invalidate" else await swap.release(0, 9)) == 2
+            device.automatic = True
+            device.land()
+            assert await loading is None
+        assert swap.zswap.events["pswpin"] == swap.zswap.events["zswpin"] == 0
+        lru = swap.zswap._core.inventory.lrus.find(None, 0)
+        assert lru is not None and lru.protected == 0
+
+
 async def test_a_slot_is_not_used_again_before_its_write_has_landed() -> None:
     slots = SwapSlots(4)
     first = slots.allocate(4)
