@@ -62,11 +62,13 @@ def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
 
 def acomp_is_reqchain(req: AcompReq) -> bool:
     """Whether `req` is the head of a chain (its CHAIN bit)."""
+    check_is_request(req)
     return bool(req.base.flags & CRYPTO_TFM_REQ_CHAIN)
 
 
 def acomp_chain_members(head: AcompReq) -> tuple[AcompReq, ...]:
     """The members in list order, without the head: insertion order before a run, completion order after it. (Ours.)"""
+    check_is_request(head)
     return tuple(head._members)
 
 
@@ -83,6 +85,8 @@ def acomp_reqchain_clear(head: AcompReq, wait: CryptoWait | None) -> None:
     if wait is None:
         acomp_request_set_callback(head, CRYPTO_TFM_REQ_MAY_BACKLOG, None, None)
         return
+    if not isinstance(wait, CryptoWait):
+        raise TypeError(f"a chain is cleared with a CryptoWait or None, not {type(wait).__name__}")
     wait.reinit()
     acomp_request_set_callback(head, CRYPTO_TFM_REQ_MAY_BACKLOG, crypto_req_done, wait)
 

@@ -21,7 +21,7 @@ from .request import (
     crypto_acomp_compress,
     crypto_acomp_decompress,
 )
-from .tfm import CryptoAcomp, crypto_acomp_batch_size
+from .tfm import CryptoAcomp, check_is_transform, crypto_acomp_batch_size
 from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
 
 
@@ -67,6 +67,7 @@ def _nbytes(page: Any) -> int:
 
 
 async def _run(tfm: CryptoAcomp, work: list[tuple[Any, int]], method: Callable[[AcompReq], Code]) -> list[PageResult]:
+    check_is_transform(tfm)
     tfm.check_alive()
     batch_size = max(1, crypto_acomp_batch_size(tfm))
     reqs = [acomp_request_alloc(tfm) for _ in range(min(batch_size, len(work)))]

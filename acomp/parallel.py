@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from . import trace
 from .chain import begin_run, end_run, runs_as_chain
-from .request import PENDING, AcompReq
+from .request import PENDING, AcompReq, refuse_code
 from .tfm import acomp_is_async
 from .wait import Code
 
@@ -82,6 +82,8 @@ class _ParallelRun:
             req = self._unsubmitted[-1]
             code = self._start(req)
             result = code if isinstance(code, int) else await code
+            if result > 0:
+                refuse_code(req, result)
             self._unsubmitted.pop()
             if result in PENDING:
                 self._open.append(req)
@@ -117,6 +119,8 @@ class _ParallelRun:
             for req in self._open:
                 code = self._poll(req)
                 result = code if isinstance(code, int) else await code
+                if result > 0:
+                    refuse_code(req, result)
                 polled += 1
                 if result in PENDING_POLL:
                     still_open.append(req)

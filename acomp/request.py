@@ -8,12 +8,12 @@ has landed, whoever was cancelled meanwhile. A request that anybody holds is *bu
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine
 from errno import EBUSY, EINPROGRESS
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NoReturn
 
 from .errors import ProtocolError, RequestBusyError
 from .flags import CRYPTO_ACOMP_ALLOC_OUTPUT, CRYPTO_TFM_REQ_CHAIN
 from .states import REQUEST, RequestState, request_after
-from .tfm import CryptoAcomp
+from .tfm import CryptoAcomp, check_is_transform
 from .wait import Code
 
 Completion = Callable[[Any, int], None]
@@ -220,10 +220,14 @@ def check_is_request(req: object) -> None:
         raise TypeError(f"expected an AcompReq from acomp_request_alloc, not {type(req).__name__}")
 
 
+def refuse_code(req: AcompReq, code: int) -> NoReturn:
+    """ProtocolError for what an operation returned and what is no code."""
+    raise ProtocolError(f"an operation returned {code!r} for request #{req.serial}; a code is 0 or a negative errno")
+
+
 def acomp_request_alloc(tfm: CryptoAcomp) -> AcompReq:
     """A request for `tfm`, idle and empty. (The kernel may answer null; here memory is Python's business.)"""
-    if not isinstance(tfm, CryptoAcomp):
-        raise TypeError(f"acomp_request_alloc takes a CryptoAcomp, not {type(tfm).__name__}")
+    check_is_transform(tfm)
     tfm.check_alive()
     req = AcompReq(tfm)
     tfm._requests.add(req)
@@ -310,6 +314,7 @@ def acomp_request_set_callback(req: AcompReq, flags: int, compl: Completion | No
 
 def acomp_request_err(req: AcompReq) -> int:
     """The request's own result after a chain ran: 0 or a negative errno (patch 1)."""
+    check_is_request(req)
     return req.base.err
 
 

@@ -13,7 +13,7 @@ from . import fault, trace
 from .chain import begin_run, end_run, runs_as_chain
 from .errors import ProtocolError
 from .flags import CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
-from .request import PENDING, AcompReq
+from .request import PENDING, AcompReq, refuse_code
 from .tfm import acomp_is_async
 from .wait import Code
 
@@ -60,7 +60,10 @@ async def _run_single(head: AcompReq, op: Callable[[AcompReq], Code]) -> int:
     result = -ECANCELED
     try:
         code = op(head)
-        result = code if isinstance(code, int) else await _final(code)
+        returned = code if isinstance(code, int) else await _final(code)
+        if returned > 0:
+            refuse_code(head, returned)
+        result = returned
     finally:
         if not owned and head.state == "in_flight" and result not in PENDING:
             head.step("finish")
@@ -173,6 +176,8 @@ class _SerialRun:
 
     def _record(self, code: int) -> None:
         """The current request is final: its err, and its place in the restored list."""
+        if code > 0:
+            refuse_code(self._current, code)
         req = self._current
         if trace.sink is not None:
             trace.emit("complete", request=req.serial, head=self._head.serial, err=code)

@@ -67,6 +67,12 @@ class CryptoAcomp:
             )
 
 
+def check_is_transform(tfm: object) -> None:
+    """TypeError for what is not a transform."""
+    if not isinstance(tfm, CryptoAcomp):
+        raise TypeError(f"expected a CryptoAcomp from crypto_alloc_acomp, not {type(tfm).__name__}")
+
+
 def crypto_alloc_acomp(name: str) -> CryptoAcomp:
     """A transform of the algorithm called `name`: its driver name, or its name (then the highest priority wins).
 
@@ -81,8 +87,7 @@ def crypto_alloc_acomp(name: str) -> CryptoAcomp:
 
 def crypto_free_acomp(tfm: CryptoAcomp) -> None:
     """Free a transform. RequestBusyError while one of its requests is busy; its idle requests become unusable."""
-    if not isinstance(tfm, CryptoAcomp):
-        raise TypeError(f"crypto_free_acomp takes a CryptoAcomp, not {type(tfm).__name__}")
+    check_is_transform(tfm)
     tfm.check_alive()
     busy = [req for req in tfm._requests if req.busy]
     if busy:
@@ -94,6 +99,7 @@ def crypto_free_acomp(tfm: CryptoAcomp) -> None:
 
 def acomp_is_async(tfm: CryptoAcomp) -> bool:
     """Whether the algorithm may complete later (its async flag)."""
+    check_is_transform(tfm)
     return bool(tfm.alg.cra_flags & CRYPTO_ALG_ASYNC)
 
 

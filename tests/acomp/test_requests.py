@@ -7,7 +7,7 @@ import errno
 import gc
 import mmap
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from errno import EBUSY, EINPROGRESS, EINVAL
 from typing import Any, cast
 
@@ -639,3 +639,68 @@ def test_the_flags_have_the_kernels_values() -> None:
         acomp.CRYPTO_TFM_REQ_CHAIN,
     ) == (0x200, 0x400, 0x800)
     assert (acomp.CRYPTO_ACOMP_DST_MAX, acomp.PAGE_SIZE) == (131072, 4096)
+
+
+class TestWhatIsNoRequestOrTransform:
+    @pytest.mark.parametrize(
+        "call",
+        [
+            acomp.acomp_is_reqchain,
+            acomp.acomp_chain_members,
+            acomp.acomp_request_err,
+            acomp.acomp_request_free,
+            acomp.crypto_acomp_batch_size,
+            acomp.acomp_is_async,
+            acomp.acomp_has_async_batching,
+            acomp.crypto_free_acomp,
+            acomp.acomp_request_alloc,
+        ],
+    )
+    def test_is_a_type_error_that_says_what_was_expected(self, call: Any) -> None:
+        with pytest.raises(TypeError, match=r"expected an? "):
+            call(None)
+
+    async def test_pages_want_a_transform(self) -> None:
+        not_a_transform: Any = None
+        with pytest.raises(TypeError, match="expected a CryptoAcomp"):
+            await acomp.compress_pages(not_a_transform, [b"page"])
+
+    async def test_a_chain_is_cleared_with_a_wait(self) -> None:
+        with acomp.registry():
+            head = acomp.acomp_request_alloc(acomp.crypto_alloc_acomp("zstd"))
+            not_a_wait: Any = "wait"
+            with pytest.raises(TypeError, match="CryptoWait or None"):
+                acomp.acomp_reqchain_clear(head, not_a_wait)
+
+
+class TestWhatIsNoCode:
+    @pytest.mark.parametrize("wrong", [5, True])
+    @pytest.mark.parametrize("members", [0, 2])
+    async def test_a_runner_refuses_a_positive_code_and_restores_the_chain(self, wrong: int, members: int) -> None:
+        alg = acomp.AcompAlg(
+            cra_name="wrong",
+            cra_driver_name="wrong-codes",
+            cra_priority=1,
+            cra_flags=acomp.CRYPTO_ALG_ASYNC | acomp.CRYPTO_ALG_REQ_CHAIN,
+            compress=lambda req: 0,
+            decompress=lambda req: 0,
+        )
+        with acomp.registry():
+            acomp.crypto_register_acomp(alg)
+            tfm = acomp.crypto_alloc_acomp("wrong")
+            reqs = [acomp.acomp_request_alloc(tfm) for _ in range(1 + members)]
+            head, *rest = reqs
+            runs: tuple[Callable[[], Coroutine[Any, Any, int]], ...] = (
+                lambda: acomp.acomp_do_req_chain(head, lambda req: wrong),
+                lambda: acomp.acomp_do_async_req_chain(head, lambda req: wrong, lambda req: 0),
+                lambda: acomp.acomp_do_async_req_chain(
+                    head, lambda req: -errno.EINPROGRESS, lambda req: wrong, None, id
+                ),
+            ):
+                acomp.acomp_reqchain_init(head, 0, None, None)
+                for member in rest:
+                    acomp.acomp_request_chain(member, head)
+                with pytest.raises(acomp.ProtocolError, match="0 or a negative errno"):
+                    await run()
+                assert set(acomp.acomp_chain_members(head)) == set(rest)
+                assert not any(req.busy for req in reqs)
