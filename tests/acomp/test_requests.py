@@ -696,7 +696,8 @@ class TestWhatIsNoCode:
                 lambda: acomp.acomp_do_async_req_chain(
                     head, lambda req: -errno.EINPROGRESS, lambda req: wrong, None, id
                 ),
-            ):
+            )
+            for run in runs:
                 acomp.acomp_reqchain_init(head, 0, None, None)
                 for member in rest:
                     acomp.acomp_request_chain(member, head)
