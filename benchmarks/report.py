@@ -57,7 +57,7 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         if aim is not None:
             axes.plot([aim, aim], [place - 0.38, place + 0.38], color="#2a7f4f", linewidth=2)
         text = f"{_number(_judged(row))}{'' if row.judged == 'fraction' else ' ' + row.unit} of {_number(row.target)}"
-        axes.annotate(text, (0.02, place), va="center", fontsize=9, color="white", fontweight="bold")
+        axes.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     axes.axvline(1, color="black", linewidth=1, linestyle="--")
     axes.set_yticks(range(len(shown)), [row.name for row in shown])
     axes.set_xlim(0, 2.5)
