@@ -43,6 +43,7 @@ class Cgroup:
         self.events: Counter[str] = Counter()
         """memory.stat (zswpin, zswpout, zswpwb, swpin_zero, swpout_zero: pages) and memory.events (high, max, fail)."""
         self.online = True
+        """Until it is removed: see `Zswap.offline_cgroup`."""
         self.lineage: tuple[Cgroup, ...] = (self, *parent.lineage) if parent is not None else (self,)
         """This cgroup and its ancestors, the root last."""
         if parent is not None:
@@ -55,6 +56,13 @@ class Cgroup:
     def path(self) -> str:
         """Names from the root down, as in the cgroup file system; "/" is the root itself."""
         return "/" + "/".join(cgroup.name for cgroup in reversed(self.lineage[:-1]))
+
+    @property
+    def heir(self) -> "Cgroup | None":
+        """Who owns its pages: itself while it is online, then its nearest ancestor that is (None: nobody)."""
+        if self.online:
+            return self
+        return next((cgroup for cgroup in self.lineage if cgroup.online), None)
 
     @property
     def may_write_back(self) -> bool:
@@ -93,7 +101,7 @@ class Cgroup:
             cgroup.forget_zswap(length)
 
     def forget_zswap(self, length: int) -> None:
-        """That page is the parent's from now on, which goes on being charged for it."""
+        """That page is the heir's from now on, which goes on being charged for it."""
         self.zswap_current -= length
         self.memory_current -= length
         self.zswapped -= 1

@@ -44,6 +44,11 @@ class Folio:
         owner = f" of {self.cgroup.path}" if self.cgroup is not None else ""
         return f"<Folio {self.offset}+{self.nr_pages}{owner}>"
 
+    @property
+    def owner(self) -> "Cgroup | None":
+        """The cgroup that is charged for its pages at this moment: `cgroup`, or its heir when that is offline."""
+        return self.cgroup.heir if self.cgroup is not None else None
+
     def pages(self, first: int, end: int) -> list[bytes]:
         """The bytes of pages `first` .. `end - 1`, one object each (a codec reads plain bytes fastest)."""
         if self.nr_pages == 1:

@@ -5,6 +5,7 @@ lock that the cost model knows as finding 4: it is held only across charges, and
 while holding it.
 """
 
+import itertools
 from typing import Final
 
 from acomp import fault
@@ -79,45 +80,58 @@ class LruTable:
 
     def __init__(self, entries: EntryTable) -> None:
         self._entries = entries
-        self._by_owner: dict[tuple[Cgroup | None, int], LruList] = {}
+        self._by_owner: dict[Cgroup | None, dict[int, LruList]] = {}
         self.lists: list[LruList] = []
 
     def __len__(self) -> int:
         """Entries on all lists."""
         return sum(lru.length for lru in self.lists)
 
+    def owners(self) -> list[Cgroup | None]:
+        """Every cgroup that has lists (None: nobody), in the order in which they first came."""
+        return list(self._by_owner)
+
     def find(self, cgroup: Cgroup | None, node: int) -> LruList | None:
         """The list of that cgroup and node, if it was ever needed."""
-        return self._by_owner.get((cgroup, node))
+        nodes = self._by_owner.get(cgroup)
+        return None if nodes is None else nodes.get(node)
 
     def ensure(self, cgroup: Cgroup | None, node: int) -> LruList | None:
         """The list of that cgroup and node, made if need be; None when there is no memory for it."""
-        lru = self._by_owner.get((cgroup, node))
-        if lru is None:
-            if fault.should_fail(LRU_ALLOC):
-                return None
-            lru = self._by_owner[cgroup, node] = LruList(self._entries, len(self.lists), cgroup, node)
-            self.lists.append(lru)
+        lru = self.find(cgroup, node)
+        if lru is None and not fault.should_fail(LRU_ALLOC):
+            lru = self._make(cgroup, node)
         return lru
 
     def of(self, cgroup: Cgroup | None) -> list[LruList]:
         """The lists of one cgroup, by node."""
-        return sorted((lru for lru in self.lists if lru.cgroup is cgroup), key=lambda lru: lru.node)
+        nodes = self._by_owner.get(cgroup, {})
+        return [nodes[node] for node in sorted(nodes)]
+
+    def heir_of(self, lru: LruList) -> LruList:
+        """Where entries of that list belong now: there, or on its heir's list when its cgroup is offline."""
+        if lru.cgroup is None or lru.cgroup.online:
+            return lru
+        heir = lru.cgroup.heir
+        return self.find(heir, lru.node) or self._make(heir, lru.node)
 
     def reparent(self, cgroup: Cgroup) -> None:
-        """A cgroup goes: its entries join the lists of its parent, oldest first, behind what is there.
+        """A cgroup went offline: its entries join the lists of its heir, oldest first, behind what is there.
 
-        With them go its own charges; the parent was charged for them all along.
+        With them go its own charges; the heir was charged for them all along.
         """
+        gone = list(itertools.takewhile(lambda one: not one.online, cgroup.lineage))
         for lru in self.of(cgroup):
-            heir = self._by_owner.get((cgroup.parent, lru.node))
-            if heir is None:
-                heir = self._by_owner[cgroup.parent, lru.node] = LruList(
-                    self._entries, len(self.lists), cgroup.parent, lru.node
-                )
-                self.lists.append(heir)
+            heir = self.heir_of(lru)
             while lru.head != NO_ENTRY:
                 entry = lru.head
                 lru.remove(entry)
                 heir.add(entry)
-                cgroup.forget_zswap(len(self._entries.blob[entry] or b""))
+                for one in gone:
+                    one.forget_zswap(len(self._entries.blob[entry] or b""))
+
+    def _make(self, cgroup: Cgroup | None, node: int) -> LruList:
+        lru = LruList(self._entries, len(self.lists), cgroup, node)
+        self.lists.append(lru)
+        self._by_owner.setdefault(cgroup, {})[node] = lru
+        return lru

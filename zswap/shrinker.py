@@ -150,6 +150,6 @@ class GlobalShrinker:
 
     def _round(self) -> list[Cgroup | None]:
         """Every owner of entries once, going on behind the one visited last."""
-        owners = list(dict.fromkeys(lru.cgroup for lru in self._core.inventory.lrus.lists))
+        owners = self._core.inventory.lrus.owners()
         start = owners.index(self._last) + 1 if self._last in owners else 0
         return owners[start:] + owners[:start]

@@ -61,8 +61,8 @@ async def _try_store(core: Core, folio: Folio, lease: SlotLease) -> bool:
         return False
     core.counters.events["zswpout"] += folio.nr_pages
     core.counters.count_folio("zswpout", folio.nr_pages)
-    if folio.cgroup is not None:
-        folio.cgroup.count("zswpout", folio.nr_pages)
+    if (owner := folio.owner) is not None:
+        owner.count("zswpout", folio.nr_pages)
     return True
 
 
@@ -70,7 +70,7 @@ async def _admitted(core: Core, folio: Folio) -> bool:
     """The checks that are made once per folio: its size, its cgroup's limit, the pool limit."""
     if folio.nr_pages > 1 and not core.params.features.large_folios:
         return False
-    cgroup = folio.cgroup
+    cgroup = folio.owner
     if cgroup is not None and not cgroup.may_zswap() and await shrinker.shrink_memcg(core, cgroup):
         return False
     return not core.limit.reached(core.pools.total_pages)
@@ -82,7 +82,7 @@ async def _store_in_current_pool(core: Core, folio: Folio, lease: SlotLease) -> 
         return False
     pool.get()
     try:
-        lru = core.inventory.lrus.ensure(folio.cgroup, folio.node)
+        lru = core.inventory.lrus.ensure(folio.owner, folio.node)
         return lru is not None and await _store_folio(core, folio, pool, lru, lease)
     finally:
         pool.put()
@@ -162,6 +162,7 @@ async def _store_pages(
 
 def _publish(core: Core, slot: int, entries: list[int], pool: Pool, lru: LruList) -> list[int]:
     """Publish entries at consecutive slots until one fails; those that are left."""
+    lru = core.inventory.lrus.heir_of(lru)  # its cgroup may have gone since the store began
     for i, entry in enumerate(entries):
         if not core.inventory.publish(slot + i, entry, pool, lru):
             return entries[i:]

@@ -17,12 +17,14 @@ from . import load_path, shrinker, store_path
 from .cgroup import Cgroup
 from .core import Backing, Core
 from .counters import Counters
+from .entries import NO_ENTRY
 from .errors import CloseTimeoutError, StoreClosedError, StoreOpenError
 from .figures import Figures, figures_of
 from .folio import MAX_SLOTS, Folio, check_slots
 from .in_flight import InFlight
 from .inventory import Inventory
 from .limits import PoolLimit
+from .lru import LruList
 from .parameters import ParameterTable
 from .params import Params, Settings
 from .pool import PoolList
@@ -194,17 +196,16 @@ class Zswap:
         """
         self._check()
         self._check_slots(offset, nr_pages)
-        lrus: dict[int, int] = {}
+        lrus: Counter[LruList] = Counter()
         inventory = self._core.inventory
         for slot in range(offset, offset + nr_pages):
             entry = inventory.tree.get(slot)
-            if entry >= 0:
-                index = inventory.entries.lru[entry]
-                lrus[index] = lrus.get(index, 0) + 1
+            if entry != NO_ENTRY:
+                lrus[inventory.lru_of(entry)] += 1
         self._in_flight.begin()
         try:
-            for index, count in lrus.items():
-                await load_path.pay_for_freeing(inventory.lrus.lists[index], count)
+            for lru, count in lrus.items():
+                await load_path.pay_for_freeing(lru, count)
             self._core.slots.invalidate(offset, nr_pages)
             return inventory.remove_range(offset, nr_pages)
         finally:
@@ -258,7 +259,10 @@ class Zswap:
             self._in_flight.end()
 
     def offline_cgroup(self, cgroup: Cgroup) -> None:
-        """A cgroup is removed: its entries are its parent's from now on, and it is shrunk no more."""
+        """A cgroup is removed: its pages are its heir's from now on, those of stores under way and later ones, too.
+
+        The heir is the nearest ancestor online. A cgroup that owns pages of several stores is taken offline in each.
+        """
         self._check()
         cgroup.online = False
         self._core.inventory.lrus.reparent(cgroup)
@@ -284,7 +288,7 @@ class Zswap:
 
     def protect(self, cgroup: Cgroup | None, node: int) -> None:
         """A page of theirs came from the disk: spare one entry from the dynamic shrinker (11.1, last paragraph)."""
-        lru = self._core.inventory.lrus.find(cgroup, node)
+        lru = self._core.inventory.lrus.find(cgroup.heir if cgroup is not None else None, node)
         if lru is not None:
             lru.protected += 1
 

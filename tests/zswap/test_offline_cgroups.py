@@ -1,0 +1,85 @@
+"""Cgroups that are removed: whose pages are whose from then on, and that nothing is kept of them."""
+
+import asyncio
+
+import acomp
+import zswap
+from tests.zswap.null_algorithm import PAGE, null_algorithm, page_of, sync_null
+
+HUGE = 4000
+
+
+def family() -> tuple[zswap.Cgroup, zswap.Cgroup, zswap.Cgroup]:
+    """The root, a cgroup below it, and one below that."""
+    root = zswap.Cgroup("root")
+    parent = zswap.Cgroup("p", root)
+    return root, parent, zswap.Cgroup("c", parent)
+
+
+async def test_a_store_under_way_is_published_as_the_heirs() -> None:
+    root, parent, child = family()
+    with acomp.registry(), null_algorithm(automatic=False) as device:
+        async with zswap.Zswap.open(zswap.Params(compressor="null-async")) as store:
+            storing = asyncio.ensure_future(store.store(zswap.Folio(0, page_of(10) * 16, cgroup=child)))
+            await asyncio.sleep(0)
+            device.land()
+            while not device.jobs:
+                await asyncio.sleep(0)
+            assert [group.zswapped for group in (root, parent, child)] == [8, 8, 8]
+            store.offline_cgroup(child)
+            assert [group.zswapped for group in (root, parent, child)] == [8, 8, 0]
+            store.offline_cgroup(parent)
+            device.automatic = True
+            device.land()
+            assert await storing
+            assert [group.zswapped for group in (root, parent, child)] == [16, 0, 0]
+            assert [group.zswap_current for group in (root, parent, child)] == [160, 0, 0]
+            assert (root.events["zswpout"], child.events["zswpout"]) == (16, 0)
+            lru = store._core.inventory.lrus.find(root, 0)
+            assert lru is not None and lru.length == 16
+            store.invalidate(0, 16)
+            assert [group.memory_current for group in (root, parent, child)] == [0, 0, 0]
+
+
+async def test_a_later_folio_of_a_removed_cgroup_is_its_heirs() -> None:
+    root, parent, child = family()
+    child.zswap_max = 0
+    with acomp.registry():
+        sync_null()
+        async with zswap.Swap.open(zswap.Params(compressor="null-sync"), device=zswap.MemoryDevice(64)) as swap:
+            assert await swap.store(zswap.Folio(0, page_of(5), cgroup=child)) is zswap.Placed.DEVICE
+            swap.zswap.offline_cgroup(child)
+            assert await swap.store(zswap.Folio(1, page_of(5), cgroup=child)) is zswap.Placed.ZSWAP
+            assert [group.zswapped for group in (root, parent, child)] == [1, 1, 0]
+            assert (parent.events["zswpout"], child.events["zswpout"]) == (1, 0)
+            assert await swap.load(0) == page_of(5)
+            lru = swap.zswap._core.inventory.lrus.find(parent, 0)
+            assert lru is not None and lru.protected == 1, "what the removed one read from disk protects the heir"
+            parent.zswap_max = 0
+            assert await swap.store(zswap.Folio(2, page_of(5), cgroup=child)) is zswap.Placed.DEVICE
+            swap.zswap.offline_cgroup(parent)
+            swap.zswap.offline_cgroup(root)
+            assert [group.memory_current for group in (root, parent, child)] == [0, 0, 0]
+            assert await swap.store(zswap.Folio(3, page_of(5), cgroup=child)) is zswap.Placed.ZSWAP
+            assert [await swap.load(i) for i in (1, 2, 3)] == [page_of(5)] * 3
+            assert [group.memory_current for group in (root, parent, child)] == [0, 0, 0]
+
+
+async def test_full_pools_are_emptied_of_the_pages_of_removed_cgroups() -> None:
+    root = zswap.Cgroup("root")
+    params = zswap.Params(compressor="null-async", max_pool_bytes=20 * PAGE, accept_threshold_percent=50)
+    with acomp.registry(), null_algorithm():
+        async with zswap.Swap.open(params, device=zswap.MemoryDevice(512)) as swap:
+            group = zswap.Cgroup("g", root)
+            folios = [zswap.Folio(16 * i, page_of(HUGE) * 16, cgroup=group) for i in range(4)]
+            storing = [asyncio.ensure_future(swap.store(folio)) for folio in folios]
+            await asyncio.sleep(0)
+            swap.zswap.offline_cgroup(group)
+            assert {await one for one in storing} == {zswap.Placed.ZSWAP}
+            placed = []
+            for offset in range(400, 420):
+                placed.append(await swap.store(zswap.Folio(offset, page_of(HUGE), cgroup=group)))
+                while swap.zswap._worker.running:
+                    await asyncio.sleep(0)
+            assert zswap.Placed.ZSWAP in placed and swap.zswap.stats()["written_back_pages"] > 40
+            assert (group.zswapped, group.zswap_current) == (0, 0)
