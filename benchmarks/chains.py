@@ -121,7 +121,6 @@ async def overhead(rounds: int, chains: int) -> Row:
         "us",
         taken["chain"],
         taken["bare"],
-        target=5,
         aim=3,
         judged="value",
         better="lower",

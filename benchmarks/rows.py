@@ -42,13 +42,15 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """`aim`, `target` or `miss`; empty without a target."""
+        """`aim`, `target` or `miss`; empty without a target, unless the aim is reached."""
         judged = self.fraction if self.judged == "fraction" else self.value
-        if self.target is None or judged is None:
+        if judged is None:
             return ""
         sign = 1 if self.better == "higher" else -1
         if self.aim is not None and sign * judged >= sign * self.aim:
             return "aim"
+        if self.target is None:
+            return ""
         return "target" if sign * judged >= sign * self.target else "miss"
 
 
