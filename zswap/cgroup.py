@@ -30,7 +30,8 @@ class Cgroup:
     ) -> None:
         self.name = name
         self.parent = parent
-        self.children: list[Cgroup] = []
+        self.children: dict[Cgroup, None] = {}
+        """Cgroups below it in the order in which they were made; without those that went."""
         self.zswap_max = zswap_max
         self.zswap_writeback = zswap_writeback
         self.memory_high = memory_high
@@ -47,7 +48,7 @@ class Cgroup:
         self.lineage: tuple[Cgroup, ...] = (self, *parent.lineage) if parent is not None else (self,)
         """This cgroup and its ancestors, the root last."""
         if parent is not None:
-            parent.children.append(self)
+            parent.children[self] = None
 
     def __repr__(self) -> str:
         return f"<Cgroup {self.path}: {self.zswap_current} bytes compressed, {self.memory_current} in all>"
@@ -63,6 +64,14 @@ class Cgroup:
         if self.online:
             return self
         return next((cgroup for cgroup in self.lineage if cgroup.online), None)
+
+    def go_offline(self) -> None:
+        """It is removed; the hierarchy forgets it as soon as nothing is below it. A store calls this."""
+        self.online = False
+        gone = self
+        while gone.parent is not None and not gone.online and not gone.children:
+            gone.parent.children.pop(gone, None)
+            gone = gone.parent
 
     @property
     def may_write_back(self) -> bool:

@@ -74,14 +74,16 @@ class LruList:
 
 
 class LruTable:
-    """All LRUs of a store. They are made when a folio of their cgroup and node first comes."""
+    """All LRUs of a store. They are made when a folio of their cgroup and node first comes, and go with the cgroup."""
 
-    __slots__ = ("_by_owner", "_entries", "lists")
+    __slots__ = ("_by_owner", "_entries", "_free", "lists")
 
     def __init__(self, entries: EntryTable) -> None:
         self._entries = entries
         self._by_owner: dict[Cgroup | None, dict[int, LruList]] = {}
+        self._free: list[int] = []
         self.lists: list[LruList] = []
+        """By index. The list of a cgroup that went is empty and keeps its place until that is used again."""
 
     def __len__(self) -> int:
         """Entries on all lists."""
@@ -129,9 +131,12 @@ class LruTable:
                 heir.add(entry)
                 for one in gone:
                     one.forget_zswap(len(self._entries.blob[entry] or b""))
+            self._free.append(lru.index)
+        self._by_owner.pop(cgroup, None)
 
     def _make(self, cgroup: Cgroup | None, node: int) -> LruList:
-        lru = LruList(self._entries, len(self.lists), cgroup, node)
-        self.lists.append(lru)
+        index = self._free.pop() if self._free else len(self.lists)
+        lru = LruList(self._entries, index, cgroup, node)
+        self.lists[index : index + 1] = [lru]
         self._by_owner.setdefault(cgroup, {})[node] = lru
         return lru

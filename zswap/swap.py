@@ -5,7 +5,6 @@ a folio of zeroes is a mark in the zero map; then the compressed store is asked;
 device. A page is found again wherever it went, or was written back to meanwhile.
 """
 
-from array import array
 from collections.abc import AsyncIterator, Iterator
 from enum import IntEnum
 from errno import ECANCELED, ENOSPC, EPERM
@@ -14,12 +13,12 @@ from typing import Final, Self
 
 from acomp import PAGE_SIZE
 
-from .cgroup import Cgroup
 from .device_io import DeviceIo
 from .errors import CloseTimeoutError, StoreClosedError, StoreOpenError
 from .folio import Folio, check_slots
 from .in_flight import InFlight
 from .params import Params
+from .slot_owners import SlotOwners
 from .slots import SlotLease, SlotLocks
 from .swap_device import FileDevice, SwapDevice
 from .swap_slots import CLUSTER, NO_SLOT, SwapSlots
@@ -58,9 +57,7 @@ class Swap:
         self._locks = SlotLocks()  # of pages
         self._pages = SlotMap()  # page -> slot
         self._zero = bytearray(device.nr_slots)
-        self._owners: list[tuple[Cgroup | None, int]] = []  # of slots: cgroup and node
-        self._owner_index: dict[tuple[Cgroup | None, int], int] = {}
-        self._owner = array("H", [0]) * device.nr_slots  # slot -> index of its owner
+        self._owners = SlotOwners(device.nr_slots)
         self._in_flight = InFlight()
         self._state = "new"
 
@@ -197,13 +194,9 @@ class Swap:
             raise OSError(ECANCELED, "the folio was invalidated, or the swap space closed, while it was stored")
 
     def _map(self, slot: int, folio: Folio) -> None:
-        owner = (folio.cgroup, folio.node)
-        index = self._owner_index.setdefault(owner, len(self._owners))
-        if index == len(self._owners):
-            self._owners.append(owner)
+        self._owners.take(slot, folio.nr_pages, (folio.cgroup, folio.node))
         for i in range(folio.nr_pages):
             self._pages.put(folio.offset + i, slot + i)
-            self._owner[slot + i] = index
 
     def _count_large(self, event: str, nr_pages: int) -> None:
         self.zswap.count_folio(event, nr_pages)
@@ -239,7 +232,7 @@ class Swap:
 
         None from the store may also mean that the page was invalidated meanwhile; then the device has nothing to say.
         """
-        cgroup, node = self._owners[self._owner[slot]]
+        cgroup, node = self._owners[slot]
         if self._zero[slot]:
             self.zswap.events["swpin_zero"] += 1
             if cgroup is not None:
@@ -284,6 +277,7 @@ class Swap:
                 self._pages.pop(page)
         for slot, count in _runs(slots):
             self._zero[slot : slot + count] = bytes(count)
+            self._owners.drop(slot, count)
             if self._state == "open":
                 self.zswap.invalidate(slot, count)
             self.slots.free(slot, count)

@@ -264,7 +264,7 @@ class Zswap:
         The heir is the nearest ancestor online. A cgroup that owns pages of several stores is taken offline in each.
         """
         self._check()
-        cgroup.online = False
+        cgroup.go_offline()
         self._core.inventory.lrus.reparent(cgroup)
 
     def shrinker_count(self, cgroup: Cgroup | None = None, node: int = 0) -> int:

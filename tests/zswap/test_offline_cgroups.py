@@ -2,9 +2,13 @@
 
 import asyncio
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 import acomp
 import zswap
 from tests.zswap.null_algorithm import PAGE, null_algorithm, page_of, sync_null
+from zswap.slot_owners import SlotOwners
 
 HUGE = 4000
 
@@ -63,6 +67,49 @@ async def test_a_later_folio_of_a_removed_cgroup_is_its_heirs() -> None:
             assert await swap.store(zswap.Folio(3, page_of(5), cgroup=child)) is zswap.Placed.ZSWAP
             assert [await swap.load(i) for i in (1, 2, 3)] == [page_of(5)] * 3
             assert [group.memory_current for group in (root, parent, child)] == [0, 0, 0]
+
+
+async def test_cgroups_come_and_go_without_number() -> None:
+    root = zswap.Cgroup("root")
+    with acomp.registry():
+        sync_null()
+        async with zswap.Swap.open(zswap.Params(compressor="null-sync"), device=zswap.MemoryDevice(64)) as swap:
+            stays = zswap.Cgroup("stays", root)
+            assert await swap.store(zswap.Folio(1, page_of(5), cgroup=stays)) is zswap.Placed.ZSWAP
+            for i in range(70_000):
+                group = zswap.Cgroup(str(i), root)
+                folio = zswap.Folio(0, bytes(PAGE) if i % 64 else page_of(7), cgroup=group)
+                assert await swap.store(folio) is (zswap.Placed.ZERO if i % 64 else zswap.Placed.ZSWAP)
+                swap.zswap.offline_cgroup(group)
+            lrus = swap.zswap._core.inventory.lrus
+            assert list(root.children) == [stays] and lrus.owners() == [stays, root]
+            assert len(lrus.lists) == 3 and len(swap._owners) == 2
+            assert await swap.load(1) == page_of(5) and await swap.load(0) is not None
+            assert len(swap._owners) == 0 and len(lrus) == 0
+
+
+def test_the_hierarchy_forgets_a_removed_cgroup_when_nothing_is_below_it() -> None:
+    root, parent, child = family()
+    parent.go_offline()
+    assert list(root.walk()) == [root, child], "a cgroup below a removed one is still there"
+    child.go_offline()
+    child.go_offline()
+    assert not root.children and list(root.walk()) == [root]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4), st.integers(0, 3)), max_size=40))
+def test_slot_owners_against_a_dict(steps: list[tuple[int, int, int]]) -> None:
+    owners, model = SlotOwners(16), dict[int, tuple[None, int]]()
+    for slot, nr, node in steps:
+        if model.keys() & set(range(slot, slot + nr)):
+            for one in sorted(model.keys() & set(range(slot, slot + nr))):
+                owners.drop(one, 1)
+                del model[one]
+        else:
+            owners.take(slot, nr, (None, node))
+            model.update(dict.fromkeys(range(slot, slot + nr), (None, node)))
+        assert {one: owners[one] for one in model} == model
+        assert len(owners) == len(set(model.values())) <= len(owners._owners) <= 4
 
 
 async def test_full_pools_are_emptied_of_the_pages_of_removed_cgroups() -> None:
