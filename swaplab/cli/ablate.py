@@ -9,33 +9,31 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from swaplab.cli.options import Compressor, FolioSize, JsonFile, TestbedName, Workers, known_compressor, parse_scale
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.store import FolioSize
-from swaplab.cli.usemem import parse_scale
 from swaplab.experiments.attribution import Attribution, PatchEffect, Plan, attribute, numbers, processes
-from swaplab.machine import COMPRESSORS
 from swaplab.testbed import TestbedError
 
 PICTURES = (".png", ".svg")
 
 
 def ablate(
-    testbed: Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")] = "spr-2s-8iaa",
+    testbed: TestbedName = "spr-2s-8iaa",
     folio: Annotated[FolioSize, typer.Option(help="Size of the folios.")] = FolioSize.MEDIUM,
-    compressor: Annotated[str, typer.Option(help="deflate-iaa or zstd.")] = "deflate-iaa",
+    compressor: Compressor = "deflate-iaa",
     procs: Annotated[str, typer.Option(metavar="LIST", help="Numbers of processes.")] = "30,16,8,1",
     scale: Annotated[str, typer.Option(help="Of pages, memory.high and sleep.")] = "1/512",
     seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")] = 2,
+    workers: Workers = 2,
     plot: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Draw the waterfall into FILE, .png or .svg; repeatable.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Run every patch alone, in the order of the series, and left out; say which carries which share of the gain."""
     pictures = plot or []
     try:
-        plan = Plan(testbed, parse_scale(scale), _counts(procs), _known(compressor), folio, seed)
+        plan = Plan(testbed, parse_scale(scale), _counts(procs), known_compressor(compressor), folio, seed)
         _check_pictures(pictures)
         with progress_bar("columns", len(plan.requests())) as ran:
             report = attribute(plan, workers, ran)
@@ -64,12 +62,6 @@ def _counts(text: str) -> tuple[int, ...]:
     if not counts or min(counts) < 1:
         raise ValueError(f"--procs takes numbers of processes such as 30,16,8,1, not {text!r}")
     return counts
-
-
-def _known(compressor: str) -> str:
-    if compressor not in COMPRESSORS:
-        raise ValueError(f"{compressor!r} is not modelled; there are {' and '.join(COMPRESSORS)}")
-    return compressor
 
 
 def _check_pictures(files: list[Path]) -> None:

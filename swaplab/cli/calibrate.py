@@ -8,16 +8,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from swaplab.cli.options import TestbedName, Workers, parse_scale
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.usemem import parse_scale
 from swaplab.testbed import Calibration, Testbed, TestbedError, load_testbed, testbed_file
 
 
 def calibrate(
-    testbed: Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")] = "spr-2s-8iaa",
+    testbed: TestbedName = "spr-2s-8iaa",
     scale: Annotated[str, typer.Option(help="Of the runs that are compared with published cells.")] = "1/64",
     seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")] = 1,
+    workers: Workers = 1,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write here; default: where the testbed was read.")
     ] = None,

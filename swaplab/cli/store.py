@@ -16,17 +16,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import acomp
+from swaplab.cli.options import FolioSize, JsonFile
 from swaplab.comparison import Column, Plan, Report, compare, hardware
 from swaplab.counters import CountersColumn, CountersReport, count
 from swaplab.inputs import FOLIO_PAGES, InputError, read_pages
-
-
-class FolioSize(StrEnum):
-    """The folio sizes of the series: a single page, an mTHP, a PMD-mapped one."""
-
-    SMALL = "4K"
-    MEDIUM = "64K"
-    LARGE = "2M"
 
 
 class FeatureSet(StrEnum):
@@ -49,7 +42,7 @@ def store(
     features: Annotated[
         FeatureSet | None, typer.Option(help="Count as a kernel with these features does, instead of timing.")
     ] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Store INPUT as folios, page by page and in chains; read every page back and compare every byte.
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 import zswap
+from swaplab.cli.options import TestbedName, parse_scale
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.usemem import parse_scale
 from swaplab.experiments.grid import Grid, GridError, parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_locally, run_on_dask
 from swaplab.testbed import TestbedError, load_testbed
@@ -23,7 +23,7 @@ def sweep(
         list[str], typer.Option(metavar="AXIS=LIST", help="An axis, as devices=1,2,4; and more behind it.")
     ],
     axes: Annotated[list[str] | None, typer.Argument(metavar="AXIS=LIST...", help="More axes.")] = None,
-    testbed: Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")] = "spr-2s-8iaa",
+    testbed: TestbedName = "spr-2s-8iaa",
     scale: Annotated[str, typer.Option(help="Of pages, memory.high and sleep; results are scaled back.")] = "1/512",
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results, pictures, and what resuming needs.")] = Path(
         "sweep"

@@ -2,19 +2,29 @@
 
 import sys
 from collections.abc import Mapping
-from fractions import Fraction
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from swaplab.cli.store import FolioSize
-from swaplab.columns import ColumnError, parse_columns
+from swaplab.cli.options import (
+    Batch,
+    Columns,
+    Compressor,
+    Devices,
+    FolioSize,
+    JsonFile,
+    Patches,
+    SyncMode,
+    TestbedName,
+    Workers,
+    WorkQueues,
+    requests_of_table,
+)
+from swaplab.columns import ColumnError
 from swaplab.experiments.kernbench import KernbenchReport
-from swaplab.experiments.tables import Report, Request, published, usemem_report
-from swaplab.machine import COMPRESSORS
+from swaplab.experiments.tables import Report, published, usemem_report
 from swaplab.testbed import TestbedError, load_testbed
 
 ROWS = {
@@ -39,56 +49,34 @@ ROWS = {
 SIZES = {"4K": "4kB", "64K": "64kB", "2M": "2048kB"}
 
 
-def parse_scale(text: str) -> Fraction:
-    """A scale such as 1/64; typer.BadParameter for what is none."""
-    try:
-        scale = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise typer.BadParameter(f"{text!r} is no fraction; write 1/64, for example") from None
-    if not 0 < scale <= 1:
-        raise typer.BadParameter(f"{text} is not above 0 and up to 1; write 1/64, for example")
-    return scale
-
-
 def usemem(
-    testbed: Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")] = "spr-2s-8iaa",
+    testbed: TestbedName = "spr-2s-8iaa",
     folio: Annotated[
         FolioSize, typer.Option(help="Size of the folios that are faulted in and swapped out.")
     ] = FolioSize.MEDIUM,
-    compressor: Annotated[str, typer.Option(help="deflate-iaa or zstd.")] = "deflate-iaa",
-    columns: Annotated[str, typer.Option(help="base, v8, or both.")] = "base,v8",
-    patches: Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column beside base.")] = None,
+    compressor: Compressor = "deflate-iaa",
+    columns: Columns = "base,v8",
+    patches: Patches = None,
     scale: Annotated[str, typer.Option(help="Of pages, memory.high and sleep; results are scaled back.")] = "1/64",
     procs: Annotated[int | None, typer.Option(min=1, help="Processes; default: the testbed's 30.")] = None,
-    devices: Annotated[int, typer.Option(min=1, max=64, help="IAA devices of the machine.")] = 8,
-    wqs: Annotated[
-        int | None, typer.Option(min=1, max=8, help="Work queues per device; default: the column's.")
-    ] = None,
-    batch: Annotated[int, typer.Option(min=1, max=8, help="Pages per chain.")] = 8,
-    sync_mode: Annotated[str, typer.Option(help="sync, async or async_irq.")] = "async",
+    devices: Devices = 8,
+    wqs: WorkQueues = None,
+    batch: Batch = 8,
+    sync_mode: SyncMode = "async",
     seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
-    workers: Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")] = 1,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the table to FILE as well.")] = None,
+    workers: Workers = 1,
+    json: JsonFile = None,
 ) -> None:
     """Run usemem30 on the modelled machine and print the series' table, with the published figures beside it."""
-    fraction = parse_scale(scale)
-    if compressor not in COMPRESSORS:
-        raise typer.BadParameter(f"{compressor!r} is not modelled; there are {' and '.join(COMPRESSORS)}")
     try:
-        chosen = parse_columns(columns, patches)
-        load_testbed(testbed)
-        requests = [
-            Request(testbed, column, compressor, folio, fraction, seed, procs, devices, wqs, batch, sync_mode)
-            for column in chosen
-        ]
+        requests = requests_of_table(
+            testbed, folio, compressor, columns, patches, scale, seed, procs, devices, wqs, batch, sync_mode
+        )
         report = usemem_report(requests, workers)
     except (ColumnError, TestbedError, ValueError) as error:
         print(f"swaplab usemem: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-    if patches is not None:
-        print("patches, with what they need: " + ", ".join(map(str, sorted(chosen[-1].patches))))
-    default_machine = (procs, devices, wqs, batch, sync_mode) == (None, 8, None, 8, "async")
-    Console().print(table(report, default_machine))
+    Console().print(table(report, requests[0].is_default_machine))
     if json is not None:
         json.write_text(report.to_json())
 

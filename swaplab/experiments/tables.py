@@ -103,6 +103,12 @@ class Request:
     """Parameters of the testbed that are to be otherwise."""
 
     @property
+    def is_default_machine(self) -> bool:
+        """Whether nothing of the machine was asked to be otherwise, so that published figures are comparable."""
+        asked = (self.processes, self.devices, self.wqs, self.batch, self.sync_mode)
+        return asked == (None, 8, None, 8, "async")
+
+    @property
     def setup(self) -> Setup:
         """The machine to build."""
         return Setup(

@@ -1,0 +1,80 @@
+"""Options that several commands have, said once: types for their signatures, and what is made of their values."""
+
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from swaplab.columns import parse_columns
+from swaplab.experiments.tables import Request
+from swaplab.machine import COMPRESSORS
+from swaplab.testbed import load_testbed
+
+
+class FolioSize(StrEnum):
+    """The folio sizes of the series: a single page, an mTHP, a PMD-mapped one."""
+
+    SMALL = "4K"
+    MEDIUM = "64K"
+    LARGE = "2M"
+
+
+TestbedName = Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")]
+Compressor = Annotated[str, typer.Option(help="deflate-iaa or zstd.")]
+Columns = Annotated[str, typer.Option(help="base, v8, or both.")]
+Patches = Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column beside base.")]
+Devices = Annotated[int, typer.Option(min=1, max=64, help="IAA devices of the machine.")]
+WorkQueues = Annotated[int | None, typer.Option(min=1, max=8, help="Work queues per device; default: the column's.")]
+Batch = Annotated[int, typer.Option(min=1, max=8, help="Pages per chain.")]
+SyncMode = Annotated[str, typer.Option(help="sync, async or async_irq.")]
+Workers = Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")]
+JsonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")]
+
+
+def parse_scale(text: str) -> Fraction:
+    """A scale such as 1/64; typer.BadParameter for what is none."""
+    try:
+        scale = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise typer.BadParameter(f"{text!r} is no fraction; write 1/64, for example") from None
+    if not 0 < scale <= 1:
+        raise typer.BadParameter(f"{text} is not above 0 and up to 1; write 1/64, for example")
+    return scale
+
+
+def known_compressor(name: str) -> str:
+    """`name`, if the modelled machine has costs for it; typer.BadParameter otherwise."""
+    if name not in COMPRESSORS:
+        raise typer.BadParameter(f"{name!r} is not modelled; there are {' and '.join(COMPRESSORS)}")
+    return name
+
+
+def requests_of_table(
+    testbed: str,
+    folio: FolioSize,
+    compressor: str,
+    columns: str,
+    patches: str | None,
+    scale: str,
+    seed: int,
+    processes: int | None,
+    devices: int,
+    wqs: int | None,
+    batch: int,
+    sync_mode: str,
+) -> list[Request]:
+    """The columns of a table, in its order; BadParameter, ColumnError or TestbedError for what cannot be run.
+
+    With `patches`, what they bring along is printed.
+    """
+    fraction, compressor = parse_scale(scale), known_compressor(compressor)
+    chosen = parse_columns(columns, patches)
+    load_testbed(testbed)
+    if patches is not None:
+        print("patches, with what they need: " + ", ".join(map(str, sorted(chosen[-1].patches))))
+    return [
+        Request(testbed, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode)
+        for column in chosen
+    ]
