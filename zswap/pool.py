@@ -6,7 +6,7 @@ entry. The last reference takes it off the list and frees it.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from errno import EBUSY, EINVAL, ENOENT, ENOMEM
 from typing import Final
 
@@ -23,15 +23,23 @@ POOL_ALLOC: Final = fault.declare("zswap.pool_alloc", "no memory for a pool: the
 class Pool:
     """A pool. Made and found through `PoolList`."""
 
-    __slots__ = ("_changed", "_limits", "_on_release", "compressor", "contexts", "id", "refs", "zs")
+    __slots__ = ("_changed", "_limits", "_offline", "_on_release", "compressor", "contexts", "id", "refs", "zs")
 
-    def __init__(self, pool_id: int, compressor: str, limits: Params, on_release: "Callable[[Pool], None]") -> None:
+    def __init__(
+        self,
+        pool_id: int,
+        compressor: str,
+        limits: Params,
+        offline: Set[int],
+        on_release: "Callable[[Pool], None]",
+    ) -> None:
         self.id = pool_id
         self.compressor = compressor
         self.zs = ZsPool()
         self.refs = 1
         self.contexts: list[CpuContext] = []
         self._limits = limits
+        self._offline = offline
         self._on_release = on_release
         self._changed: asyncio.Event | None = None
 
@@ -63,14 +71,18 @@ class Pool:
 
     def prepare_cpu(self, cpu_id: int) -> None:
         """Bring a cpu's context online, or raise what stands in the way."""
-        while cpu_id >= len(self.contexts):
-            self.contexts.append(CpuContext(len(self.contexts), self.put))
         features = self._limits.features
         max_reqs = min(ZSWAP_MAX_BATCH_SIZE, self._limits.max_batch_size) if features.request_arrays else 1
-        self.contexts[cpu_id].prepare(self.compressor, max_reqs)
+        self.context_of(cpu_id).prepare(self.compressor, max_reqs)
         if self._changed is not None:
             self._changed.set()
             self._changed = None
+
+    def context_of(self, cpu_id: int) -> CpuContext:
+        """The context of a cpu, with nothing in it if nobody has prepared the cpu yet."""
+        while cpu_id >= len(self.contexts):
+            self.contexts.append(CpuContext(len(self.contexts), self.put))
+        return self.contexts[cpu_id]
 
     async def dead_cpu(self, cpu_id: int) -> None:
         """Wait for the holder of a context that went offline. Without patch 12 its resources are freed then."""
@@ -111,17 +123,20 @@ class Pool:
             context.unlock()
 
     def _context_here(self) -> CpuContext | None:
-        """The current cpu's context; for an unpinned task on an offline cpu the next one online; else None."""
+        """The current cpu's context; for an unpinned task on an offline cpu the next one online; else None.
+
+        Cpus of a platform that was opened after the pool was made are online; each is prepared here, when it is first
+        used.
+        """
         here = cpu.current_cpu()
-        if here >= len(self.contexts):
-            self.prepare_cpu(here)  # a platform with more cpus was opened after the pool was made
-        context = self.contexts[here]
-        if context.online:
-            return context
-        if not cpu.is_pinned():
-            for candidate in (*self.contexts[here + 1 :], *self.contexts[:here]):
-                if candidate.online:
-                    return candidate
+        if here < len(self.contexts) and self.contexts[here].online:
+            return self.contexts[here]
+        nr_cpus = max(cpu.nr_cpu_ids(), len(self.contexts))
+        candidates: tuple[int, ...] = (here,) if cpu.is_pinned() else (here, *range(here + 1, nr_cpus), *range(here))
+        for candidate in candidates:
+            if candidate not in self._offline:
+                self.prepare_cpu(candidate)
+                return self.context_of(candidate)
         return None
 
     async def _wait_online(self, here: int) -> CpuContext:
@@ -218,7 +233,7 @@ class PoolList:
             raise ParameterError(EBUSY, "cpu", cpu_id, "it is the last one online; bring another one online first")
         self.offline.add(cpu_id)
         for pool in self.pools:
-            pool.contexts[cpu_id].online = False
+            pool.context_of(cpu_id).online = False
         for pool in tuple(self.pools):
             if pool.refs:
                 pool.get()
@@ -246,12 +261,10 @@ class PoolList:
         if fault.should_fail(POOL_ALLOC):
             raise MemoryError("no memory for a pool")
         pool_id = next((i for i, pool in enumerate(self._by_id) if pool is None), len(self._by_id))
-        pool = Pool(pool_id, compressor, self._limits, self._release)
+        pool = Pool(pool_id, compressor, self._limits, self.offline, self._release)
         try:
             for cpu_id in range(cpu.nr_cpu_ids()):
-                if cpu_id in self.offline:
-                    pool.contexts.append(CpuContext(cpu_id, pool.put))
-                else:
+                if cpu_id not in self.offline:
                     pool.prepare_cpu(cpu_id)
         except BaseException:
             pool.free()

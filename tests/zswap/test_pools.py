@@ -1,6 +1,8 @@
 """Pools, switching compressors, and cpus that come and go (kernel-facts 11.4, 12; patch 12)."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EBUSY, EINVAL, ENOENT, ENOMEM
 
 import pytest
@@ -204,6 +206,84 @@ async def test_a_pool_made_while_a_cpu_is_offline_has_nothing_for_it_until_it_co
             assert [context.nr_reqs for context in pool.contexts[:5]] == [8, 8, 8, 0, 8]
             store.online_cpu(3)
             assert pool.contexts[3].nr_reqs == 8
+
+
+@contextmanager
+def machine_of(nr_cpus: int) -> Iterator[cpu.Machine]:
+    """A machine of its own, whose number of cpus may be changed as an opened platform does."""
+    token = cpu.machine.set(cpu.Machine(nr_cpus))
+    try:
+        yield cpu.machine.get()
+    finally:
+        cpu.machine.reset(token)
+
+
+async def test_cpus_that_come_after_the_pool_are_online_and_prepared_when_first_used() -> None:
+    params = zswap.Params(compressor="null-async", offline_timeout=0)
+    with acomp.registry(), null_algorithm(), machine_of(2) as machine:
+        async with zswap.Zswap.open(params) as store:
+            await put(store, 0)
+            machine.nr_cpus = 64
+            for pinned_to in (40, 20, 63):
+                with cpu.on_cpu(pinned_to):
+                    assert await store.load(0, keep=True) == page_of(9)
+            pool = store._core.pools.current
+            assert pool is not None
+            assert [context.cpu for context in pool.contexts if context.nr_reqs] == [0, 1, 20, 40, 63]
+
+
+async def test_cpus_that_come_after_the_pool_go_offline_and_come_back() -> None:
+    params = zswap.Params(compressor="null-async", offline_timeout=0)
+    with acomp.registry(), null_algorithm(), machine_of(2) as machine:
+        async with zswap.Zswap.open(params) as store:
+            await put(store, 0)
+            machine.nr_cpus = 8
+            await store.offline_cpu(5)
+            pool = store._core.pools.current
+            assert pool is not None
+            for pinned_to, works in ((5, False), (4, True), (7, True), (5, False)):
+                with cpu.on_cpu(pinned_to):
+                    if works:
+                        assert await store.load(0, keep=True) == page_of(9)
+                    else:
+                        with pytest.raises(zswap.CpuOfflineError, match="cpu 5"):
+                            await store.load(0)
+            assert pool.contexts[5].nr_reqs == 0
+            store.online_cpu(5)
+            with cpu.on_cpu(5):
+                assert await store.load(0, keep=True) == page_of(9)
+            for cpu_id in (0, 1, 2, 3, 4, 5, 7):
+                await store.offline_cpu(cpu_id)
+            assert await store.load(0) == page_of(9), "an unpinned task finds the one that is left"
+            with pytest.raises(zswap.ParameterError, match="last one"):
+                await store.offline_cpu(6)
+
+
+async def test_an_unpinned_task_finds_a_cpu_that_nobody_has_used_yet() -> None:
+    with acomp.registry(), null_algorithm(), machine_of(2) as machine:
+        async with zswap.Zswap.open(PARAMS) as store:
+            await put(store, 0)
+            machine.nr_cpus = 4
+            for cpu_id in (0, 1, 2):
+                await store.offline_cpu(cpu_id)
+            assert await store.load(0) == page_of(9)
+
+
+async def test_a_cpu_that_cannot_come_online_in_one_pool_comes_online_in_none() -> None:
+    with acomp.registry(), null_algorithm():
+        async with zswap.Zswap.open(PARAMS) as store:
+            await put(store, 0)
+            await store.offline_cpu(1)
+            store.params["compressor"] = "zstd"  # made without memory for cpu 1
+            await put(store, 1)
+            store.params["compressor"] = "null-async"
+            first, second = store._core.pools.pools
+            failing = fault.installed("zswap.context_alloc".__eq__)
+            with failing, pytest.raises(zswap.ParameterError, match="stays offline"):
+                store.online_cpu(1)
+            assert [pool.contexts[1].online for pool in (first, second)] == [False, False]
+            store.online_cpu(1)
+            assert [pool.contexts[1].online for pool in (first, second)] == [True, True]
 
 
 async def test_the_last_cpu_stays_and_wrong_ones_are_refused() -> None:
