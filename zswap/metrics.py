@@ -7,6 +7,8 @@ import importlib
 from collections.abc import Iterator
 from typing import Any
 
+from acomp import PAGE_SIZE
+
 from .zswap import Zswap
 
 _STATES = ("pool_total_size", "stored_pages")
@@ -30,6 +32,9 @@ class Collector:
         for name, value in sorted(self._store.events.items()):
             events.add_metric([name], value)
         yield events
+        limit = self._store._core.limit.max_pages
+        if limit is not None:
+            yield gauge("zswap_pool_limit_bytes", "bytes that the pools may take", value=limit * PAGE_SIZE)
 
 
 def collector(store: Zswap) -> Collector:
