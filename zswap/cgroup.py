@@ -7,15 +7,19 @@ stores. What reclaim *does* about a limit is the business of the store and of wo
 
 from collections import Counter
 from collections.abc import Iterator
+from errno import EINVAL
 
 from acomp import PAGE_SIZE
+
+from .errors import ParameterError
 
 
 class Cgroup:
     """A cgroup `name` below `parent` (None: the root of a hierarchy of its own).
 
     `zswap_max`: bytes of compressed pages (None: "max"); `zswap_writeback`: whether its pages may go to the swap
-    device; `memory_high`, `memory_max`: bytes (None: "max"). All may change at any time.
+    device; `memory_high`, `memory_max`: bytes (None: "max"). All may change at any time. ParameterError for a limit
+    that makes no sense.
     """
 
     def __init__(
@@ -28,6 +32,9 @@ class Cgroup:
         memory_high: int | None = None,
         memory_max: int | None = None,
     ) -> None:
+        for limit, value in (("zswap_max", zswap_max), ("memory_high", memory_high), ("memory_max", memory_max)):
+            if value is not None and (type(value) is not int or value < 0):
+                raise ParameterError(EINVAL, limit, value, "write a number of bytes, or None for no limit")
         self.name = name
         self.parent = parent
         self.children: dict[Cgroup, None] = {}

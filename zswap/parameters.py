@@ -14,15 +14,17 @@ from .pool import PoolList
 Value = str | int | bool | None
 
 _TRUE: Final = ("y", "yes", "1", "on", "t", "true")
+_MAX_DIGITS: Final = 20
 _FALSE: Final = ("n", "no", "0", "off", "f", "false")
 
 
 class ParameterTable(MutableMapping[str, Value]):
     """`enabled`, `compressor`, `zpool`, `max_pool_percent`, `accept_threshold_percent`, `shrinker_enabled`.
 
-    And ours: `ram_bytes` and `max_pool_bytes` (None or "max": none). Values may be written as text, as in sysfs, or as
-    what they are. Writing `compressor` makes the pool at once, or finds the one that still has entries; stored pages
-    keep the compressor that they were stored with. ENOENT: no such compressor; EINVAL: its pool cannot be made.
+    And ours: `ram_bytes` or `max_pool_bytes` (None or "max": none), of which one may be set at a time. Values may be
+    written as text, as in sysfs, or as what they are. Writing `compressor` makes the pool at once, or finds the one that
+    still has entries; stored pages keep the compressor that they were stored with. ENOENT: no such compressor; EINVAL:
+    its pool cannot be made.
 
     Differs from the kernel: there is no -ENODEV, because a store that cannot make its first pool does not open, and no
     parameter that is remembered until set-up. `max_pool_percent` and `accept_threshold_percent` are not checked for
@@ -39,8 +41,8 @@ class ParameterTable(MutableMapping[str, Value]):
             "max_pool_percent": _unsigned,
             "accept_threshold_percent": _unsigned,
             "shrinker_enabled": _boolean,
-            "ram_bytes": _limit,
-            "max_pool_bytes": _limit,
+            "ram_bytes": self._limit,
+            "max_pool_bytes": self._limit,
         }
 
     def __repr__(self) -> str:
@@ -75,12 +77,32 @@ class ParameterTable(MutableMapping[str, Value]):
         return "max" if value is None else str(value)
 
     def _compressor(self, name: str, value: Any) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise ParameterError(EINVAL, name, value, "name an algorithm, for example 'zstd'")
-        compressor = value.strip()
+        compressor = value.strip() if isinstance(value, str) else None
+        if not compressor:
+            errno = EINVAL if compressor is None else ENOENT
+            raise ParameterError(errno, name, value, "name an algorithm, for example 'zstd'")
         if compressor != self._settings.compressor:
             self._pools.switch_checked(compressor, name)
         return compressor
+
+    def _limit(self, name: str, value: Any) -> int | None:
+        if value is None or (isinstance(value, str) and value.strip() == "max"):
+            return None
+        number = number_of(value)
+        if number is None:
+            raise ParameterError(EINVAL, name, value, "write a number of bytes, or 'max'")
+        other = "max_pool_bytes" if name == "ram_bytes" else "ram_bytes"
+        if self[other] is not None:
+            raise ParameterError(EINVAL, name, value, f"there is a limit by {other}; write 'max' to that first")
+        return number
+
+
+def number_of(value: object) -> int | None:
+    """The number >= 0 that a value is, or that it says in ASCII digits with nothing but white space around; or None."""
+    if isinstance(value, str):
+        word = value.strip()
+        return int(word) if word.isascii() and word.isdigit() and len(word) <= _MAX_DIGITS else None
+    return value if type(value) is int and value >= 0 else None
 
 
 def _zpool(name: str, value: Any) -> str:
@@ -101,24 +123,9 @@ def _boolean(name: str, value: Any) -> bool:
 
 
 def _unsigned(name: str, value: Any) -> int:
-    try:
-        number = int(value, 10) if isinstance(value, str) else value
-    except ValueError:
-        number = None
-    if type(number) is not int or number < 0:
+    number = number_of(value)
+    if number is None:
         raise ParameterError(EINVAL, name, value, "write a number, 0 or more")
     if number >= 1 << 32:
         raise ParameterError(ERANGE, name, value, "write a number below 2**32")
-    return number
-
-
-def _limit(name: str, value: Any) -> int | None:
-    if value is None or (isinstance(value, str) and value.strip() == "max"):
-        return None
-    try:
-        number = int(value, 10) if isinstance(value, str) else value
-    except ValueError:
-        number = None
-    if type(number) is not int or number < 0:
-        raise ParameterError(EINVAL, name, value, "write a number of bytes, or 'max'")
     return number

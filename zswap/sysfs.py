@@ -13,6 +13,7 @@ from typing import Final
 
 from .cgroup import Cgroup
 from .errors import ParameterError
+from .parameters import number_of
 from .zswap import Zswap
 
 PARAMETERS: Final = "/sys/module/zswap/parameters/"
@@ -101,6 +102,7 @@ def _limit(name: str, text: str) -> int | None:
     word = text.strip()
     if word == "max":
         return None
-    if not word.isdecimal():
+    number = number_of(word)
+    if number is None:
         raise ParameterError(EINVAL, name, text, "write a number of bytes, or 'max'")
-    return int(word)
+    return number

@@ -1,6 +1,8 @@
 """The pool limit with hysteresis, and cgroups with theirs (kernel-facts 11.2, 11.5, 11.6, C20, C21)."""
 
 import asyncio
+from errno import EINVAL, ENOENT
+from typing import Any
 
 import pytest
 
@@ -151,6 +153,10 @@ async def test_parameters_are_written_as_text_or_as_what_they_are(
         ("max_pool_percent", "-1"),
         ("max_pool_percent", "many"),
         ("max_pool_percent", True),
+        ("max_pool_percent", "1_0"),
+        ("max_pool_percent", "\u0663"),
+        ("max_pool_bytes", "\u00b2"),
+        ("max_pool_bytes", "9" * 5000),
         ("max_pool_percent", 1 << 32),
         ("max_pool_bytes", "-4"),
         ("ram_bytes", "lots"),
@@ -170,6 +176,42 @@ async def test_nonsense_is_refused_and_changes_nothing(name: str, value: object)
             assert dict(store.params) == before
             with pytest.raises(zswap.ParameterError, match="deleted"):
                 del store.params["enabled"]
+
+
+async def test_an_empty_compressor_is_none_that_there_is() -> None:
+    with acomp.registry():
+        async with zswap.Zswap.open() as store:
+            for name in ("", " \n"):
+                with pytest.raises(zswap.ParameterError) as caught:
+                    store.params["compressor"] = name
+                assert caught.value.errno == ENOENT
+
+
+async def test_one_kind_of_limit_at_a_time() -> None:
+    with acomp.registry():
+        async with zswap.Zswap.open(zswap.Params(ram_bytes=1 << 20)) as store:
+            with pytest.raises(zswap.ParameterError, match="ram_bytes; write 'max'") as caught:
+                store.params["max_pool_bytes"] = 4096
+            assert caught.value.errno == EINVAL and store.params["max_pool_bytes"] is None
+            store.params["ram_bytes"] = 2 << 20
+            store.params["max_pool_bytes"] = "max"
+            store.params["ram_bytes"] = "max"
+            store.params["max_pool_bytes"] = "4096"
+            with pytest.raises(zswap.ParameterError, match="max_pool_bytes"):
+                store.params["ram_bytes"] = 1
+            assert store.figures().limit_bytes == 4096
+
+
+@pytest.mark.parametrize("name", ["zswap_max", "memory_high", "memory_max"])
+@pytest.mark.parametrize("value", [-5, "lots", 1.5, True])
+def test_cgroup_limits_that_make_no_sense(name: str, value: Any) -> None:
+    root = zswap.Cgroup("root")
+    with pytest.raises(zswap.ParameterError, match="bytes") as caught:
+        zswap.Cgroup("g", root, **{name: value})
+    assert (caught.value.name, caught.value.errno) == (name, EINVAL)
+    assert not root.children
+    allowed: dict[str, Any] = {name: 0}
+    assert getattr(zswap.Cgroup("g", root, **allowed), name) == 0
 
 
 async def test_the_text_tree() -> None:
@@ -200,8 +242,9 @@ async def test_the_text_tree() -> None:
                 with pytest.raises(error):
                     tree.write(path, "1")
             for name in ("max", "writeback"):
-                with pytest.raises(zswap.ParameterError):
-                    tree.write(f"/sys/fs/cgroup/jobs/memory.zswap.{name}", "-1")
+                for text in ("-1", "\u0661", "1_0"):
+                    with pytest.raises(zswap.ParameterError):
+                        tree.write(f"/sys/fs/cgroup/jobs/memory.zswap.{name}", text)
 
 
 async def test_figures_and_the_table_of_classes() -> None:
