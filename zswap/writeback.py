@@ -1,11 +1,12 @@
 """Writeback: one entry leaves the store for the swap device (kernel-facts 11.11)."""
 
+import asyncio
 from errno import EEXIST, EIO, ENOMEM
 from typing import Final
 
 from acomp import fault, trace
 
-from .core import Core
+from .core import Backing, Core
 from .errors import CpuOfflineError, DecompressError
 from .load_path import decompress
 
@@ -32,8 +33,8 @@ async def writeback_entry(core: Core, entry: int) -> int:
             return -ENOMEM
         cgroup = core.inventory.lru_of(entry).cgroup
         page = await decompress(core, entry)
-        if not lease.invalidated:
-            await core.backing.write_back(slot, page)
+        if not lease.invalidated and not await _write(core.backing, slot, page):
+            return -EIO
         if lease.invalidated:
             return -ENOMEM
         core.inventory.remove(slot)
@@ -43,7 +44,25 @@ async def writeback_entry(core: Core, entry: int) -> int:
         if trace.sink is not None:
             trace.emit("zswap.writeback", offset=slot)
         return 0
-    except (DecompressError, CpuOfflineError, OSError):
+    except (DecompressError, CpuOfflineError):
         return -EIO
     finally:
         lease.release()
+
+
+async def _write(backing: Backing, slot: int, page: bytes) -> bool:
+    """Whether the device has taken the page.
+
+    What it raises beside OSError is a mistake in it. That goes to the exception handler of the loop, as from a
+    callback, and not to whoever came here by chance: a store of another page, or the global worker.
+    """
+    try:
+        await backing.write_back(slot, page)
+    except OSError:
+        return False
+    except Exception as error:
+        asyncio.get_running_loop().call_exception_handler(
+            {"message": f"the swap device failed at writing slot {slot}", "exception": error}
+        )
+        return False
+    return True

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,14 @@ class Disk:
         self.pages: dict[int, bytes] = {}
         self.gate: asyncio.Event | None = None
         self.full = False
+        self.mistakes = 0
 
     async def write_back(self, slot: int, page: bytes) -> None:
         if self.full:
             raise OSError(28, "disk full")
+        if self.mistakes:
+            self.mistakes -= 1
+            raise ZeroDivisionError
         if self.gate is not None:
             await self.gate.wait()
         self.pages[slot] = page
@@ -133,6 +138,27 @@ async def test_a_failed_writeback_keeps_the_page(why: str) -> None:
         assert store.stats()["reject_reclaim_fail"] == 1 and store.stats()["written_back_pages"] == 0
         blobs[0] = good
         assert await store.load(0) == page_of(9)
+
+
+async def test_a_device_that_raises_what_it_should_not_does_not_end_the_worker() -> None:
+    loop = asyncio.get_running_loop()
+    reported: list[dict[str, Any]] = []
+    handler = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+    try:
+        async with opened(max_pool_bytes=4 * PAGE, accept_threshold_percent=50) as (store, disk, _):
+            for offset in range(4):
+                assert await put(store, offset, HUGE)
+            disk.mistakes = 2
+            assert not await put(store, 9, HUGE)
+            await settled(store)
+            assert (store.stats()["reject_reclaim_fail"], store.stats()["written_back_pages"]) == (2, 2)
+            assert len(disk.pages) == 2 and store.stats()["stored_pages"] == 2
+            assert [(type(one["exception"]), one["message"][:15]) for one in reported] == [
+                (ZeroDivisionError, "the swap device")
+            ] * 2
+    finally:
+        loop.set_exception_handler(handler)
 
 
 async def test_writeback_meets_invalidate_store_and_load() -> None:
