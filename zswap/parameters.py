@@ -22,9 +22,9 @@ class ParameterTable(MutableMapping[str, Value]):
     """`enabled`, `compressor`, `zpool`, `max_pool_percent`, `accept_threshold_percent`, `shrinker_enabled`.
 
     And ours: `ram_bytes` or `max_pool_bytes` (None or "max": none), of which one may be set at a time. Values may be
-    written as text, as in sysfs, or as what they are. Writing `compressor` makes the pool at once, or finds the one that
-    still has entries; stored pages keep the compressor that they were stored with. ENOENT: no such compressor; EINVAL:
-    its pool cannot be made.
+    written as text, as in sysfs, or as what they are. Writing `compressor` makes the pool at once, or finds the one
+    that still has entries; stored pages keep the compressor that they were stored with. ENOENT: no such compressor;
+    EINVAL: its pool cannot be made.
 
     Differs from the kernel: there is no -ENODEV, because a store that cannot make its first pool does not open, and no
     parameter that is remembered until set-up. `max_pool_percent` and `accept_threshold_percent` are not checked for
