@@ -44,6 +44,7 @@ class Tally:
     loaded: int = 0
     invalidated: int = 0
     cancelled: int = 0
+    refused: int = 0
     resident: list[int] = field(default_factory=list)
 
     @property
@@ -79,6 +80,9 @@ async def one(store: zswap.Zswap, task: int, pages: Work, tally: Tally, over: Ca
             elif await storing:
                 held[slot] = number
                 tally.stored += FOLIO_PAGES
+            else:
+                tally.refused += 1
+                held.pop(slot, None)
 
 
 async def check(store: zswap.Zswap, slot: int, data: bytes, keep: bool) -> int:
@@ -155,7 +159,7 @@ def main() -> None:
     left = left_over(before)
     print(
         f"\r{tally.stored:,} pages stored, {tally.loaded:,} loaded and compared, {tally.invalidated:,} invalidated,"
-        f" {tally.cancelled:,} stores cancelled, {time.perf_counter() - began:.0f} s\n"
+        f" {tally.cancelled:,} stores cancelled, {tally.refused:,} refused, {time.perf_counter() - began:.0f} s\n"
         f"resident: {early / 2**20:.1f} MiB in the second quarter, {late / 2**20:.1f} MiB in the last\n"
         f"left behind: {dict(left) or 'no thread, no file'}, {len(tasks)} tasks"
     )
