@@ -17,6 +17,8 @@ class StoreFeatures:
 
     Differs from the kernel: without patch 14 a context is held until its page is in the tree (there, until it is in the
     allocator), and a refused large folio takes older pages of its slots with it, as every refused folio does here.
+    An incompressible page ticks reject_compress_poor with lzo, as on the base of the series, in every set: a running
+    6.12.31 or later, whose lzo knows the bound of its output, ticks reject_compress_fail as the others do.
     """
 
     pool_lifetime_contexts: bool = True

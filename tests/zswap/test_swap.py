@@ -71,6 +71,7 @@ async def test_each_folio_goes_where_it_belongs_and_is_found_again() -> None:
             "pswpin": 2,
         }
         assert await swap.load(20) is None and await swap.load(99) is None
+        assert not any(name.startswith("thp_") for name in events), "that is for 2 MiB"
         assert list(swap) == [0, 1, 2, 10, 11] and 10 in swap and 20 not in swap
 
 
@@ -103,6 +104,32 @@ async def test_no_contiguous_slots_splits_the_folio_and_counts_it() -> None:
         assert caught.value.errno == ENOSPC
         assert group.events["fail"] == 2, "for the folio, and for the first of its pages that found no slot"
         assert not any(i in swap for i in range(200, 216)), "nothing of it is left"
+
+
+async def test_folios_of_2_mib_are_counted_as_huge_pages_too() -> None:
+    async with opened(nr_slots=1024) as (swap, _):
+        assert await swap.store(zswap.Folio(0, RANDOM * 512)) is zswap.Placed.DEVICE
+        events = swap.zswap.events
+        assert (events["thp_swpout"], events["swpout-2048kB"], events["pswpout"]) == (1, 1, 512)
+        await swap.store(zswap.Folio(600, page_of(5)))
+        assert await swap.store(zswap.Folio(1000, page_of(5) * 256 + RANDOM * 255)) is zswap.Placed.DEVICE
+        assert (events["thp_swpout"], events["thp_swpout_fallback"]) == (1, 0), "511 pages are another size"
+        swap.invalidate(1000, 511)
+        await swap.store(zswap.Folio(601, page_of(5) * 2))
+        with pytest.raises(OSError, match="taken"):
+            await swap.store(zswap.Folio(1000, page_of(5) * 512))
+        assert (events["thp_swpout_fallback"], events["swpout_fallback-2048kB"]) == (1, 1)
+        assert events["thp_swpout"] == 1
+
+
+async def test_a_cgroup_is_told_of_its_zero_pages() -> None:
+    async with opened() as (swap, _):
+        parent = zswap.Cgroup("p", zswap.Cgroup("root"))
+        group = zswap.Cgroup("g", parent)
+        assert await swap.store(zswap.Folio(0, bytes(4 * PAGE), cgroup=group)) is zswap.Placed.ZERO
+        assert [await swap.load(i) for i in range(3)] == [bytes(PAGE)] * 3
+        for one in (group, parent):
+            assert one.events == {"swpout_zero": 4, "swpin_zero": 3}
 
 
 async def test_a_cgroup_that_forbids_writeback_keeps_its_folio() -> None:

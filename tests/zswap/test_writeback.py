@@ -254,6 +254,51 @@ async def test_the_worker_empties_full_pools_down_to_the_threshold() -> None:
         assert not store._core.limit.full
 
 
+async def test_the_worker_gives_up_after_16_failures() -> None:
+    async with opened(max_pool_bytes=40 * PAGE) as (store, disk, _):
+        for offset in range(40):
+            assert await put(store, offset, HUGE)
+        for run in (1, 2):
+            assert not await put(store, 99, HUGE)
+            await settled(store)
+            assert store._core.inventory.entries.referenced[:40].count(0) == 16 * run, "second chances are failures"
+        assert not disk.pages
+
+
+async def test_the_worker_goes_on_behind_the_cgroup_that_it_visited_last() -> None:
+    async with opened(max_pool_bytes=8 * PAGE) as (store, disk, _):
+        groups = [zswap.Cgroup(name, zswap.Cgroup("root")) for name in "abcd"]
+        for offset in range(8):
+            assert await put(store, offset, HUGE, cgroup=groups[offset // 2])
+        for offset in (100, 101, 102):
+            while not await put(store, offset, HUGE):
+                await settled(store)
+        assert list(disk.pages) == [0, 2, 4], "one of each cgroup: threshold and limit are one page apart"
+
+
+async def test_a_round_without_candidates_is_one_failure_of_16() -> None:
+    group = zswap.Cgroup("n", zswap.Cgroup("root"), zswap_writeback=False)
+    async with opened(max_pool_bytes=2 * PAGE) as (store, disk, _):
+        for offset in range(2):
+            assert await put(store, offset, HUGE, cgroup=group)
+        assert not await put(store, 2, HUGE)
+        for _ in range(6):
+            assert store._worker.running
+            await asyncio.sleep(0)
+        group.zswap_writeback = True
+        await settled(store)
+        assert list(disk.pages) == [0]
+        disk.pages.clear()
+        group.zswap_writeback = False
+        assert await put(store, 2, HUGE, cgroup=group)
+        assert not await put(store, 3, HUGE)
+        turns = 0
+        while store._worker.running:
+            turns += 1
+            await asyncio.sleep(0)
+        assert 16 <= turns <= 18 and not disk.pages
+
+
 async def test_the_worker_is_not_pinned_to_the_cpu_of_the_store_that_called_it() -> None:
     async with opened(max_pool_bytes=2 * PAGE, offline_timeout=0) as (store, disk, _):
         assert await put(store, 0, HUGE) and await put(store, 1, HUGE)
