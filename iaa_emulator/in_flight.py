@@ -59,13 +59,15 @@ class InFlight:
             self._timer = None
 
     def _look(self) -> None:
+        """Give up on what is due; whatever happens, look again when the oldest of the others is."""
         loop = asyncio.get_running_loop()
-        now = loop.time()
-        self._timer = None
-        for job in list(self._jobs):
-            if job.deadline > now + CLOCK_RESOLUTION_S:
-                if self._timer is None:
-                    self._timer = loop.call_at(job.deadline, self._look)
-                return
-            self._timed_out(job)
-            job.expire()
+        due = loop.time() + CLOCK_RESOLUTION_S
+        try:
+            for job in self:
+                if job.deadline > due:
+                    break
+                self._timed_out(job)
+                job.expire()
+        finally:
+            oldest = next(iter(self._jobs), None)
+            self._timer = None if oldest is None else loop.call_at(oldest.deadline, self._look)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .descriptor import Opcode, Status
 from .errors import DescriptorDeadlockError
-from .job import Job
+from .job import Job, call_out
 
 if TYPE_CHECKING:
     from .driver import Driver
@@ -70,7 +70,7 @@ class InterruptHandler:
         req = job.req
         req.base.data = job.data
         if req.base.complete is not None:
-            req.base.complete(req.base.data, -EIO if code and job.interrupt else code)
+            call_out(req.base.complete, req.base.data, -EIO if code and job.interrupt else code)
 
 
 def _recoverable(job: Job) -> bool:

@@ -35,6 +35,20 @@ _OPERATION_FLAGS = {
 }
 
 
+def call_out(function: Callable[..., object], *args: object) -> None:
+    """Call what belongs to a user: what it raises goes to the loop's exception handler, as if the loop had called it.
+
+    Landings tell users in this way only, so that no job's landing depends on another one's user.
+    """
+    try:
+        function(*args)
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        context = {"message": f"{function!r} raised, called because a job had landed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
+
+
 class Landing:
     """Someone who waits for several jobs at once: one future, resolved when the last of them has landed."""
 

@@ -14,7 +14,7 @@ from .descriptor import DecompressFlag, Opcode
 from .engine import Engine
 from .errors import DescriptorDeadlockError
 from .in_flight import InFlight
-from .job import Job
+from .job import Job, call_out
 from .statistics import Statistics
 from .work_queue import WorkQueue
 
@@ -121,4 +121,4 @@ class Submission:
             trace.emit("iaa.landed", request=job.req.serial, device=job.device.name, wq=job.wq.name, status=status)
         if self._bounded or job.abandoned:
             job.release_slot()
-        acomp_request_put(job.req)
+        call_out(acomp_request_put, job.req)
