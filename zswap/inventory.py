@@ -99,9 +99,7 @@ class Inventory:
 
     def remove_range(self, first: int, nr: int) -> int:
         """`remove` for each of these slots; how many held something."""
-        if not len(self.tree):
-            return 0
-        return sum(map(self.remove, range(first, first + nr)))
+        return sum(map(self.remove, self.tree.within(first, nr)))
 
     def clear(self) -> None:
         """Remove everything."""

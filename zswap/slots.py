@@ -105,7 +105,8 @@ class SlotLocks:
             leases = self._blocks.get(low)
             return [] if leases is None else [lease for lease in leases if lease.first < end and first < lease.end]
         found: dict[SlotLease, None] = {}
-        for block in range(low, high + 1):
+        many = high - low > len(self._blocks)
+        for block in sorted(self._blocks) if many else range(low, high + 1):
             for lease in self._blocks.get(block, ()):
                 if lease.first < end and first < lease.end:
                     found[lease] = None

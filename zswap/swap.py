@@ -260,21 +260,13 @@ class Swap:
         self._check()
         check_slots(offset, nr_pages)
         self._locks.invalidate(offset, nr_pages)  # a load under way must not look for released pages on the device
-        for slot, count in _runs(self._slots_of(offset, nr_pages)):
+        for slot, count in _runs(list(map(self._pages.get, self._pages.within(offset, nr_pages)))):
             await self.zswap.release(slot, count)
         return self.invalidate(offset, nr_pages)
 
-    def _slots_of(self, offset: int, nr_pages: int) -> list[int]:
-        if not len(self._pages):
-            return []
-        return [slot for slot in map(self._pages.get, range(offset, offset + nr_pages)) if slot != EMPTY]
-
     def _forget(self, offset: int, nr_pages: int) -> int:
         """Take these pages off the map and give their slots back, with what the zero map and the store know of them."""
-        slots = self._slots_of(offset, nr_pages)
-        if slots:
-            for page in range(offset, offset + nr_pages):
-                self._pages.pop(page)
+        slots = [self._pages.pop(page) for page in self._pages.within(offset, nr_pages)]
         for slot, count in _runs(slots):
             self._zero[slot : slot + count] = bytes(count)
             self._owners.drop(slot, count)

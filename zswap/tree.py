@@ -37,6 +37,19 @@ class SlotMap:
                 if leaf[index] != EMPTY:
                     yield key << _LEAF_BITS | index
 
+    def within(self, first: int, nr: int) -> list[int]:
+        """Those of the slots `first` .. `first + nr - 1` that hold something, in ascending order.
+
+        Takes time by what is asked for or by what is there, whichever is less.
+        """
+        end = first + nr
+        low, high = first >> _LEAF_BITS, end - 1 >> _LEAF_BITS
+        if high - low <= len(self._leaves):
+            return [slot for slot in range(first, end) if self.get(slot) != EMPTY] if self._used else []
+        keys = sorted(key for key in self._leaves if low <= key <= high)
+        slots = (key << _LEAF_BITS | index for key in keys for index in range(_LEAF_SLOTS))
+        return [slot for slot in slots if first <= slot < end and self.get(slot) != EMPTY]
+
     def get(self, slot: int) -> int:
         """The value of `slot`, or EMPTY."""
         leaf = self._leaves.get(slot >> _LEAF_BITS)

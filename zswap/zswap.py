@@ -17,7 +17,6 @@ from . import load_path, shrinker, store_path
 from .cgroup import Cgroup
 from .core import Backing, Core
 from .counters import Counters
-from .entries import NO_ENTRY
 from .errors import CloseTimeoutError, StoreClosedError, StoreOpenError
 from .figures import Figures, figures_of
 from .folio import MAX_SLOTS, Folio, check_slots
@@ -198,10 +197,8 @@ class Zswap:
         self._check_slots(offset, nr_pages)
         lrus: Counter[LruList] = Counter()
         inventory = self._core.inventory
-        for slot in range(offset, offset + nr_pages):
-            entry = inventory.tree.get(slot)
-            if entry != NO_ENTRY:
-                lrus[inventory.lru_of(entry)] += 1
+        for slot in inventory.tree.within(offset, nr_pages):
+            lrus[inventory.lru_of(inventory.tree.get(slot))] += 1
         self._in_flight.begin()
         try:
             for lru, count in lrus.items():
