@@ -90,6 +90,24 @@ async def test_a_load_that_outlives_the_close_reads_from_nobody(how: str, tmp_pa
         assert [await one for one in loading] == [None, None]
 
 
+async def test_what_ends_between_the_timeout_and_the_close_is_not_stored() -> None:
+    with acomp.registry(), null_algorithm(automatic=False) as device:
+        params = zswap.Params(compressor="null-async", close_timeout=0.05)
+        swap = zswap.Swap.open(params, device=zswap.MemoryDevice(64))
+        await swap.__aenter__()
+        storing = [asyncio.ensure_future(swap.store(zswap.Folio(8, page_of(7)))) for _ in range(2)]
+        await asyncio.sleep(0)
+        closing = asyncio.ensure_future(swap.__aexit__(None, None, None))
+        while not swap.zswap._closed:
+            await asyncio.sleep(0.001)
+        device.land()
+        for one in storing:
+            with pytest.raises(OSError, match="closed") as caught:
+                await one
+            assert caught.value.errno == ECANCELED
+        await closing
+
+
 @pytest.mark.threads
 async def test_a_closed_file_device_says_so() -> None:
     file = zswap.FileDevice(nr_slots=4)
