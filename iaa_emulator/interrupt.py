@@ -27,7 +27,9 @@ class InterruptHandler:
     def landed(self, job: Job) -> None:
         """The job's callback, on the loop's thread."""
         driver = self._driver
-        code = driver.reap_alone(job)
+        code = call_out(driver.reap_alone, job)
+        if code is None:  # the destination was taken away
+            code = -EIO
         recovers = job.opcode == Opcode.DECOMPRESS and code and _recoverable(job)
         verifies = job.opcode == Opcode.COMPRESS and not code and job.req.tfm.ctx.verify_compress
         if recovers or verifies:

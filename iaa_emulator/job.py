@@ -6,7 +6,7 @@ which ends it with `land`; the driver's watchdog ends it with `expire` when the 
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from acomp import AcompReq
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .device import Device
     from .work_queue import WorkQueue
 
+T = TypeVar("T")
+
 _OPERATION_FLAGS = {
     Opcode.COMPRESS: int(CompressFlag.FLUSH_OUTPUT | CompressFlag.APPEND_END_OF_BLOCK),
     Opcode.DECOMPRESS: int(
@@ -35,18 +37,19 @@ _OPERATION_FLAGS = {
 }
 
 
-def call_out(function: Callable[..., object], *args: object) -> None:
-    """Call what belongs to a user: what it raises goes to the loop's exception handler, as if the loop had called it.
+def call_out(function: Callable[..., T], *args: object) -> T | None:
+    """Call what is a user's, or touches what is: its result, or None after an exception that the loop's handler got.
 
-    Landings tell users in this way only, so that no job's landing depends on another one's user.
+    Landings touch users in this way only, so that no job's landing depends on another one's user.
     """
     try:
-        function(*args)
+        return function(*args)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:
         context = {"message": f"{function!r} raised, called because a job had landed", "exception": error}
         asyncio.get_running_loop().call_exception_handler(context)
+        return None
 
 
 class Landing:

@@ -42,10 +42,10 @@ def heard() -> Iterator[list[Any]]:
         loop.set_exception_handler(former)
 
 
-def submit(tfm: CryptoAcomp, complete: Callable[[Any, int], None]) -> AcompReq:
+def submit(tfm: CryptoAcomp, complete: Callable[[Any, int], None], dst: Any = None) -> AcompReq:
     """A page under way that nobody polls for."""
     req = acomp_request_alloc(tfm)
-    acomp_request_set_params(req, TEXT, bytearray(2 * PAGE_SIZE), PAGE_SIZE, PAGE_SIZE)
+    acomp_request_set_params(req, TEXT, dst or bytearray(PAGE_SIZE), PAGE_SIZE, PAGE_SIZE)
     acomp_request_set_callback(req, 0, complete, None)
     req.flags |= CRYPTO_ACOMP_REQ_POLL
     assert crypto_acomp_compress(req) == -EINPROGRESS
@@ -148,6 +148,21 @@ async def test_who_waits_for_an_idle_request_may_raise_as_well() -> None:
             assert engine_of(platform).step() == 1
             assert_whole(platform)
     assert errors == [error]
+
+
+@MODES
+async def test_a_destination_that_was_taken_away_is_an_error_of_its_own_request(mode: str) -> None:
+    codes: list[int] = []
+    with heard() as errors:
+        async with stepped(auto=False, attributes={"sync_mode": mode}) as platform:
+            tfm = crypto_alloc_acomp("deflate-iaa")
+            reqs = [submit(tfm, lambda _, err: codes.append(err), memoryview(bytearray(PAGE_SIZE))) for _ in range(2)]
+            reqs[0].dst.release()
+            assert engine_of(platform).step_all() == 2
+            assert_balanced(platform)
+    assert codes == [-EIO, 0]
+    assert [type(error) for error in errors] == [ValueError]
+    assert not any(req.busy for req in reqs)
 
 
 async def test_a_completion_that_submits_again_does_not_put_off_the_watchdog() -> None:
