@@ -5,9 +5,12 @@ The room's front door. `Platform.open` builds all of it inside the running loop 
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import wraps
 from pathlib import Path
+from types import TracebackType
+from typing import ParamSpec
 
 from acomp import cpu, current_registry
 
@@ -25,6 +28,37 @@ from .topology import Topology
 from .work_queue import WorkQueue
 from .worker_threads import WorkerThreads
 
+P = ParamSpec("P")
+
+
+class _Opening(AbstractAsyncContextManager["Platform"]):
+    """What `Platform.open` returns: good for one `async with`, and refused politely in a second one."""
+
+    def __init__(self, context: AbstractAsyncContextManager["Platform"]) -> None:
+        self._context = context
+        self._entered = False
+
+    async def __aenter__(self) -> "Platform":
+        if self._entered:
+            raise ConfigurationError(
+                errno.EBUSY, "this platform was entered before", "Call Platform.open anew for each `async with`."
+            )
+        self._entered = True
+        return await self._context.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await self._context.__aexit__(kind, error, traceback)
+
+
+def _entered_once(open: Callable[P, AbstractAsyncContextManager["Platform"]]) -> Callable[P, _Opening]:
+    @wraps(open)
+    def opening(*args: P.args, **kwargs: P.kwargs) -> _Opening:
+        return _Opening(open(*args, **kwargs))
+
+    return opening
+
 
 class Platform:
     """An open platform. Made by `Platform.open`.
@@ -37,10 +71,11 @@ class Platform:
         self.topology: Topology = machine.topology
         self.devices = [Device(device) for device in machine.devices]
         self._driver = driver
+        self._closed = False
 
     def __repr__(self) -> str:
         driver = self._driver
-        state = "enabled" if driver.enabled else "disabled"
+        state = "closed" if self._closed else "enabled" if driver.enabled else "disabled"
         queues = sum(len(device.bound_queues) for device in driver.devices)
         return (
             f"<Platform {driver.features} {state}: {self.topology.nr_cpus} cpus, {len(driver.devices)} devices,"
@@ -48,6 +83,7 @@ class Platform:
         )
 
     @classmethod
+    @_entered_once
     @asynccontextmanager
     async def open(
         cls,
@@ -70,7 +106,8 @@ class Platform:
 
         Leaving unregisters, unbinds, waits for jobs in flight (bounded by the timeout) and stops the engine; transforms
         that are still alive then get -ENODEV for a compression, and decompress in software.
-        Raises ConfigurationError: for what the kernel would refuse, and EEXIST for a second platform in one registry.
+        Raises ConfigurationError: for what the kernel would refuse, EEXIST for a second platform in one registry, and
+        EBUSY when a context is entered again; a platform that was left binds nothing any more.
         """
         built = _machine(machine)
         config.check(built.devices)
@@ -140,7 +177,11 @@ class Platform:
         return queues[name]
 
     def bind(self, *names: str) -> None:
-        """Bind these queues one at a time; without names every one that is not bound, in device order."""
+        """Bind these queues one at a time; without names every one that is not bound, in device order.
+
+        ConfigurationError: EBUSY for a queue that is bound, ENODEV for one that is not there and for a closed platform.
+        """
+        self._check_open()
         if names:
             queues = [self.work_queue(name) for name in names]
         else:
@@ -151,8 +192,10 @@ class Platform:
     async def unbind(self, *names: str) -> None:
         """Remove these queues one at a time, without names all of them, and wait until their jobs have landed.
 
-        Every job lands, or is given up, within the completion timeout.
+        Every job lands, or is given up, within the completion timeout. ConfigurationError ENODEV for a queue that is
+        not there or not bound, and for a closed platform.
         """
+        self._check_open()
         if names:
             queues = [self.work_queue(name) for name in names]
         else:
@@ -162,8 +205,15 @@ class Platform:
         for wq in queues:
             await self._driver.in_flight.drain(wq)
 
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigurationError(
+                errno.ENODEV, "this platform was closed, its engines stopped", "Open another one with Platform.open."
+            )
+
     async def _close(self) -> None:
         """Unbind, drain and stop; a cancelled drain is finished by giving up on what is in flight."""
+        self._closed = True
         driver = self._driver
         for device in list(driver.devices):
             for wq in list(device.bound_queues):
