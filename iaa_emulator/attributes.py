@@ -60,9 +60,12 @@ class Attributes:
     def write(self, name: str, text: str) -> None:
         """Set the attribute from text.
 
-        ConfigurationError: EBUSY while enabled, EINVAL for nonsense, ERANGE for an integer beyond 32 bits.
+        ConfigurationError: EBUSY while enabled, EINVAL for nonsense, ERANGE for an integer beyond 32 bits. TypeError
+        for what is no text.
         """
         self._check_name(name)
+        if not isinstance(text, str):
+            raise TypeError(f"{name} is written as text, such as {self.read(name)!r}, not {type(text).__name__}")
         if self._enabled():
             raise ConfigurationError(
                 errno.EBUSY,

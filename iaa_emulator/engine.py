@@ -6,12 +6,13 @@ world it is in.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .device import Device
 from .job import Job
 
 
+@runtime_checkable
 class Engine(Protocol):
     """The engines of all devices of one platform. Every method is called on the loop's thread."""
 

@@ -41,6 +41,10 @@ class DriverFeatures:
     patches: frozenset[int]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.patches, frozenset):
+            raise TypeError(
+                f"patches are a frozenset, not {type(self.patches).__name__}; DriverFeatures.of(4, 9) makes one"
+            )
         unknown = self.patches - set(PATCHES)
         if unknown:
             raise ConfigurationError(

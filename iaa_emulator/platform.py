@@ -5,7 +5,8 @@ The room's front door. `Platform.open` builds all of it inside the running loop 
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import wraps
 from pathlib import Path
@@ -91,7 +92,7 @@ class Platform:
         *,
         features: DriverFeatures | None = None,
         engine: Engine | None = None,
-        attributes: dict[str, str] | None = None,
+        attributes: Mapping[str, str] | None = None,
         completion_timeout: float = 1.0,
         alloc_pause_ns: int = 1000,
     ) -> AsyncIterator["Platform"]:
@@ -107,20 +108,20 @@ class Platform:
         Leaving unregisters, unbinds, waits for jobs in flight (bounded by the timeout) and stops the engine; transforms
         that are still alive then get -ENODEV for a compression, and decompress in software.
         Raises ConfigurationError: for what the kernel would refuse, EEXIST for a second platform in one registry, and
-        EBUSY when a context is entered again; a platform that was left binds nothing any more.
+        EBUSY when a context is entered again; a platform that was left binds nothing any more. TypeError and ValueError
+        for arguments that are none.
         """
         built = _machine(machine)
         config.check(built.devices)
-        if not completion_timeout > 0 or alloc_pause_ns < 0:
-            raise ValueError("completion_timeout must be positive (seconds), alloc_pause_ns at least 0")
+        _check_times(completion_timeout, alloc_pause_ns)
         driver = Driver(
             built.topology,
-            DriverFeatures.v8() if features is None else features,
-            WorkerThreads() if engine is None else engine,
+            _features(features),
+            _engine(engine),
             completion_timeout_s=completion_timeout,
             alloc_pause_ns=alloc_pause_ns,
         )
-        for name, text in (attributes or {}).items():
+        for name, text in _texts(attributes).items():
             driver.attributes.write(name, text)
         platform = cls(built, driver)
         registry, here = current_registry(), cpu.machine.get()
@@ -239,3 +240,42 @@ def _machine(source: MachineConfig | str | Path | None) -> MachineConfig:
     if source is None or isinstance(source, str):
         return preset(source or HOST)
     raise TypeError(f"a machine is a MachineConfig, a preset's name or a path, not {type(source).__name__}")
+
+
+def _features(features: object) -> DriverFeatures:
+    if features is None:
+        return DriverFeatures.v8()
+    if isinstance(features, DriverFeatures):
+        return features
+    raise TypeError(
+        "features are a set such as DriverFeatures.v8(), or DriverFeatures.of(4) for single patches,"
+        f" not {type(features).__name__}"
+    )
+
+
+def _engine(engine: object) -> Engine:
+    if engine is None:
+        return WorkerThreads()
+    if isinstance(engine, Engine) and not isinstance(engine, type):
+        return engine
+    given = f"the class {engine.__name__}" if isinstance(engine, type) else type(engine).__name__
+    raise TypeError(f"an engine is an object that starts, submits and stops, such as WorkerThreads(), not {given}")
+
+
+def _texts(attributes: object) -> Mapping[str, str]:
+    if attributes is None or isinstance(attributes, Mapping):
+        return attributes or {}
+    raise TypeError(f'attributes are texts by name, such as {{"sync_mode": "async"}}, not {type(attributes).__name__}')
+
+
+def _check_times(completion_timeout: object, alloc_pause_ns: object) -> None:
+    if isinstance(completion_timeout, bool) or not isinstance(completion_timeout, int | float):
+        raise TypeError(f"completion_timeout is a number of seconds, not {type(completion_timeout).__name__}")
+    if not 0 < completion_timeout < math.inf:
+        raise ValueError(
+            f"completion_timeout must be positive and finite (seconds), not {completion_timeout}: it bounds every wait"
+        )
+    if type(alloc_pause_ns) is not int:
+        raise TypeError(f"alloc_pause_ns is an int, in nanoseconds, not {type(alloc_pause_ns).__name__}")
+    if alloc_pause_ns < 0:
+        raise ValueError(f"alloc_pause_ns must be at least 0, not {alloc_pause_ns}")

@@ -206,10 +206,9 @@ async def test_what_is_no_machine_is_refused() -> None:
         with pytest.raises(TypeError, match="a machine is"):
             async with Platform.open(3):  # type: ignore[arg-type]  # the mistake itself
                 pass
-        for timeout, pause in ((0, 1000), (1, -1)):
-            with pytest.raises(ValueError, match="must be positive"):
-                async with Platform.open(completion_timeout=timeout, alloc_pause_ns=pause):
-                    pass
+        with pytest.raises(ValueError, match="alloc_pause_ns must be at least 0, not -1"):
+            async with Platform.open(alloc_pause_ns=-1):
+                pass
         built = machine()
         built.devices[0].groups[0].grouped_engines = []
         with pytest.raises(ConfigurationError, match="no engine"):
@@ -219,6 +218,36 @@ async def test_what_is_no_machine_is_refused() -> None:
             async with Platform.open(attributes={"sync_mode": "x"}):
                 pass
         assert not acomp.crypto_has_acomp("deflate-iaa"), "nothing is left of a failed opening"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"engine": 5}, r"engine .* WorkerThreads\(\), not int"),
+        ({"engine": SteppedEngine}, "not the class SteppedEngine"),
+        ({"features": "v8"}, r"features .* DriverFeatures\.v8\(\), .* not str"),
+        ({"features": {4}}, r"DriverFeatures\.of\(4\).*, not set"),
+        ({"attributes": "async"}, "attributes .* by name, .* not str"),
+        ({"attributes": {"sync_mode": 1}}, "sync_mode is written as text, .* not int"),
+        ({"attributes": {"g_wqs_per_iaa": None}}, "g_wqs_per_iaa is written as text, .* not NoneType"),
+        ({"completion_timeout": "1"}, "completion_timeout is a number of seconds, not str"),
+        ({"completion_timeout": True}, "completion_timeout is a number of seconds, not bool"),
+        ({"alloc_pause_ns": 1.5}, "alloc_pause_ns is an int, .* not float"),
+    ],
+)
+async def test_wrong_types_are_refused_with_the_remedy(options: dict[str, Any], said: str) -> None:
+    with acomp.registry():
+        with pytest.raises(TypeError, match=said):
+            async with Platform.open(**options):
+                pass
+        assert not acomp.crypto_has_acomp("deflate-iaa")
+
+
+@pytest.mark.parametrize("timeout", [0, -1.0, float("inf"), float("nan")])
+async def test_a_completion_timeout_is_a_bound(timeout: float) -> None:
+    with acomp.registry(), pytest.raises(ValueError, match=r"completion_timeout must be positive and finite"):
+        async with Platform.open(completion_timeout=timeout):
+            pass
 
 
 @pytest.mark.parametrize("options", [{"cores_per_package": 0}, {"packages": 2, "numa_nodes": 3}, {"wqs_per_device": 9}])
@@ -240,6 +269,11 @@ def test_what_a_patch_needs_comes_with_it_and_cannot_be_left_out(patch: int) -> 
     assert DriverFeatures.base().with_patches(*PATCHES) == DriverFeatures.v8()
     with pytest.raises(ConfigurationError, match="no driver patch 12"):
         DriverFeatures.of(12)
+
+
+def test_a_set_of_patches_is_made_by_its_constructors() -> None:
+    with pytest.raises(TypeError, match=r"DriverFeatures\.of\(4, 9\)"):
+        DriverFeatures({4, 9})  # type: ignore[arg-type]  # the mistake itself
 
 
 def test_the_names_of_the_two_sets() -> None:
