@@ -5,6 +5,7 @@ patches: without patch 5 the mode "async" behaves as "sync".
 """
 
 import errno
+import re
 from collections.abc import Callable
 from typing import Final, Literal, cast, get_args
 
@@ -15,6 +16,7 @@ SyncMode = Literal["sync", "async", "async_irq"]
 SYNC_MODES: Final = get_args(SyncMode)
 _TRUE: Final = frozenset({"1", "y", "yes", "on", "t", "true"})
 _FALSE: Final = frozenset({"0", "n", "no", "off", "f", "false"})
+_DECIMAL: Final = re.compile(r"([+-]?)0*([0-9]+)")
 _INT_MAX: Final = 2**31 - 1
 
 
@@ -99,12 +101,11 @@ def _boolean(name: str, word: str) -> bool:
 
 
 def _integer(name: str, word: str) -> int:
-    try:
-        value = int(word, 10)
-    except ValueError:
-        raise ConfigurationError(
-            errno.EINVAL, f"{name} is a decimal integer, not {word!r}", "Write one, such as 1."
-        ) from None
+    decimal = _DECIMAL.fullmatch(word)
+    if decimal is None:
+        raise ConfigurationError(errno.EINVAL, f"{name} is a decimal integer, not {word!r}", "Write one, such as 1.")
+    sign, digits = decimal.groups()
+    value = int(sign + digits[:11])  # more are out of range whatever they say, and `int` has a limit of its own
     if not -_INT_MAX - 1 <= value <= _INT_MAX:
-        raise ConfigurationError(errno.ERANGE, f"{name} does not hold {value}", "Write a 32-bit integer, such as 1.")
+        raise ConfigurationError(errno.ERANGE, f"{name} does not hold {word}", "Write a 32-bit integer, such as 1.")
     return value

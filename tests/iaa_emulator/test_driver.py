@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from errno import E2BIG, EINVAL, EIO, ENODEV, EOVERFLOW, ETIMEDOUT
+from errno import E2BIG, EINVAL, EIO, ENODEV, EOVERFLOW, ERANGE, ETIMEDOUT
 from typing import Any
 
 import pytest
@@ -317,7 +317,13 @@ async def test_attributes_are_busy_while_enabled_and_writable_after_unbinding() 
         ("verify_compress", "maybe", EINVAL),
         ("g_wqs_per_iaa", "many", EINVAL),
         ("g_wqs_per_iaa", "0x2", EINVAL),
-        ("g_consec_descs_per_gwq", str(2**31), 34),
+        ("g_wqs_per_iaa", "1_0", EINVAL),
+        ("g_wqs_per_iaa", "\N{ARABIC-INDIC DIGIT ONE}", EINVAL),
+        ("g_wqs_per_iaa", "--1", EINVAL),
+        ("g_wqs_per_iaa", "- 1", EINVAL),
+        ("g_wqs_per_iaa", "9" * 5000, ERANGE),
+        ("g_consec_descs_per_gwq", str(-(2**31) - 1), ERANGE),
+        ("g_consec_descs_per_gwq", str(2**31), ERANGE),
         ("mode", "1", 2),
     ],
 )
@@ -328,6 +334,15 @@ async def test_nonsense_is_refused_with_the_remedy(name: str, text: str, code: i
             platform.attributes.write(name, text)
         assert refused.value.errno == code
         assert refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("+7", 7), ("-0", 0), ("007", 7), (str(2**31 - 1), 2**31 - 1), (str(-(2**31)), -(2**31)), ("0" * 5000 + "1", 1)],
+)
+async def test_decimal_integers_are_taken(text: str, value: int) -> None:
+    async with stepped(attributes={"g_wqs_per_iaa": text}) as platform:
+        assert platform.attributes.g_wqs_per_iaa == value
 
 
 @pytest.mark.parametrize(
