@@ -47,6 +47,11 @@ class Verdict:
         """Whether the driver would take every queue."""
         return not self.refusals
 
+    @property
+    def usable(self) -> bool:
+        """Whether the driver would get a queue at all: accepted, and not empty."""
+        return bool(self.rows)
+
 
 def examine(machine: MachineConfig, features: DriverFeatures, g_wqs_per_iaa: int = 0) -> Verdict:
     """Examine `machine` under a driver with `features` and this value of the attribute (ignored without patch 9)."""
@@ -126,7 +131,10 @@ def _machine_advice(
 ) -> Iterator[str]:
     used = [device for device in devices if device.bound_queues]
     if not used:
-        yield "No queue is left for the driver: compress answers -ENODEV."
+        yield (
+            "No queue is left for the driver: compress answers -ENODEV."
+            ' Configure an IAA device (iax1, ...) with a queue of type "kernel" and driver name "crypto".'
+        )
         return
     load = [tables.device_of_cpu.count(index) for index in range(len(used))]
     if max(load) > 2 * max(min(load), 1):

@@ -41,7 +41,7 @@ def doctor(
         print(f"swaplab doctor: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     _show(Console(), machine, verdict)
-    if not verdict.accepted:
+    if not verdict.usable:
         raise typer.Exit(1)
 
 
@@ -50,6 +50,10 @@ def _show(console: Console, machine: MachineConfig, verdict: Verdict) -> None:
         console.print(f"[bold red]refused[/]: {len(verdict.refusals)} of the settings cannot be", highlight=False)
         for refusal in verdict.refusals:
             console.print(f"\n{escape(refusal.cause)}\n  [green]{escape(refusal.remedy)}[/]", highlight=False)
+        return
+    if not verdict.usable:
+        console.print("[bold red]nothing to bind[/]: no setting is refused, and none is of use", highlight=False)
+        _advise(console, verdict)
         return
     where = machine.topology
     console.print(
@@ -63,5 +67,9 @@ def _show(console: Console, machine: MachineConfig, verdict: Verdict) -> None:
     for row in verdict.rows:
         table.add_row(row.cpus, row.package, row.device, " ".join(row.compress), " ".join(row.decompress))
     console.print(table, highlight=False)
+    _advise(console, verdict)
+
+
+def _advise(console: Console, verdict: Verdict) -> None:
     for line in verdict.advice:
         console.print(f"[yellow]![/] {escape(line)}", highlight=False)

@@ -110,6 +110,19 @@ def test_the_command_refuses_with_every_cause_and_remedy(tmp_path: Path) -> None
     assert "type 'user'" in out
 
 
+@pytest.mark.parametrize("saved", ["[]", '[{"dev": "dsa0", "groups": []}]', '[{"dev": "iax1", "groups": []}]'])
+def test_the_command_does_not_accept_what_leaves_the_driver_without_a_queue(saved: str, tmp_path: Path) -> None:
+    file = tmp_path / "saved.conf"
+    file.write_text(saved)
+    code, out, _ = run(str(file))
+    assert code == 1
+    assert out.startswith("nothing to bind: ")
+    said = " ".join(out.split())
+    assert "compress answers -ENODEV" in said
+    assert 'Configure an IAA device (iax1, ...) with a queue of type "kernel" and driver name "crypto".' in said
+    assert "cpus" not in out, "there is no map"
+
+
 def test_the_command_takes_cpus_from_a_preset_and_the_driver_by_name(tmp_path: Path) -> None:
     file = tmp_path / "saved.conf"
     file.write_text(dump_devices(preset("many-nodes").devices))
