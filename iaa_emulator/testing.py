@@ -101,6 +101,5 @@ class SteppedEngine:
 
     def _tick(self) -> None:
         self._ticking = False
-        if self._auto:
-            self.step()
+        if self._auto and self.step():  # else nothing has changed, and asking at every turn would stop virtual time
             self._tick_soon()

@@ -9,7 +9,8 @@ import pytest
 
 import acomp
 from acomp import CRYPTO_ACOMP_REQ_POLL, compress_pages, crypto_alloc_acomp
-from iaa_emulator import Platform, perform
+from iaa_emulator import Platform, machine, perform
+from iaa_emulator.testing import SteppedEngine
 from tests.iaa_emulator.rig import RANDOM, TEXT, Single, assert_balanced, assert_whole, engine_of, new_chain, stepped
 
 SOON = 0.02  # seconds of loop time
@@ -87,6 +88,23 @@ async def test_a_late_landing_is_ignored() -> None:
         engine_of(platform).step_all()
         assert (job.record, job.output) == (None, b""), "nobody waits for it"
         assert_whole(platform)
+
+
+async def test_an_engine_that_is_stuck_lets_time_go_on() -> None:
+    """On the virtual loop what asks for every turn keeps the clock, and with it the watchdog, from moving."""
+    turns = 0
+
+    class Stuck(SteppedEngine):
+        def step(self, n: int = 1) -> int:
+            nonlocal turns
+            turns += 1
+            return 0
+
+    with acomp.registry():
+        async with Platform.open(machine(devices=1), engine=Stuck(auto=True), completion_timeout=SOON) as platform:
+            assert await Single().compress(TEXT) == -ETIMEDOUT
+        assert_whole(platform)
+    assert turns == 1, "asked again when something is submitted"
 
 
 async def test_a_cancelled_caller_does_not_keep_its_request_busy_for_ever() -> None:
