@@ -256,26 +256,13 @@ class Swap:
         return self._forget(offset, nr_pages)
 
     async def release(self, offset: int, nr_pages: int = 1) -> int:
-        """`invalidate` as an exiting process does it: see `Zswap.release`. Returns how many pages there were.
-
-        It takes its place in line: what is under way ends as invalidated, what comes later finds nothing.
-        """
+        """`invalidate` as an exiting process does it: see `Zswap.release`."""
         self._check()
         check_slots(offset, nr_pages)
-        lease = self._locks.request(offset, nr_pages)
-        self._locks.invalidate(offset, nr_pages, before=lease)
-        self._in_flight.begin()
-        try:
-            await lease.wait()
-            return await self._release(offset, nr_pages)
-        finally:
-            lease.release()
-            self._in_flight.end()
-
-    async def _release(self, offset: int, nr_pages: int) -> int:
+        self._locks.invalidate(offset, nr_pages)  # a load under way must not look for released pages on the device
         for slot, count in _runs(list(map(self._pages.get, self._pages.within(offset, nr_pages)))):
             await self.zswap.release(slot, count)
-        return self._forget(offset, nr_pages)
+        return self.invalidate(offset, nr_pages)
 
     def _forget(self, offset: int, nr_pages: int) -> int:
         """Take these pages off the map and give their slots back, with what the zero map and the store know of them."""
