@@ -157,6 +157,7 @@ class Driver:
             return self._verify_polled(job)
         if job.slot_held:
             job.release_slot()
+        req.base.data = job.data
         self.stats.ended(req, job.opcode, code)
         return code
 
@@ -172,6 +173,7 @@ class Driver:
         job = req.base.data
         if isinstance(job, Job):
             job.abandon()
+            req.base.data = job.data
             self.stats.ended(req, job.opcode, -ECANCELED)
 
     # The synchronous path.
@@ -242,6 +244,7 @@ class Driver:
     async def _verify_polled(self, job: Job) -> int:
         code = await self.verify(job)
         job.release_slot()
+        job.req.base.data = job.data
         return self._ended(job.req, job.opcode, -EIO if code == -EAGAIN else code)
 
     # What both paths do.

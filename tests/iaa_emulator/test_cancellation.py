@@ -224,3 +224,22 @@ async def test_sweep_of_removing_and_binding_queues_with_work_in_flight() -> Non
             await whole_again(platform, lambda: Chain(tfm, pages))()
 
         assert await acomp.testing.sweep_cancel(rebind, check) > 1
+
+
+@pytest.mark.parametrize("verify", ["0", "1"])
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_jobs_handle_leaves_its_request_when_the_job_ends(verify: str, cancelled: bool) -> None:
+    """Else each job would keep the one before it, and all their outputs, for as long as the request lives."""
+    async with stepped(auto=not cancelled, attributes={"verify_compress": verify}) as platform:
+        chain = new_chain([page(n) for n in range(7)] + [RANDOM])
+        for req in chain.reqs[1:]:
+            req.base.data = req.serial
+        task = asyncio.ensure_future(chain.run())
+        if cancelled:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            assert len(platform.driver.in_flight) == 8
+            task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() == cancelled
+        assert [req.base.data for req in chain.reqs[1:]] == [req.serial for req in chain.reqs[1:]]
