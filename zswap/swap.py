@@ -256,24 +256,36 @@ class Swap:
         return self._forget(offset, nr_pages)
 
     async def release(self, offset: int, nr_pages: int = 1) -> int:
-        """`invalidate` as an exiting process does it: see `Zswap.release`."""
+        """`invalidate` as an exiting process does it: see `Zswap.release`. Nobody finds the pages from the call on."""
         self._check()
         check_slots(offset, nr_pages)
         self._locks.invalidate(offset, nr_pages)  # a load under way must not look for released pages on the device
-        for slot, count in _runs(list(map(self._pages.get, self._pages.within(offset, nr_pages)))):
-            await self.zswap.release(slot, count)
-        return self.invalidate(offset, nr_pages)
+        slots = self._unmap(offset, nr_pages)
+        try:
+            for slot, count in _runs(slots):
+                await self.zswap.release(slot, count)
+        finally:
+            self._give_back(slots)
+        return len(slots)
 
     def _forget(self, offset: int, nr_pages: int) -> int:
-        """Take these pages off the map and give their slots back, with what the zero map and the store know of them."""
-        slots = [self._pages.pop(page) for page in self._pages.within(offset, nr_pages)]
+        """Take these pages off the map and give their slots back."""
+        slots = self._unmap(offset, nr_pages)
+        self._give_back(slots)
+        return len(slots)
+
+    def _unmap(self, offset: int, nr_pages: int) -> list[int]:
+        """Take these pages off the map: the slots that they had, which are the caller's now."""
+        return [self._pages.pop(page) for page in self._pages.within(offset, nr_pages)]
+
+    def _give_back(self, slots: list[int]) -> None:
+        """These slots are free, and what the zero map and the store know of them is forgotten."""
         for slot, count in _runs(slots):
             self._zero[slot : slot + count] = bytes(count)
             self._owners.drop(slot, count)
             if self._state == "open":
                 self.zswap.invalidate(slot, count)
             self.slots.free(slot, count)
-        return len(slots)
 
     async def write_back(self, slot: int, page: bytes) -> None:
         """The store below writes one of its pages to the device (it has locked the slot)."""

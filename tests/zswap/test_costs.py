@@ -111,3 +111,20 @@ async def test_without_a_model_nothing_suspends_for_it() -> None:
             with pytest.raises(StopIteration) as finished:
                 store.load(0).send(None)
             assert finished.value.value == page_of(9)
+
+
+async def test_pages_that_are_being_released_are_found_by_nobody() -> None:
+    """Two runs of slots, so that the release suspends between them; a load in between finds neither page."""
+    page = b"released" * (acomp.PAGE_SIZE // 8)
+    with acomp.registry():
+        async with zswap.Swap.open(zswap.Params(compressor="lz4"), device=zswap.MemoryDevice(8)) as swap:
+            for offset in (0, 7, 1):
+                await swap.store(zswap.Folio(offset, page))
+            with cpu.costs({"zswap.free_hold": 1000, "lz4.decompress": 0}):
+                releasing = asyncio.create_task(swap.release(0, 2))
+                await asyncio.sleep(0)
+                assert [await swap.load(offset, keep=True) for offset in (0, 1)] == [None, None]
+                assert await releasing == 2
+            assert swap.zswap.events["pswpin"] == 0
+            assert await swap.load(7) == page
+            assert len(swap) == 0
