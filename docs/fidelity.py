@@ -1,0 +1,64 @@
+"""Draws the tables of docs/fidelity.md from the testbed file, so that they cannot say anything else.
+
+`python docs/fidelity.py` rewrites them; a test fails when they are out of date.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from swaplab.testbed import Testbed, load_testbed
+
+PAGE = Path(__file__).with_name("fidelity.md")
+TESTBED = "spr-2s-8iaa"
+
+
+def parameters(testbed: Testbed) -> Iterator[str]:
+    """Every number of the model, how firm it is, and why it is what it is."""
+    yield "| parameter | value | firmness | source |"
+    yield "|---|---|---|---|"
+    named = testbed.parameters | {f"length factor, {name}": p for name, p in testbed.length_factors.items()}
+    for name, parameter in named.items():
+        unit = "" if parameter.unit == "factor" else f" {parameter.unit}"
+        yield f"| {name} | {parameter.value:,g}{unit} | {parameter.firmness} | {parameter.source} |"
+
+
+def cells(testbed: Testbed) -> Iterator[str]:
+    """Every cell that calibration looked at, published and modelled."""
+    assert testbed.calibration is not None
+    yield "| compressor | kernel | metric | published | modelled | error | |"
+    yield "|---|---|---|---:|---:|---:|---|"
+    for cell in testbed.calibration.cells:
+        kind = "fitted" if cell.fitted else "follows from the length factor"
+        figures = f"{_figure(cell.published)} | {_figure(cell.modelled)} | {cell.error:+.1%}"
+        yield f"| {cell.compressor} | {cell.column} | {cell.metric} | {figures} | {kind} |"
+
+
+def summary(testbed: Testbed) -> Iterator[str]:
+    """How well the fit did, in a sentence."""
+    assert testbed.calibration is not None
+    fitted = [abs(cell.error) for cell in testbed.calibration.cells if cell.fitted]
+    worst = testbed.calibration.worst()
+    yield (
+        f"At scale {testbed.calibration.scale}, seed {testbed.calibration.seed}: {len(fitted)} cells fitted with "
+        f"{len(testbed.fitted())} parameters, mean error {sum(fitted) / len(fitted):.1%}, largest {worst.error:+.1%} "
+        f"({worst.metric} of {worst.compressor} {worst.column})."
+    )
+
+
+def drawn(text: str) -> str:
+    """`text` with what is between each pair of marks written anew."""
+    testbed = load_testbed(TESTBED)
+    for part in (parameters, cells, summary):
+        begin, end = f"<!-- {part.__name__} -->", f"<!-- end of {part.__name__} -->"
+        filled = "\n".join([begin, *part(testbed), end])
+        text = re.sub(f"{begin}.*?{end}", filled.replace("\\", r"\\"), text, flags=re.DOTALL)
+    return text
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10_000 else f"{value:,.2f}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(drawn(PAGE.read_text()))

@@ -1,0 +1,52 @@
+"""docs/fidelity.md says what the testbed file says, and the file says how well its fitted parameters fit."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from swaplab.experiments.calibration import FITTED_METRICS, PREDICTED_METRICS
+from swaplab.testbed import Calibration, load_testbed
+
+DOCS = Path(__file__).parents[3] / "docs"
+TESTBED = "spr-2s-8iaa"
+
+
+@pytest.fixture
+def page() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("fidelity", DOCS / "fidelity.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def calibration() -> Calibration:
+    found = load_testbed(TESTBED).calibration
+    assert found is not None
+    return found
+
+
+def test_the_tables_are_those_of_the_testbed(page: ModuleType) -> None:
+    text = (DOCS / "fidelity.md").read_text()
+    assert "| zswap.lru_hold_ns |" in text
+    assert page.drawn(text) == text, "run python docs/fidelity.py"
+
+
+def test_every_cell_is_there_once(calibration: Calibration) -> None:
+    columns = [(compressor, column) for compressor in ("deflate-iaa", "zstd") for column in ("base", "v8")]
+    expected = [(*column, metric) for column in columns for metric in (*FITTED_METRICS, *PREDICTED_METRICS)]
+    assert [(cell.compressor, cell.column, cell.metric) for cell in calibration.cells] == expected
+
+
+def test_errors_are_those_of_the_figures(calibration: Calibration) -> None:
+    for cell in calibration.cells:
+        assert cell.error == pytest.approx(cell.modelled / cell.published - 1, abs=1e-4)
+        assert cell.fitted == (cell.metric in FITTED_METRICS)
+
+
+def test_counts_follow_from_the_length_factors(calibration: Calibration) -> None:
+    assert max(abs(cell.error) for cell in calibration.cells if not cell.fitted) < 0.015
