@@ -7,6 +7,7 @@ has landed, whoever was cancelled meanwhile. A request that anybody holds is *bu
 
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import ExitStack
 from errno import EBUSY, EINPROGRESS
 from typing import Any, Final, Literal, NoReturn
 
@@ -210,8 +211,9 @@ class AcompReq:
         if self._idle_callbacks is None or self.busy:
             return
         callbacks, self._idle_callbacks = self._idle_callbacks, None
-        for callback in callbacks:
-            callback()
+        with ExitStack() as stack:  # each is called, whatever another one raises
+            for callback in reversed(callbacks):
+                stack.callback(callback)
 
 
 def check_is_request(req: object) -> None:

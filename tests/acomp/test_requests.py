@@ -705,3 +705,22 @@ class TestWhatIsNoCode:
                     await run()
                 assert set(acomp.acomp_chain_members(head)) == set(rest)
                 assert not any(req.busy for req in reqs)
+
+
+class TestIdleCallbacks:
+    def test_each_is_called_whatever_another_one_raises(self) -> None:
+        called: list[str] = []
+
+        def fails() -> None:
+            called.append("first")
+            raise ValueError("of the first")
+
+        with acomp.registry():
+            req = acomp.acomp_request_alloc(acomp.crypto_alloc_acomp("zstd"))
+            acomp.acomp_request_get(req)
+            acomp.acomp_request_when_idle(req, fails)
+            acomp.acomp_request_when_idle(req, lambda: called.append("second"))
+            with pytest.raises(ValueError, match="of the first"):
+                acomp.acomp_request_put(req)
+            assert called == ["first", "second"]
+            assert not req.busy
