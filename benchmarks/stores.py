@@ -41,9 +41,9 @@ def measures(work: Work) -> dict[str, Measure]:
     def store(compressor: str, nr_pages: int) -> Measure:
         return partial(store_rate, compressor, work.folios(nr_pages), nr_pages)
 
-    def threads(make: Make) -> Measure:
+    def threads(make: Make, count: int = 2) -> Measure:
         async def measure() -> float:
-            return threads_rate(make, work.pages, 2)
+            return threads_rate(make, work.pages, count)
 
         return measure
 
@@ -56,6 +56,7 @@ def measures(work: Work) -> dict[str, Measure]:
 
     return {
         "zstd, two threads, jobs of 512": threads(zstd_jobs),
+        "zstd, one thread, jobs of 512": threads(zstd_jobs, 1),
         "store 64K zstd-threads": store("zstd-threads", 16),
         "store 2M zstd-threads": store("zstd-threads", 512),
         "store 64K zstd-generic": store("zstd-generic", 16),
@@ -91,6 +92,7 @@ def _rows(taken: dict[str, list[Sample]]) -> list[Row]:
     executor, stock = taken["executor call per page"], taken["executor call per page, stock loop"]
     unit = "pages/s"
     return [
+        against("this machine: two threads / one thread, zstd", unit, zstd, taken["zstd, one thread, jobs of 512"]),
         against("store 64K, zstd, 8 tasks", unit, store, zstd, target=0.7, aim=0.9),
         against("store 2M, zstd, 8 tasks", unit, taken["store 2M zstd-threads"], zstd, target=0.8, aim=0.95),
         against("store 64K, deflate-iaa, 8 tasks", unit, taken["store 64K deflate-iaa"], isal, target=0.6, aim=0.85),
