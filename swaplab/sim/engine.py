@@ -26,6 +26,10 @@ Compress = Callable[[bytes], silicon.Outcome]
 """What the device makes of a page, padded as the testbed says; remembered, because pages come again and again."""
 
 
+NEVER = 1 << 62
+"""A time that no run gets to."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineTimes:
     """Integer nanoseconds: `pipeline_ns` from submission to the queue, `service_ns` per job on one engine."""
@@ -37,14 +41,14 @@ class EngineTimes:
 class _Queue:
     """One device: jobs on their way to it, and when each of its engines will be free."""
 
-    __slots__ = ("arrivals", "asleep", "free_at_ns", "name", "serial")
+    __slots__ = ("arrivals", "free_at_ns", "looks_at_ns", "name", "serial")
 
     def __init__(self, name: str, engines: int) -> None:
         self.name = name
         self.arrivals: list[tuple[int, int, Job]] = []
         self.free_at_ns = [0] * engines
         self.serial = 0
-        self.asleep = True
+        self.looks_at_ns = NEVER
 
 
 class _Together:
@@ -85,9 +89,7 @@ class ModelledEngine:
         queue.serial += 1
         arrival_ns = self._loop.now_ns + cpu.owed_ns() + self._pipeline_ns
         heapq.heappush(queue.arrivals, (arrival_ns, queue.serial, job))
-        if queue.asleep:
-            queue.asleep = False
-            self._loop.call_at_ns(arrival_ns + self._service_ns - 1, self._assign, queue)
+        self._look_at(queue, arrival_ns + self._service_ns - 1)
 
     def stop(self) -> None:
         """Nothing runs outside of the loop."""
@@ -95,6 +97,9 @@ class ModelledEngine:
     def _assign(self, queue: _Queue) -> None:
         """Everything that arrives up to a pipeline latency from now is known: give it to the engines, in order."""
         assert self._loop is not None
+        if queue.looks_at_ns != self._loop.now_ns:
+            return  # an earlier arrival came in between, and was looked at
+        queue.looks_at_ns = NEVER
         known_ns = self._loop.now_ns + self._pipeline_ns
         arrivals, free_at_ns, service_ns = queue.arrivals, queue.free_at_ns, self._service_ns
         while arrivals and arrivals[0][0] <= known_ns:
@@ -103,9 +108,15 @@ class ModelledEngine:
             heapq.heapreplace(free_at_ns, end_ns)
             self.busy_ns[queue.name] += service_ns
             self._land_at(end_ns, job)
-        queue.asleep = not arrivals
         if arrivals:
-            self._loop.call_at_ns(arrivals[0][0] + service_ns - 1, self._assign, queue)
+            self._look_at(queue, arrivals[0][0] + service_ns - 1)
+
+    def _look_at(self, queue: _Queue, when_ns: int) -> None:
+        """Look then, if not earlier: who owed much when submitting arrives after those who submit later."""
+        assert self._loop is not None
+        if when_ns < queue.looks_at_ns:
+            queue.looks_at_ns = when_ns
+            self._loop.call_at_ns(when_ns, self._assign, queue)
 
     def _land_at(self, end_ns: int, job: Job) -> None:
         """Land the job at its end; with others of its waiter, unless descriptors are scarce and each one's matters."""

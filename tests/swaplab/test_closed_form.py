@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from swaplab import closed_form
-from swaplab.columns import BASE, V8, Column
+from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request, run_usemem
 from swaplab.testbed import load_testbed
 
@@ -40,6 +40,27 @@ def test_simulation_and_formula_agree(compressor: str, column: Column, sharing: 
     assert simulated.throughput_total_kbps == pytest.approx(formula.throughput_total_kbps, rel=GOOD_TO)
     assert simulated.elapsed_s == pytest.approx(formula.elapsed_s, rel=GOOD_TO)
     assert simulated.sys_s == pytest.approx(formula.sys_s, rel=GOOD_TO)
+
+
+@pytest.mark.parametrize("processes", [1, 8])
+@pytest.mark.parametrize("column", [patches_column("8,9"), V8], ids=lambda column: column.name)
+def test_simulation_and_formula_agree_where_nothing_is_contended(processes: int, column: Column) -> None:
+    testbed = load_testbed(TESTBED)
+    request = Request(TESTBED, column, "deflate-iaa", "64K", Fraction(1, 512), processes=processes)
+    simulated = run_usemem(request)
+    high = testbed.usemem.memory_high_pages * processes // testbed.usemem.processes
+    usemem = testbed.usemem.model_copy(update={"processes": processes, "memory_high_pages": high})
+    formula = closed_form.estimate(
+        testbed.model_copy(update={"usemem": usemem}),
+        closed_form.Column(
+            "deflate-iaa",
+            pool_pages_per_page=1 - (processes * usemem.pages_per_process - high) / simulated.zswpout,
+            sharing=-(-processes // 4),
+            batching=column is V8,
+            unbatched_store=column is not V8,
+        ),
+    )
+    assert simulated.throughput_total_kbps == pytest.approx(formula.throughput_total_kbps, rel=GOOD_TO)
 
 
 @pytest.mark.parametrize(

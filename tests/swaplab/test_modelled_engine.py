@@ -1,0 +1,67 @@
+"""Engines at modelled times: a job lands a pipeline latency and a service after its submission, whoever else submits.
+
+One page, one submit, one reap: what a job takes alone is known to the nanosecond.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from fractions import Fraction
+
+import acomp
+from acomp import PAGE_SIZE, cpu
+from swaplab import sim
+from swaplab.columns import V8
+from swaplab.corpus import usemem_page
+from swaplab.experiments.tables import Request
+from swaplab.machine import open_machine
+
+PIPELINE_AND_SERVICE = ("iaa.pipeline_ns", "iaa.service_ns")
+OWED_NS = 32_000
+
+
+async def compress(page: int, owed_ns: int, device_cpu: int) -> int:
+    """Compress a page while owing `owed_ns`; when it was done."""
+    with cpu.on_cpu(device_cpu):
+        tfm = acomp.crypto_alloc_acomp("deflate-iaa")
+        req = acomp.acomp_request_alloc(tfm)
+        acomp.acomp_request_set_params(req, usemem_page(page), bytearray(PAGE_SIZE), PAGE_SIZE, PAGE_SIZE)
+        cpu.charge("owed", owed_ns)
+        wait = acomp.CryptoWait()
+        assert await acomp.crypto_wait_req(acomp.crypto_acomp_compress(req), wait) == 0
+        await cpu.settle()
+        acomp.acomp_request_free(req)
+        acomp.crypto_free_acomp(tfm)
+        return cpu.now_ns()
+
+
+def ends(owed: list[int], devices: int = 2) -> tuple[list[int], int]:
+    """When jobs were done that were submitted at time 0, in this order, and what a job alone takes (ns)."""
+    setup = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1), devices=devices).setup
+    alone = sum(setup.testbed.ns(name) for name in ("iaa.submit_ns", *PIPELINE_AND_SERVICE, "iaa.reap_ns"))
+
+    async def run() -> list[int]:
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(open_machine(setup, 1, {"owed": 1}))
+            began_ns = cpu.now_ns()
+            jobs = [compress(page, owed_ns, 0) for page, owed_ns in enumerate(owed)]
+            return [end_ns - began_ns for end_ns in await asyncio.gather(*jobs)]
+
+    return sim.run(run()), alone
+
+
+def test_a_job_alone_takes_submit_pipeline_service_and_reap() -> None:
+    (end,), alone = ends([0])
+    assert end == alone
+
+
+def test_who_owes_much_when_he_submits_keeps_nobody_behind_him_waiting() -> None:
+    (late, early), alone = ends([OWED_NS, 0])
+    assert early == alone
+    assert late == OWED_NS + alone
+
+
+def test_the_third_of_two_engines_waits_for_the_first() -> None:
+    testbed = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1)).setup.testbed
+    (first, second, third), alone = ends([0, 0, 0])
+    assert first == second == alone
+    assert third == alone + testbed.ns("iaa.service_ns")
