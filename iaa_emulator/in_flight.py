@@ -11,6 +11,8 @@ from .work_queue import WorkQueue
 
 CLOCK_RESOLUTION_S = 1e-6
 """How much too early a loop may call a timer, having rounded its time; asking again would change nothing."""
+STALL_S = 0.1
+"""A timer that is later than this, and than half the timeout, tells of a loop that stood still."""
 
 
 class InFlight:
@@ -21,6 +23,7 @@ class InFlight:
         self._timed_out = timed_out
         self._jobs: dict[Job, None] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._looks_at = 0.0
         self._watchers: list[asyncio.Future[None]] = []
 
     def __len__(self) -> int:
@@ -35,7 +38,7 @@ class InFlight:
         job.deadline = loop.time() + self.timeout_s
         self._jobs[job] = None
         if self._timer is None:
-            self._timer = loop.call_at(job.deadline, self._look)
+            self._timer = self._look_at(job.deadline)
 
     def remove(self, job: Job) -> None:
         """A job has ended."""
@@ -58,11 +61,23 @@ class InFlight:
             self._timer.cancel()
             self._timer = None
 
+    def _look_at(self, when: float) -> asyncio.TimerHandle:
+        self._looks_at = when
+        return asyncio.get_running_loop().call_at(when, self._look)
+
     def _look(self) -> None:
-        """Give up on what is due; whatever happens, look again when the oldest of the others is."""
+        """Give up on what is due; whatever happens, look again when the oldest of the others is.
+
+        Time in which the loop itself could not run counts for nobody: what has landed meanwhile was not heard of yet.
+        """
         loop = asyncio.get_running_loop()
         due = loop.time() + CLOCK_RESOLUTION_S
+        late_s = due - self._looks_at
         try:
+            if late_s > max(STALL_S, self.timeout_s / 2):
+                for job in self:
+                    job.deadline += late_s
+                return
             for job in self:
                 if job.deadline > due:
                     break
@@ -70,4 +85,4 @@ class InFlight:
                 job.expire()
         finally:
             oldest = next(iter(self._jobs), None)
-            self._timer = None if oldest is None else loop.call_at(oldest.deadline, self._look)
+            self._timer = None if oldest is None else self._look_at(oldest.deadline)

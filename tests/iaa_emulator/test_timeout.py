@@ -1,6 +1,7 @@
 """Jobs that never land: -ETIMEDOUT, a disabled driver, and nothing that hangs or leaks."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from errno import EIO, ENODEV, ETIMEDOUT
@@ -13,6 +14,7 @@ from iaa_emulator import Platform, machine, perform
 from iaa_emulator.testing import SteppedEngine
 from tests.iaa_emulator.rig import RANDOM, TEXT, Single, assert_balanced, assert_whole, engine_of, new_chain, stepped
 
+STALL_S = 0.4
 SOON = 0.02  # seconds of loop time
 
 
@@ -134,3 +136,16 @@ async def test_leaving_the_platform_waits_for_jobs_bounded() -> None:
     platform = await leave_with_a_job_in_flight()
     assert [result.err for result in await tasks[0]] == [-ETIMEDOUT] * 2
     assert_whole(platform)
+
+
+async def test_time_in_which_the_loop_stood_still_is_nobodys_timeout() -> None:
+    async with stepped(auto=False, completion_timeout=SOON) as platform:
+        single = Single()
+        compressing = asyncio.create_task(single.compress(TEXT))
+        await asyncio.sleep(0)
+        time.sleep(STALL_S)  # noqa: ASYNC251 (what it is about)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        engine_of(platform).step_all()
+        assert await compressing == 0
+        assert platform.enabled
