@@ -68,15 +68,15 @@ class InFlight:
     def _look(self) -> None:
         """Give up on what is due; whatever happens, look again when the oldest of the others is.
 
-        Time in which the loop itself could not run counts for nobody: what has landed meanwhile was not heard of yet.
+        After a time in which the loop itself could not run, everybody is given the timeout again: what has landed
+        meanwhile was not heard of yet.
         """
         loop = asyncio.get_running_loop()
         due = loop.time() + CLOCK_RESOLUTION_S
-        late_s = due - self._looks_at
         try:
-            if late_s > max(STALL_S, self.timeout_s / 2):
+            if due - self._looks_at > max(STALL_S, self.timeout_s / 2):
                 for job in self:
-                    job.deadline += late_s
+                    job.deadline = due + self.timeout_s
                 return
             for job in self:
                 if job.deadline > due:
