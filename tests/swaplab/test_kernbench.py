@@ -53,7 +53,7 @@ def outcomes() -> Outcomes:
 @pytest.mark.parametrize("compressor", ["deflate-iaa", "zstd"])
 @pytest.mark.parametrize(
     ("metric", "tolerance"),
-    [("user_s", 1e-6), ("sys_s", 0.025), ("real_s", 0.06), ("zswpout", 0.035), ("zswpin", 0.02), ("ZSWPOUT", 0.035)],
+    [("user_s", 1e-6), ("sys_s", 0.025), ("real_s", 0.06), ("zswpout", 0.05), ("zswpin", 0.02), ("ZSWPOUT", 0.05)],
 )
 def test_the_base_cells_are_met(outcomes: Outcomes, compressor: str, metric: str, tolerance: float) -> None:
     request = Request("spr-2s-8iaa", BASE, compressor, "64K", SMALL)
