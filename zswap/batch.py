@@ -76,13 +76,13 @@ def _count_rejects(core: Core, errs: Sequence[int]) -> None:
 
 def _allocate(core: Core, entries: Sequence[int], pool: Pool, context: CpuContext) -> bool:
     """Put each output into its entry, in page order, until the allocator fails; copied only if it has to be."""
-    for req, buffer, entry in zip(context.reqs, context.buffers, entries, strict=False):
-        blob = req.output if req.output is not None else bytes(memoryview(buffer)[: req.dlen])
-        err = core.inventory.fill(entry, pool, blob)
-        if err:
-            if err == -ENOSPC:
-                core.counters.reject_compress_poor += 1
-            else:
-                core.counters.reject_alloc_fail += 1
-            return False
-    return True
+    blobs = [
+        req.output if req.output is not None else bytes(memoryview(buffer)[: req.dlen])
+        for req, buffer, _ in zip(context.reqs, context.buffers, entries, strict=False)
+    ]
+    err = core.inventory.fill(entries, pool, blobs)
+    if err == -ENOSPC:
+        core.counters.reject_compress_poor += 1
+    elif err:
+        core.counters.reject_alloc_fail += 1
+    return not err

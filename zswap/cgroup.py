@@ -104,23 +104,23 @@ class Cgroup:
                 return False
         return True
 
-    def charge_zswap(self, length: int) -> None:
-        """One page is stored in `length` bytes."""
+    def charge_zswap(self, length: int, nr_pages: int = 1) -> None:
+        """So many pages are stored, in `length` bytes together."""
         for cgroup in self.lineage:
             cgroup.zswap_current += length
             cgroup.memory_current += length
-            cgroup.zswapped += 1
+            cgroup.zswapped += nr_pages
 
-    def uncharge_zswap(self, length: int) -> None:
-        """That page is gone."""
+    def uncharge_zswap(self, length: int, nr_pages: int = 1) -> None:
+        """Those pages are gone."""
         for cgroup in self.lineage:
-            cgroup.forget_zswap(length)
+            cgroup.forget_zswap(length, nr_pages)
 
-    def forget_zswap(self, length: int) -> None:
-        """That page is the heir's from now on, which goes on being charged for it."""
+    def forget_zswap(self, length: int, nr_pages: int = 1) -> None:
+        """Those pages are the heir's from now on, which goes on being charged for them."""
         self.zswap_current -= length
         self.memory_current -= length
-        self.zswapped -= 1
+        self.zswapped -= nr_pages
 
     def count(self, event: str, n: int = 1) -> None:
         """An event here, and so in every ancestor."""

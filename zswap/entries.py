@@ -5,6 +5,7 @@ bytes of its items and nothing else. Who uses them: `inventory` fills and emptie
 """
 
 from array import array
+from collections.abc import Sequence
 from typing import Final
 
 from acomp import fault
@@ -45,14 +46,17 @@ class EntryTable:
     def __len__(self) -> int:
         return self._used
 
-    def alloc(self) -> int:
-        """An entry without a handle, or NO_ENTRY when the allocation fails."""
-        if fault.decider is not None and fault.should_fail(ENTRY_ALLOC):
-            return NO_ENTRY
-        self._used += 1
-        if not self._free:
+    def alloc(self, nr: int) -> list[int] | None:
+        """`nr` entries without handles; None, and nothing allocated, when there is no memory for one of them."""
+        if fault.decider is not None and any(fault.should_fail(ENTRY_ALLOC) for _ in range(nr)):
+            return None
+        while len(self._free) < nr:
             self._grow()
-        return self._free.pop()
+        self._used += nr
+        taken = self._free[-nr:]
+        del self._free[-nr:]
+        taken.reverse()
+        return taken.tolist()
 
     def _grow(self) -> None:
         """Add a block of entries to every column; the lowest index comes out first."""
@@ -64,9 +68,11 @@ class EntryTable:
         self.referenced.extend(bytes(_BLOCK))
         self._free.extend(range(first + _BLOCK - 1, first - 1, -1))
 
-    def free(self, entry: int) -> None:
-        """Give the entry back; its blob and links were given back before."""
-        self.blob[entry] = None
-        self.handle[entry] = NO_HANDLE
-        self._free.append(entry)
-        self._used -= 1
+    def free(self, entries: Sequence[int]) -> None:
+        """Give entries back; their blobs and links were given back before."""
+        blob, handle = self.blob, self.handle
+        for entry in entries:
+            blob[entry] = None
+            handle[entry] = NO_HANDLE
+        self._free.extend(entries)
+        self._used -= len(entries)

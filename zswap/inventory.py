@@ -1,10 +1,11 @@
 """The inventory: which entries there are, published in the tree or not yet, and what each of them holds.
 
-Every change of an entry's life is one call here, synchronous and complete: make, fill, publish, remove. So whoever is
-interrupted between two calls leaves nothing half done (kernel-facts 11.7, 11.8, 13.4).
+Every change in the life of entries is one call here, synchronous and complete: fill, publish, discard, remove. So
+whoever is interrupted between two calls leaves nothing half done (kernel-facts 11.7, 11.8, 13.4).
 """
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from errno import ENOMEM
 from typing import Final
 
@@ -39,67 +40,67 @@ class Inventory:
         """Published entries."""
         return len(self.tree)
 
-    def make(self, nr: int) -> list[int] | None:
-        """Allocate `nr` entries, or none and None."""
-        made: list[int] = []
-        for _ in range(nr):
-            entry = self.entries.alloc()
-            if entry == NO_ENTRY:
-                self.discard(made, None)
-                return None
-            made.append(entry)
-        return made
+    def fill(self, entries: Sequence[int], pool: Pool, blobs: Iterable[bytes]) -> int:
+        """Put a compressed page into the allocator for each entry: 0, or the negative errno of the first that failed.
 
-    def fill(self, entry: int, pool: Pool, blob: bytes) -> int:
-        """Put a compressed page into the allocator: 0, or its negative errno."""
-        failing = fault.decider is not None and fault.should_fail(ZPOOL_MALLOC)
-        handle = -ENOMEM if failing else pool.zs.malloc(len(blob))
-        if handle < 0:
-            return handle
-        self.entries.handle[entry] = handle
-        self.entries.blob[entry] = blob
+        Entries come from `entries.alloc`; those filled before one that failed stay filled.
+        """
+        malloc, table = pool.zs.malloc, self.entries
+        for entry, blob in zip(entries, blobs, strict=True):
+            failing = fault.decider is not None and fault.should_fail(ZPOOL_MALLOC)
+            handle = -ENOMEM if failing else malloc(len(blob))
+            if handle < 0:
+                return handle
+            table.handle[entry] = handle
+            table.blob[entry] = blob
         return 0
 
-    def discard(self, entries: Iterable[int], pool: Pool | None) -> None:
+    def discard(self, entries: Sequence[int], pool: Pool) -> None:
         """Free entries that were not published, with their blobs in `pool` as far as they have some."""
         for entry in entries:
             handle = self.entries.handle[entry]
             if handle != NO_HANDLE:
-                assert pool is not None
                 pool.zs.free(handle)
-            self.entries.free(entry)
+        self.entries.free(entries)
 
-    def publish(self, slot: int, entry: int, pool: Pool, lru: LruList) -> bool:
-        """Put a filled entry into the tree, in place of what was there; False, and nothing changed, without memory.
+    def publish(self, slot: int, entries: Sequence[int], pool: Pool, lru: LruList) -> int:
+        """Put filled entries into the tree at consecutive slots, in place of what was there; returns how many.
 
-        The order of 13.4 step 3: insert, free the replaced one, references, charge, fields, LRU last.
+        Fewer than all, the first ones, when there was no memory for the next. The order of 13.4 step 3: insert, free
+        the replaced ones, references, charge, fields, LRU last.
         """
-        if fault.decider is not None and fault.should_fail(TREE_INSERT):
-            return False
-        old = self.tree.put(slot, entry)
-        if old != NO_ENTRY:
-            self._free(old)
-        pool.refs += 1
-        entries = self.entries
+        if fault.decider is not None:
+            entries = list(itertools.takewhile(lambda _: not fault.should_fail(TREE_INSERT), entries))
+        replaced = self.tree.put_range(slot, entries)
+        if replaced:
+            self._free(replaced)
+        nr = len(entries)
+        pool.refs += nr
+        table, pool_id = self.entries, pool.id
         if lru.cgroup is not None:
-            lru.cgroup.charge_zswap(self.length(entry))
-        entries.slot[entry] = slot
-        entries.pool[entry] = pool.id
-        entries.referenced[entry] = 1
-        lru.add(entry)
-        return True
+            lru.cgroup.charge_zswap(self._lengths(entries), nr)
+        for entry in entries:
+            table.slot[entry] = slot
+            table.pool[entry] = pool_id
+            table.referenced[entry] = 1
+            slot += 1
+        lru.add(entries)
+        return nr
 
     def remove(self, slot: int) -> bool:
         """Take whatever is at `slot` out of the tree and free it; whether there was something."""
         entry = self.tree.pop(slot)
         if entry == NO_ENTRY:
             return False
-        self._free(entry)
+        self._free([entry])
         return True
 
     def remove_range(self, first: int, nr: int) -> int:
         """`remove` for each of these slots; how many held something."""
-        return sum(map(self.remove, self.tree.within(first, nr)))
+        entries = self.tree.pop_range(first, nr)
+        if entries:
+            self._free(entries)
+        return len(entries)
 
     def clear(self) -> None:
         """Remove everything."""
@@ -120,14 +121,24 @@ class Inventory:
         """The LRU that a published entry is on."""
         return self.lrus.lists[self.entries.lru[entry]]
 
-    def _free(self, entry: int) -> None:
-        """Free a published entry that left the tree, in the order of 11.8."""
-        entries = self.entries
-        lru = self.lrus.lists[entries.lru[entry]]
-        lru.remove(entry)
-        pool = self._pools[entries.pool[entry]]
-        pool.zs.free(entries.handle[entry])
+    def _lengths(self, entries: Iterable[int]) -> int:
+        """Bytes of these entries' compressed pages together."""
+        return sum(map(len, map(self.entries.blob.__getitem__, entries)))  # type: ignore[arg-type] # filled: no None
+
+    def _free(self, entries: Sequence[int]) -> None:
+        """Free published entries that left the tree, in the order of 11.8; most often all of one list and pool."""
+        table = self.entries
+        kinds = list(zip(map(table.lru.__getitem__, entries), map(table.pool.__getitem__, entries), strict=True))
+        for kind in dict.fromkeys(kinds):
+            alike = [entry for entry, its in zip(entries, kinds, strict=True) if its == kind]
+            self._free_alike(alike, self.lrus.lists[kind[0]], self._pools[kind[1]])
+
+    def _free_alike(self, entries: Sequence[int], lru: LruList, pool: Pool) -> None:
+        lru.remove(entries)
+        free, handles = pool.zs.free, self.entries.handle
+        for entry in entries:
+            free(handles[entry])
         if lru.cgroup is not None:
-            lru.cgroup.uncharge_zswap(self.length(entry))
-        entries.free(entry)
-        pool.put()
+            lru.cgroup.uncharge_zswap(self._lengths(entries), len(entries))
+        self.entries.free(entries)
+        pool.put(len(entries))

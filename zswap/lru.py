@@ -6,6 +6,7 @@ while holding it.
 """
 
 import itertools
+from collections.abc import Sequence
 from typing import Final
 
 from acomp import fault
@@ -40,37 +41,43 @@ class LruList:
         owner = self.cgroup.path if self.cgroup is not None else "no cgroup"
         return f"<LruList of {owner}, node {self.node}: {self.length} entries>"
 
-    def add(self, entry: int) -> None:
-        """Put an entry at the tail."""
+    def add(self, new: Sequence[int]) -> None:
+        """Put entries at the tail, in this order."""
         entries = self._entries
-        entries.lru[entry] = self.index
-        entries.prev[entry] = self.tail
-        entries.next[entry] = NO_ENTRY
-        if self.tail == NO_ENTRY:
-            self.head = entry
-        else:
-            entries.next[self.tail] = entry
-        self.tail = entry
-        self.length += 1
+        lru, prev, following = entries.lru, entries.prev, entries.next
+        index, tail = self.index, self.tail
+        for entry in new:
+            lru[entry] = index
+            prev[entry] = tail
+            if tail == NO_ENTRY:
+                self.head = entry
+            else:
+                following[tail] = entry
+            tail = entry
+        if new:
+            following[tail] = NO_ENTRY
+            self.tail = tail
+            self.length += len(new)
 
-    def remove(self, entry: int) -> None:
-        """Take an entry off."""
-        entries = self._entries
-        before, after = entries.prev[entry], entries.next[entry]
-        if before == NO_ENTRY:
-            self.head = after
-        else:
-            entries.next[before] = after
-        if after == NO_ENTRY:
-            self.tail = before
-        else:
-            entries.prev[after] = before
-        self.length -= 1
+    def remove(self, gone: Sequence[int]) -> None:
+        """Take entries off."""
+        prev, following = self._entries.prev, self._entries.next
+        for entry in gone:
+            before, after = prev[entry], following[entry]
+            if before == NO_ENTRY:
+                self.head = after
+            else:
+                following[before] = after
+            if after == NO_ENTRY:
+                self.tail = before
+            else:
+                prev[after] = before
+        self.length -= len(gone)
 
     def rotate(self, entry: int) -> None:
         """Move an entry to the tail."""
-        self.remove(entry)
-        self.add(entry)
+        self.remove([entry])
+        self.add([entry])
 
 
 class LruTable:
@@ -127,8 +134,8 @@ class LruTable:
             heir = self.heir_of(lru)
             while lru.head != NO_ENTRY:
                 entry = lru.head
-                lru.remove(entry)
-                heir.add(entry)
+                lru.remove([entry])
+                heir.add([entry])
                 for one in gone:
                     one.forget_zswap(len(self._entries.blob[entry] or b""))
             self._free.append(lru.index)

@@ -63,9 +63,9 @@ class Pool:
         """Take a reference; the caller already knows the pool to be alive."""
         self.refs += 1
 
-    def put(self) -> None:
-        """Drop a reference; the last one frees the pool."""
-        self.refs -= 1
+    def put(self, nr: int = 1) -> None:
+        """Drop references; the last one frees the pool."""
+        self.refs -= nr
         if not self.refs:
             self._on_release(self)
 

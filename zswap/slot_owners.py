@@ -5,6 +5,7 @@ come and go without number.
 """
 
 from array import array
+from collections import Counter
 
 from .cgroup import Cgroup
 
@@ -42,8 +43,8 @@ class SlotOwners:
 
     def drop(self, slot: int, nr: int) -> None:
         """These slots are nobody's; an owner without slots is forgotten."""
-        for index in self._of_slot[slot : slot + nr]:
-            self._slots[index] -= 1
+        for index, count in Counter(self._of_slot[slot : slot + nr]).items():
+            self._slots[index] -= count
             if not self._slots[index]:
                 del self._index[self._owners[index]]
                 self._owners[index] = (None, 0)

@@ -137,7 +137,7 @@ async def _store_pages(
     Entries that were published before a later one failed stay in the tree; the folio's clean-up removes them.
     """
     inventory = core.inventory
-    unpublished = inventory.make(end - first)
+    unpublished = inventory.entries.alloc(end - first)
     if unpublished is None:
         core.counters.reject_kmemcache_fail += 1
         return False
@@ -157,13 +157,11 @@ async def _store_pages(
             core.counters.reject_alloc_fail += 1
         return not unpublished
     finally:
-        inventory.discard(unpublished, pool)
+        if unpublished:
+            inventory.discard(unpublished, pool)
 
 
 def _publish(core: Core, slot: int, entries: list[int], pool: Pool, lru: LruList) -> list[int]:
     """Publish entries at consecutive slots until one fails; those that are left."""
     lru = core.inventory.lrus.heir_of(lru)  # its cgroup may have gone since the store began
-    for i, entry in enumerate(entries):
-        if not core.inventory.publish(slot + i, entry, pool, lru):
-            return entries[i:]
-    return []
+    return entries[core.inventory.publish(slot, entries, pool, lru) :]

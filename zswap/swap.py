@@ -173,7 +173,7 @@ class Swap:
         """The writepage step of 11.1, on slots that are allocated; from here on they belong to the page map."""
         self._map(slot, folio)
         events = self.zswap.events
-        if folio.data == bytes(len(folio.data)):
+        if folio.data[:PAGE_SIZE] == ZERO_PAGE and folio.data == bytes(len(folio.data)):
             self._zero[slot : slot + folio.nr_pages] = b"\1" * folio.nr_pages
             events["swpout_zero"] += folio.nr_pages
             if folio.cgroup is not None:
@@ -195,8 +195,7 @@ class Swap:
 
     def _map(self, slot: int, folio: Folio) -> None:
         self._owners.take(slot, folio.nr_pages, (folio.cgroup, folio.node))
-        for i in range(folio.nr_pages):
-            self._pages.put(folio.offset + i, slot + i)
+        self._pages.put_range(folio.offset, range(slot, slot + folio.nr_pages))
 
     def _count_large(self, event: str, nr_pages: int) -> None:
         self.zswap.count_folio(event, nr_pages)
@@ -276,7 +275,7 @@ class Swap:
 
     def _unmap(self, offset: int, nr_pages: int) -> list[int]:
         """Take these pages off the map: the slots that they had, which are the caller's now."""
-        return [self._pages.pop(page) for page in self._pages.within(offset, nr_pages)]
+        return self._pages.pop_range(offset, nr_pages)
 
     def _give_back(self, slots: list[int]) -> None:
         """These slots are free, and what the zero map and the store know of them is forgotten."""
@@ -310,6 +309,9 @@ class Swap:
 
 def _runs(slots: list[int]) -> Iterator[tuple[int, int]]:
     """Slots as runs of consecutive ones: the first of each, and how many."""
+    if slots and slots == list(range(slots[0], slots[0] + len(slots))):  # as a rule
+        yield slots[0], len(slots)
+        return
     start = 0
     for i in range(1, len(slots) + 1):
         if i == len(slots) or slots[i] != slots[i - 1] + 1:

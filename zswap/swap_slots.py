@@ -13,7 +13,7 @@ CLUSTER: Final = 512
 NO_SLOT: Final = -1
 """Instead of a slot: there is no such run."""
 
-_FREE, _USED = 0, 1
+_FREE, _USED = b"\0", b"\1"
 
 
 class SwapSlots:
@@ -48,7 +48,7 @@ class SwapSlots:
                 slot = self._run_in(cluster, nr)
                 if slot != NO_SLOT:
                     self._cursor[order] = cluster
-                    self._map[slot : slot + nr] = bytes([_USED]) * nr
+                    self._map[slot : slot + nr] = _USED * nr
                     self._room[cluster] -= nr
                     self.used += nr
                     return slot
@@ -56,8 +56,15 @@ class SwapSlots:
 
     def free(self, slot: int, nr: int = 1) -> None:
         """Give slots back; those under I/O when that has landed."""
+        cluster = slot // CLUSTER
+        if not self._held and (slot + nr - 1) // CLUSTER == cluster:  # as a rule; the same, all at once
+            assert _USED * nr == self._map[slot : slot + nr], f"slots {slot} .. {slot + nr - 1} are not all taken"
+            self._map[slot : slot + nr] = _FREE * nr
+            self._room[cluster] += nr
+            self.used -= nr
+            return
         for one in range(slot, slot + nr):
-            assert self._map[one] == _USED and one not in self._doomed, f"slot {one} is free already"
+            assert self._map[one : one + 1] == _USED and one not in self._doomed, f"slot {one} is free already"
             if one in self._held:
                 self._doomed.add(one)
             else:
@@ -82,7 +89,7 @@ class SwapSlots:
         """A free run in this cluster, aligned if its length is a power of two."""
         align = nr if nr & (nr - 1) == 0 else 1
         position, end = cluster * CLUSTER, min((cluster + 1) * CLUSTER, self.nr_slots)
-        wanted = bytes(nr)
+        wanted = _FREE * nr
         while (found := self._map.find(wanted, position, end)) != -1:
             position = -(-found // align) * align
             if position == found:
@@ -90,6 +97,6 @@ class SwapSlots:
         return NO_SLOT
 
     def _give_back(self, slot: int) -> None:
-        self._map[slot] = _FREE
+        self._map[slot : slot + 1] = _FREE
         self._room[slot // CLUSTER] += 1
         self.used -= 1

@@ -5,7 +5,7 @@ sparse offsets cost much. It knows numbers only; what an entry is, `entries` kno
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 _LEAF_BITS: Final = 6
@@ -15,6 +15,7 @@ _COUNT: Final = _LEAF_SLOTS  # the last item of a leaf counts its used slots
 
 EMPTY: Final = -1
 """The value of a slot that holds nothing."""
+_EMPTIES: Final = array("i", [EMPTY]) * _LEAF_SLOTS
 
 
 class SlotMap:
@@ -37,36 +38,39 @@ class SlotMap:
                 if leaf[index] != EMPTY:
                     yield key << _LEAF_BITS | index
 
-    def within(self, first: int, nr: int) -> list[int]:
-        """Those of the slots `first` .. `first + nr - 1` that hold something, in ascending order.
-
-        Takes time by what is asked for or by what is there, whichever is less.
-        """
-        end = first + nr
-        low, high = first >> _LEAF_BITS, end - 1 >> _LEAF_BITS
-        if high - low <= len(self._leaves):
-            return [slot for slot in range(first, end) if self.get(slot) != EMPTY] if self._used else []
-        keys = sorted(key for key in self._leaves if low <= key <= high)
-        slots = (key << _LEAF_BITS | index for key in keys for index in range(_LEAF_SLOTS))
-        return [slot for slot in slots if first <= slot < end and self.get(slot) != EMPTY]
+    def values(self, first: int, nr: int) -> list[int]:
+        """What the slots `first` .. `first + nr - 1` hold, in the order of the slots, without those that are EMPTY."""
+        found: list[int] = []
+        for key, start, end in self._pieces(first, nr):
+            found += self._leaves[key][start:end]
+        return [value for value in found if value != EMPTY] if EMPTY in found else found
 
     def get(self, slot: int) -> int:
         """The value of `slot`, or EMPTY."""
         leaf = self._leaves.get(slot >> _LEAF_BITS)
         return EMPTY if leaf is None else leaf[slot & _MASK]
 
-    def put(self, slot: int, value: int) -> int:
-        """Set `slot` and return what was there before, or EMPTY."""
-        leaf = self._leaves.get(slot >> _LEAF_BITS)
-        if leaf is None:
-            leaf = self._leaves[slot >> _LEAF_BITS] = array("i", [EMPTY]) * (_LEAF_SLOTS + 1)
-            leaf[_COUNT] = 0
-        old = leaf[slot & _MASK]
-        leaf[slot & _MASK] = value
-        if old == EMPTY:
-            leaf[_COUNT] += 1
-            self._used += 1
-        return old
+    def put_range(self, first: int, values: Sequence[int]) -> list[int]:
+        """Set the slots from `first` on to `values`, and return what they held before, without EMPTY."""
+        replaced: list[int] = []
+        done = 0
+        while done < len(values):
+            slot = first + done
+            leaf = self._leaves.get(slot >> _LEAF_BITS)
+            if leaf is None:
+                leaf = self._leaves[slot >> _LEAF_BITS] = array("i", [EMPTY]) * (_LEAF_SLOTS + 1)
+                leaf[_COUNT] = 0
+            start = slot & _MASK
+            nr = min(_LEAF_SLOTS - start, len(values) - done)
+            old = leaf[start : start + nr]
+            leaf[start : start + nr] = array("i", values[done : done + nr])
+            added = old.count(EMPTY)
+            leaf[_COUNT] += added
+            self._used += added
+            if added < nr:
+                replaced += [value for value in old if value != EMPTY]
+            done += nr
+        return replaced
 
     def pop(self, slot: int) -> int:
         """Empty `slot` and return what was there, or EMPTY."""
@@ -76,8 +80,42 @@ class SlotMap:
         old = leaf[slot & _MASK]
         if old != EMPTY:
             leaf[slot & _MASK] = EMPTY
-            leaf[_COUNT] -= 1
-            self._used -= 1
-            if not leaf[_COUNT]:
-                del self._leaves[slot >> _LEAF_BITS]
+            self._dropped(slot >> _LEAF_BITS, leaf, 1)
         return old
+
+    def pop_range(self, first: int, nr: int) -> list[int]:
+        """Empty the slots `first` .. `first + nr - 1` and return what they held, as `values` does."""
+        popped: list[int] = []
+        for key, start, end in self._pieces(first, nr):
+            leaf = self._leaves[key]
+            held = leaf[start:end].tolist()
+            if EMPTY in held:
+                held = [value for value in held if value != EMPTY]
+            leaf[start:end] = _EMPTIES[start:end]
+            self._dropped(key, leaf, len(held))
+            popped += held
+        return popped
+
+    def _pieces(self, first: int, nr: int) -> list[tuple[int, int, int]]:
+        """A range by leaves that are there: each one's key, and the part of it (start, end), in ascending order.
+
+        Takes time by what is asked for or by what is there, whichever is less.
+        """
+        end = first + nr
+        low, high = first >> _LEAF_BITS, end - 1 >> _LEAF_BITS
+        if low == high:
+            return [(low, first & _MASK, (end - 1 & _MASK) + 1)] if low in self._leaves else []
+        if high - low <= len(self._leaves):
+            keys = [key for key in range(low, high + 1) if key in self._leaves]
+        else:
+            keys = sorted(key for key in self._leaves if low <= key <= high)
+        return [
+            (key, first & _MASK if key == low else 0, (end - 1 & _MASK) + 1 if key == high else _LEAF_SLOTS)
+            for key in keys
+        ]
+
+    def _dropped(self, key: int, leaf: "array[int]", nr: int) -> None:
+        leaf[_COUNT] -= nr
+        self._used -= nr
+        if not leaf[_COUNT]:
+            del self._leaves[key]

@@ -23,7 +23,6 @@ from .folio import MAX_SLOTS, Folio, check_slots
 from .in_flight import InFlight
 from .inventory import Inventory
 from .limits import PoolLimit
-from .lru import LruList
 from .parameters import ParameterTable
 from .params import Params, Settings
 from .pool import PoolList
@@ -195,14 +194,12 @@ class Zswap:
         """
         self._check()
         self._check_slots(offset, nr_pages)
-        lrus: Counter[LruList] = Counter()
         inventory = self._core.inventory
-        for slot in inventory.tree.within(offset, nr_pages):
-            lrus[inventory.lru_of(inventory.tree.get(slot))] += 1
+        lrus = Counter(map(inventory.entries.lru.__getitem__, inventory.tree.values(offset, nr_pages)))
         self._in_flight.begin()
         try:
             for lru, count in lrus.items():
-                await load_path.pay_for_freeing(lru, count)
+                await load_path.pay_for_freeing(inventory.lrus.lists[lru], count)
             self._core.slots.invalidate(offset, nr_pages)
             return inventory.remove_range(offset, nr_pages)
         finally:
