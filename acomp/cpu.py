@@ -38,6 +38,8 @@ _pinned: ContextVar[int | None] = ContextVar("acomp.pinned", default=None)
 _accounts: WeakKeyDictionary[asyncio.Task[object], _TaskAccount] = WeakKeyDictionary()
 _rotation: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 _costs_ns: Mapping[str, int] | None = None
+_loop: asyncio.AbstractEventLoop | None = None
+"""The loop that the cost model was installed on: asking which one runs is a system call each time."""
 
 
 def _nobody() -> None:
@@ -135,19 +137,23 @@ async def settle() -> None:
 
 @contextmanager
 def costs(model_ns: Mapping[str, int]) -> Iterator[None]:
-    """Install a cost model (nanoseconds by name) for this process for the duration; the former one comes back."""
-    global _costs_ns
-    former, _costs_ns = _costs_ns, model_ns
+    """Install a cost model (nanoseconds by name) for this process for the duration; the former one comes back.
+
+    Installed on a running loop, as experiments do, it is for the tasks of that loop only.
+    """
+    global _costs_ns, _loop
+    former = _costs_ns, _loop
+    _costs_ns, _loop = model_ns, asyncio._get_running_loop()
     try:
         yield
     finally:
-        _costs_ns = former
+        _costs_ns, _loop = former
 
 
 def _account() -> _TaskAccount | None:
     global _latest
     try:
-        task = asyncio.current_task()
+        task = asyncio.current_task(_loop)
     except RuntimeError:  # no running loop
         return None
     if task is None:

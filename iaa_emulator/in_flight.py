@@ -21,6 +21,7 @@ class InFlight:
     def __init__(self, timeout_s: float, timed_out: Callable[[Job], None]) -> None:
         self.timeout_s = timeout_s
         self._timed_out = timed_out
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._jobs: dict[Job, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = 0.0
@@ -34,8 +35,9 @@ class InFlight:
 
     def add(self, job: Job) -> None:
         """A job was submitted: from now on it has `timeout_s` seconds of loop time."""
-        loop = asyncio.get_running_loop()
-        job.deadline = loop.time() + self.timeout_s
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        job.deadline = self._loop.time() + self.timeout_s
         self._jobs[job] = None
         if self._timer is None:
             self._timer = self._look_at(job.deadline)

@@ -26,15 +26,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_OPERATION_FLAGS = {
-    Opcode.COMPRESS: int(CompressFlag.FLUSH_OUTPUT | CompressFlag.APPEND_END_OF_BLOCK),
-    Opcode.DECOMPRESS: int(
-        DecompressFlag.ENABLE
-        | DecompressFlag.FLUSH_OUTPUT
-        | DecompressFlag.CHECK_END_OF_BLOCK
-        | DecompressFlag.STOP_ON_END_OF_BLOCK
-    ),
-}
+_COMPRESS_FLAGS = int(CompressFlag.FLUSH_OUTPUT | CompressFlag.APPEND_END_OF_BLOCK)
+_DECOMPRESS_FLAGS = int(
+    DecompressFlag.ENABLE
+    | DecompressFlag.FLUSH_OUTPUT
+    | DecompressFlag.CHECK_END_OF_BLOCK
+    | DecompressFlag.STOP_ON_END_OF_BLOCK
+)
 
 
 def call_out(function: Callable[..., T], *args: object) -> T | None:
@@ -113,7 +111,7 @@ class Job:
         self.slot = slot
         self.slot_held = True
         self.opcode = opcode
-        self.operation_flags = _OPERATION_FLAGS[opcode]
+        self.operation_flags = _COMPRESS_FLAGS if opcode == Opcode.COMPRESS else _DECOMPRESS_FLAGS
         self.source: Any = source
         self.limit = limit
         self.deadline = 0.0

@@ -14,7 +14,7 @@ import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from acomp import cpu
+from acomp import cpu, fault
 from iaa_emulator import silicon
 from iaa_emulator.descriptor import Opcode
 from iaa_emulator.device import Device
@@ -119,27 +119,36 @@ class ModelledEngine:
             self._loop.call_at_ns(when_ns, self._assign, queue)
 
     def _land_at(self, end_ns: int, job: Job) -> None:
-        """Land the job at its end; with others of its waiter, unless descriptors are scarce and each one's matters."""
+        """Land the job at its end; with the others of its waiter, unless each one's landing matters.
+
+        It does when descriptors are scarce, and when a fault may lose one, which would keep the others waiting.
+        """
         assert self._loop is not None
         waiter = job.waiter
-        if waiter is None or 2 * job.wq.in_flight > job.wq.nr_descriptors:
-            self._loop.call_at_ns(end_ns, self._land, job)
+        if waiter is None or fault.decider is not None or 2 * job.wq.in_flight > job.wq.nr_descriptors:
+            self._loop.call_at_ns(end_ns, self._land_alone, job)
             return
         together = self._together.get(waiter)
         if together is None:
             together = self._together[waiter] = _Together()
-            self._loop.call_at_ns(end_ns, self._land_together, waiter)
         together.jobs.append(job)
         together.end_ns = max(together.end_ns, end_ns)
+        self._land_when_all_known(waiter, together)
 
-    def _land_together(self, waiter: Landing) -> None:
+    def _land_when_all_known(self, waiter: Landing, together: _Together) -> None:
+        """Land these jobs at the last one's end, as soon as the waiter misses no others."""
         assert self._loop is not None
-        together = self._together[waiter]
-        if together.end_ns > self._loop.now_ns:
-            self._loop.call_at_ns(together.end_ns, self._land_together, waiter)
-            return
-        del self._together[waiter]
-        for job in together.jobs:
+        if len(together.jobs) == waiter.missing:
+            del self._together[waiter]
+            self._loop.call_at_ns(together.end_ns, self._land_together, together.jobs)
+
+    def _land_alone(self, job: Job) -> None:
+        self._land(job)
+        if job.waiter is not None and (together := self._together.get(job.waiter)) is not None:
+            self._land_when_all_known(job.waiter, together)
+
+    def _land_together(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
             self._land(job)
 
     def _land(self, job: Job) -> None:

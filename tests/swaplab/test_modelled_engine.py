@@ -4,7 +4,9 @@ One page, one submit, one reap: what a job takes alone is known to the nanosecon
 """
 
 import asyncio
+import itertools
 from contextlib import AsyncExitStack
+from errno import ETIMEDOUT
 from fractions import Fraction
 
 import acomp
@@ -65,3 +67,29 @@ def test_the_third_of_two_engines_waits_for_the_first() -> None:
     (first, second, third), alone = ends([0, 0, 0])
     assert first == second == alone
     assert third == alone + testbed.ns("iaa.service_ns")
+
+
+def test_a_job_that_is_lost_keeps_no_other_of_its_chain_from_landing() -> None:
+    setup = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1)).setup
+
+    async def run() -> list[int]:
+        async with open_machine(setup, 1, {}):
+            tfm = acomp.crypto_alloc_acomp("deflate-iaa")
+            reqs = [acomp.acomp_request_alloc(tfm) for _ in range(4)]
+            wait = acomp.CryptoWait()
+            acomp.acomp_reqchain_init(reqs[0], 0, acomp.crypto_req_done, wait)
+            for page, req in enumerate(reqs):
+                acomp.acomp_request_set_params(req, usemem_page(page), bytearray(PAGE_SIZE), PAGE_SIZE, PAGE_SIZE)
+                if page:
+                    acomp.acomp_request_chain(req, reqs[0])
+            asked = itertools.count()
+            with acomp.fault.installed(lambda point: point == "iaa.lost_completion" and next(asked) == 2):
+                await acomp.crypto_wait_req(acomp.crypto_acomp_compress(reqs[0]), wait)
+            errs = [acomp.acomp_request_err(req) for req in reqs]
+            acomp.acomp_reqchain_clear(reqs[0], wait)
+            for req in reqs:
+                acomp.acomp_request_free(req)
+            acomp.crypto_free_acomp(tfm)
+            return errs
+
+    assert sim.run(run()) == [0, 0, -ETIMEDOUT, 0]
