@@ -163,10 +163,11 @@ class Driver:
 
     async def relax(self, pending: Sequence[AcompReq]) -> None:
         """Wait until every job of these has landed: one future for all of them."""
-        await cpu.settle()
         waiting = [job for req in pending if isinstance(job := req.base.data, Job) and not job.landed]
-        if waiting:
-            await Landing(waiting).future
+        landing = Landing(waiting) if waiting else None
+        await cpu.settle()
+        if landing is not None:
+            await landing.future
 
     def abandon(self, req: AcompReq) -> None:
         """The chain of `req` was cancelled: its job keeps descriptor and buffers until it has landed."""

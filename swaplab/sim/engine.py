@@ -6,7 +6,7 @@ Bytes are real: every distinct page is compressed once.
 
 Arrival order is exact although a chain is submitted at one instant of the loop: what arrives before time t has been
 submitted once the clock stands at t minus the pipeline latency, and only then are arrivals up to t assigned. Nothing
-that arrives later than t can land before t plus the service time, so a device need not look more often than that.
+that arrives later than t can land before t plus the service time, so nobody need look more often than that.
 """
 
 import asyncio
@@ -38,19 +38,6 @@ class EngineTimes:
     service_ns: int
 
 
-class _Queue:
-    """One device: jobs on their way to it, and when each of its engines will be free."""
-
-    __slots__ = ("arrivals", "free_at_ns", "looks_at_ns", "name", "serial")
-
-    def __init__(self, name: str, engines: int) -> None:
-        self.name = name
-        self.arrivals: list[tuple[int, int, Job]] = []
-        self.free_at_ns = [0] * engines
-        self.serial = 0
-        self.looks_at_ns = NEVER
-
-
 class _Together:
     """Jobs of one waiter: as nobody looks before the last of them has landed, they land in one event."""
 
@@ -68,55 +55,59 @@ class ModelledEngine:
         self._pipeline_ns = times.pipeline_ns
         self._service_ns = times.service_ns
         self._compress = compress
-        self._queues: dict[Device, _Queue] = {}
+        self._arrivals: list[tuple[int, int, Job]] = []
+        self._serial = 0
+        self._looks_at_ns = NEVER
+        self._free_at_ns: dict[Device, list[int]] = {}  # when each engine of a device will be free, a heap
         self._together: dict[Landing, _Together] = {}
         self._loop: VirtualLoop | None = None
         self.busy_ns: dict[str, int] = {}
 
     def start(self, devices: Sequence[Device]) -> None:
-        """Take over the queues of `devices`; only on a virtual loop (TypeError elsewhere)."""
+        """Take over the engines of `devices`; only on a virtual loop (TypeError elsewhere)."""
         loop = asyncio.get_running_loop()
         if not isinstance(loop, VirtualLoop):
             raise TypeError("a modelled engine needs virtual time; run the program with swaplab.sim.run")
         self._loop = loop
-        self._queues = {device: _Queue(device.name, device.compress_engines) for device in devices}
+        self._free_at_ns = {device: [0] * device.compress_engines for device in devices}
         self.busy_ns = {device.name: 0 for device in devices}
 
     def submit(self, job: Job) -> None:
         """The job will arrive a pipeline latency after what the submitting task owes by now."""
         assert self._loop is not None
-        queue = self._queues[job.wq.device]
-        queue.serial += 1
+        self._serial += 1
         arrival_ns = self._loop.now_ns + cpu.owed_ns() + self._pipeline_ns
-        heapq.heappush(queue.arrivals, (arrival_ns, queue.serial, job))
-        self._look_at(queue, arrival_ns + self._service_ns - 1)
+        heapq.heappush(self._arrivals, (arrival_ns, self._serial, job))
+        self._look_at(arrival_ns + self._service_ns - 1)
 
     def stop(self) -> None:
         """Nothing runs outside of the loop."""
 
-    def _assign(self, queue: _Queue) -> None:
+    def _assign(self) -> None:
         """Everything that arrives up to a pipeline latency from now is known: give it to the engines, in order."""
         assert self._loop is not None
-        if queue.looks_at_ns != self._loop.now_ns:
+        if self._looks_at_ns != self._loop.now_ns:
             return  # an earlier arrival came in between, and was looked at
-        queue.looks_at_ns = NEVER
+        self._looks_at_ns = NEVER
         known_ns = self._loop.now_ns + self._pipeline_ns
-        arrivals, free_at_ns, service_ns = queue.arrivals, queue.free_at_ns, self._service_ns
+        arrivals, service_ns = self._arrivals, self._service_ns
         while arrivals and arrivals[0][0] <= known_ns:
             arrival_ns, _, job = heapq.heappop(arrivals)
+            device = job.wq.device
+            free_at_ns = self._free_at_ns[device]
             end_ns = max(arrival_ns, free_at_ns[0]) + service_ns
             heapq.heapreplace(free_at_ns, end_ns)
-            self.busy_ns[queue.name] += service_ns
+            self.busy_ns[device.name] += service_ns
             self._land_at(end_ns, job)
         if arrivals:
-            self._look_at(queue, arrivals[0][0] + service_ns - 1)
+            self._look_at(arrivals[0][0] + service_ns - 1)
 
-    def _look_at(self, queue: _Queue, when_ns: int) -> None:
+    def _look_at(self, when_ns: int) -> None:
         """Look then, if not earlier: who owed much when submitting arrives after those who submit later."""
         assert self._loop is not None
-        if when_ns < queue.looks_at_ns:
-            queue.looks_at_ns = when_ns
-            self._loop.call_at_ns(when_ns, self._assign, queue)
+        if when_ns < self._looks_at_ns:
+            self._looks_at_ns = when_ns
+            self._loop.call_at_ns(when_ns, self._assign)
 
     def _land_at(self, end_ns: int, job: Job) -> None:
         """Land the job at its end; with the others of its waiter, unless each one's landing matters.
