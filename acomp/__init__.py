@@ -21,6 +21,7 @@ from .chain import (
     acomp_reqchain_init,
     acomp_request_chain,
 )
+from .entry import crypto_acomp_compress, crypto_acomp_decompress
 from .errors import AcompError, AlgorithmNotFoundError, ProtocolError, RequestBusyError, WrongLoopError
 from .flags import (
     CRYPTO_ACOMP_ALLOC_OUTPUT,
@@ -46,8 +47,6 @@ from .request import (
     acomp_request_set_callback,
     acomp_request_set_params,
     acomp_request_when_idle,
-    crypto_acomp_compress,
-    crypto_acomp_decompress,
 )
 from .serial import acomp_do_req_chain
 from .software import registry

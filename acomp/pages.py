@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .chain import acomp_is_reqchain, acomp_reqchain_clear, acomp_reqchain_init, acomp_request_chain
+from .entry import crypto_acomp_compress, crypto_acomp_decompress
 from .flags import CRYPTO_TFM_REQ_MAY_BACKLOG, PAGE_SIZE
 from .request import (
     AcompReq,
@@ -18,8 +19,6 @@ from .request import (
     acomp_request_set_callback,
     acomp_request_set_params,
     acomp_request_when_idle,
-    crypto_acomp_compress,
-    crypto_acomp_decompress,
 )
 from .tfm import CryptoAcomp, check_is_transform, crypto_acomp_batch_size
 from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req

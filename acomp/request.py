@@ -6,7 +6,7 @@ has landed, whoever was cancelled meanwhile. A request that anybody holds is *bu
 """
 
 import itertools
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from contextlib import ExitStack
 from errno import EBUSY, EINPROGRESS
 from typing import Any, Final, Literal, NoReturn
@@ -15,7 +15,6 @@ from .errors import ProtocolError, RequestBusyError
 from .flags import CRYPTO_ACOMP_ALLOC_OUTPUT, CRYPTO_TFM_REQ_CHAIN
 from .states import REQUEST, RequestState, request_after
 from .tfm import CryptoAcomp, check_is_transform
-from .wait import Code
 
 Completion = Callable[[Any, int], None]
 """A completion function, called on the loop's thread as `compl(data, err)`."""
@@ -349,63 +348,3 @@ def acomp_request_when_idle(req: AcompReq, callback: Callable[[], None]) -> None
     if req._idle_callbacks is None:
         req._idle_callbacks = []
     req._idle_callbacks.append(callback)
-
-
-def crypto_acomp_compress(req: AcompReq) -> Code:
-    """Start compressing: call the transform's method and return its code (see `Code` and `crypto_wait_req`).
-
-    On the head of a chain this is where the whole chain goes in. RequestBusyError for a request in flight or a member
-    of a chain, WrongLoopError on a foreign loop, ProtocolError for a freed request.
-    """
-    check_is_request(req)
-    return _enter(req, req.tfm.compress)
-
-
-def crypto_acomp_decompress(req: AcompReq) -> Code:
-    """Start decompressing; otherwise like `crypto_acomp_compress`."""
-    check_is_request(req)
-    return _enter(req, req.tfm.decompress)
-
-
-def _enter(req: AcompReq, method: Callable[[AcompReq], Code]) -> Code:
-    if req.state != "idle" or req._holds or req._head is not None or req.tfm._freed:
-        req.check_unchained("submitted")
-    req.tfm.bind_loop()
-    if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
-        if req._chain_running:
-            req.check_idle("submitted")
-        return method(req)  # the runner moves the states of a chain
-    req.step("submit")
-    try:
-        code = method(req)
-    except BaseException:
-        req.step("finish")
-        raise
-    if not isinstance(code, int):
-        req.step("finish")
-        return _own(req, code)
-    if code not in PENDING:
-        req.step("finish")
-    return code
-
-
-async def _own(req: AcompReq, work: Awaitable[int]) -> int:
-    """Keep the request in flight while its coroutine runs, and beyond if that ends in a pending code.
-
-    What a job holds after the coroutine was left by an exception, it holds by a get.
-    """
-    try:
-        req.check_unchained("submitted")
-    except BaseException:
-        if isinstance(work, Coroutine):
-            work.close()
-        raise
-    req.step("submit")
-    turn = req._submissions  # its completion function may submit the request again before the coroutine has ended
-    code = 0
-    try:
-        code = await work
-    finally:
-        if req.state == "in_flight" and req._submissions == turn and code not in PENDING:
-            req.step("finish")
-    return code

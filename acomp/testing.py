@@ -12,6 +12,7 @@ from errno import EBUSY, EINPROGRESS
 from typing import Any
 
 from .chain import acomp_chain_members, acomp_reqchain_clear, acomp_reqchain_init, acomp_request_chain
+from .entry import crypto_acomp_compress, crypto_acomp_decompress
 from .errors import RequestBusyError
 from .flags import CRYPTO_ACOMP_REQ_POLL, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG, PAGE_SIZE
 from .pages import compress_pages, decompress_pages
@@ -21,8 +22,6 @@ from .request import (
     acomp_request_free,
     acomp_request_set_callback,
     acomp_request_set_params,
-    crypto_acomp_compress,
-    crypto_acomp_decompress,
 )
 from .tfm import CryptoAcomp, acomp_is_async, crypto_acomp_batch_size, crypto_alloc_acomp, crypto_free_acomp
 from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req

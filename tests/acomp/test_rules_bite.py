@@ -562,7 +562,7 @@ TABLE = [
     # design.md
     Row(
         "a request in a coroutine is busy",
-        "acomp.request",
+        "acomp.entry",
         'req.step("submit")\n    turn',
         "turn",
         [of(request.TestBusy, "test_in_flight_in_a_coroutine")],
@@ -570,7 +570,7 @@ TABLE = [
     ),
     Row(
         "nothing has begun until a coroutine is awaited",
-        "acomp.request",
+        "acomp.entry",
         "return _own(req, code)",
         "return __import__('asyncio').ensure_future(_own(req, code))",
         [of(request.TestBusy, "test_nothing_has_begun_until_a_coroutine_is_awaited")],
