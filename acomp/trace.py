@@ -1,7 +1,8 @@
 """An event sink. Off by default, and then it costs one comparison where something could be said.
 
 Whoever wants to watch installs a sink; hot paths read `if trace.sink is not None: trace.emit(...)`. A sink is a plain
-function: it must not await, and what it raises reaches the code that was being watched.
+function: it must not await, and what it raises reaches the code that was being watched (from a landing, the loop's
+exception handler).
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -4,6 +4,7 @@ The driver asks for slots and begins jobs here. Knows queues, jobs and the engin
 """
 
 from errno import EAGAIN, EIO, ENXIO
+from functools import partial
 from typing import Final
 
 from acomp import AcompReq, acomp_request_get, acomp_request_put, cpu, fault, trace
@@ -118,7 +119,8 @@ class Submission:
         self._in_flight.remove(job)
         if trace.sink is not None:
             status = None if job.record is None else int(job.record.status)
-            trace.emit("iaa.landed", request=job.req.serial, device=job.device.name, wq=job.wq.name, status=status)
+            names = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name, "status": status}
+            call_out(partial(trace.emit, "iaa.landed", **names))
         if self._bounded or job.abandoned:
             job.release_slot()
         call_out(acomp_request_put, job.req)

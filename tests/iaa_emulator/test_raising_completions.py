@@ -181,3 +181,22 @@ async def test_a_completion_that_submits_again_does_not_put_off_the_watchdog() -
         submit(tfm, lambda _, err: ended.append(loop.time()))
         await platform.driver.in_flight.drain()
     assert ended[0] - began < 2 * timeout - 0.01 < ended[1] - began
+
+
+async def test_a_trace_sink_that_raises_breaks_no_landing() -> None:
+    """Whoever watches a landing hears of his own error from the loop; the chain that landed ends as ever."""
+    error = RuntimeError("the sink's")
+
+    def sink(event: acomp.trace.Event) -> None:
+        if event.kind == "iaa.landed":
+            raise error
+
+    with heard() as errors:
+        async with stepped() as platform:
+            tfm = crypto_alloc_acomp("deflate-iaa")
+            with acomp.trace.installed(sink):
+                results = await compress_pages(tfm, [page(n) for n in range(3)])
+            assert [result.err for result in results] == [0] * 3
+            assert_balanced(platform)
+            acomp.crypto_free_acomp(tfm)
+    assert errors == [error] * 3
