@@ -67,6 +67,7 @@ class Driver:
         *,
         completion_timeout_s: float,
         alloc_pause_ns: int,
+        batch_size: int = IAA_CRYPTO_MAX_BATCH_SIZE,
     ) -> None:
         self.topology = topology
         self.features = features
@@ -81,12 +82,12 @@ class Driver:
             engine, self.in_flight, self.stats, bounded=10 in features, alloc_pause_ns=alloc_pause_ns
         )
         self.interrupts = InterruptHandler(self)
-        self.algorithm = self._algorithm()
+        self.algorithm = self._algorithm(batch_size)
         self._software = SoftwareInflate(serialised=11 in features)
         self._gates_on_poll = 3 in features
         self._bounded = 10 in features
 
-    def _algorithm(self) -> AcompAlg:
+    def _algorithm(self, batch_size: int) -> AcompAlg:
         batches = 4 in self.features
         return AcompAlg(
             cra_name="deflate",
@@ -95,7 +96,7 @@ class Driver:
             cra_flags=CRYPTO_ALG_ASYNC | (CRYPTO_ALG_REQ_CHAIN if batches else 0),
             compress=self._entry(COMPRESS, batches),
             decompress=self._entry(DECOMPRESS, batches),
-            get_batch_size=(lambda: IAA_CRYPTO_MAX_BATCH_SIZE) if batches else None,
+            get_batch_size=(lambda: batch_size) if batches else None,
             init=self._init_tfm,
         )
 

@@ -17,9 +17,9 @@ from acomp import cpu, current_registry
 
 from . import binding, config
 from .attributes import Attributes
-from .config import MachineConfig
+from .config import WORK_QUEUE_SLOTS, MachineConfig
 from .device import Device
-from .driver import Driver
+from .driver import IAA_CRYPTO_MAX_BATCH_SIZE, Driver
 from .engine import Engine
 from .errors import ConfigurationError
 from .features import DriverFeatures
@@ -95,6 +95,7 @@ class Platform:
         attributes: Mapping[str, str] | None = None,
         completion_timeout: float = 1.0,
         alloc_pause_ns: int = 1000,
+        batch_size: int = IAA_CRYPTO_MAX_BATCH_SIZE,
     ) -> AsyncIterator["Platform"]:
         """Open a machine (a MachineConfig, a preset's name, a file; default: one that suits this host) and its driver.
 
@@ -104,6 +105,8 @@ class Platform:
         (loop time) ends in -ETIMEDOUT and disables the driver. A request waits for a descriptor at most 1000 (compress)
         or 500 (decompress) times `alloc_pause_ns`. (Worker threads are slower than a device by an order of magnitude: a
         program whose tasks ask for more descriptors than there are does well to set 100,000 or more.)
+        `batch_size`: the requests per chain that the driver asks for, though it takes any number. Others than the
+        kernel's 8 are for experiments; at most the 128 descriptors of a device.
 
         Leaving unregisters, unbinds, waits for jobs in flight (bounded by the timeout) and stops the engine; transforms
         that are still alive then get -ENODEV for a compression, and decompress in software.
@@ -114,12 +117,14 @@ class Platform:
         built = _machine(machine)
         config.check(built.devices)
         _check_times(completion_timeout, alloc_pause_ns)
+        _check_batch_size(batch_size)
         driver = Driver(
             built.topology,
             _features(features),
             _engine(engine),
             completion_timeout_s=completion_timeout,
             alloc_pause_ns=alloc_pause_ns,
+            batch_size=batch_size,
         )
         for name, text in _texts(attributes).items():
             driver.attributes.write(name, text)
@@ -279,3 +284,10 @@ def _check_times(completion_timeout: object, alloc_pause_ns: object) -> None:
         raise TypeError(f"alloc_pause_ns is an int, in nanoseconds, not {type(alloc_pause_ns).__name__}")
     if alloc_pause_ns < 0:
         raise ValueError(f"alloc_pause_ns must be at least 0, not {alloc_pause_ns}")
+
+
+def _check_batch_size(batch_size: object) -> None:
+    if type(batch_size) is not int:
+        raise TypeError(f"batch_size is an int, in requests per chain, not {type(batch_size).__name__}")
+    if not 1 <= batch_size <= WORK_QUEUE_SLOTS:
+        raise ValueError(f"batch_size must be 1 to {WORK_QUEUE_SLOTS}, the descriptors of a device, not {batch_size}")

@@ -15,6 +15,7 @@ from acomp.codecs import BytesLike, ZstdCodec
 from acomp.software import software_algorithm
 from iaa_emulator import Platform, config, silicon
 from iaa_emulator.descriptor import Opcode
+from iaa_emulator.driver import IAA_CRYPTO_MAX_BATCH_SIZE
 from swaplab import sim
 from swaplab.columns import Column
 from swaplab.corpus import Remembered, RememberedCodec, padded
@@ -46,7 +47,8 @@ def _device_outcome(page: BytesLike, length_factor: float) -> silicon.Outcome:
 class Setup:
     """What to build: a column's kernel on a testbed's machine, and what of it was asked to be otherwise.
 
-    `devices` of the whole machine, `wqs` per device (None: as the column has it), `batch` pages per chain.
+    `devices` of the whole machine, `wqs` per device (None: as the column has it), `batch` pages per chain: at most a
+    folio's, and above 8 an experiment of ours, for there the kernel stops.
     """
 
     testbed: Testbed
@@ -104,6 +106,7 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
     params = zswap.Params(
         compressor=setup.compressor,
         max_batch_size=setup.batch,
+        long_chains=setup.batch > zswap.ZSWAP_MAX_BATCH_SIZE,
         features=setup.column.store,
         close_timeout=3600.0,
     )
@@ -125,6 +128,7 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
                 engine=engine,
                 attributes=setup.column.attributes(setup.sync_mode),
                 completion_timeout=60.0,
+                batch_size=max(setup.batch, IAA_CRYPTO_MAX_BATCH_SIZE),
             )
         )
         stack.enter_context(acomp.cpu.costs(costs))

@@ -18,13 +18,14 @@ from .features import StoreFeatures
 from .figures import Figures, PoolFigures
 from .folio import Folio
 from .parameters import ParameterTable
-from .params import ZSWAP_MAX_BATCH_SIZE, Params
+from .params import LONGEST_CHAIN, ZSWAP_MAX_BATCH_SIZE, Params
 from .swap import Placed, Swap
 from .swap_device import FileDevice, MemoryDevice, SwapDevice
 from .sysfs import TextTree
 from .zswap import Zswap
 
 __all__ = [
+    "LONGEST_CHAIN",
     "ZSWAP_MAX_BATCH_SIZE",
     "Cgroup",
     "CloseTimeoutError",

@@ -31,7 +31,7 @@ async def batch_compress(
 ) -> bool:
     """Compress the pages of `folio` from `first` on into `entries`, one each. Needs the context locked.
 
-    At most 8; with `batching` at most `context.nr_reqs`. True when every entry is filled. A batch stores nothing at all
+    At most 8; with `batching`, `context.nr_reqs`. True when every entry is filled. A batch stores nothing at all
     when one of its pages fails, and ticks a reject counter for each failing page; page by page, the first failure ends
     it and ticks once.
     """

@@ -10,6 +10,9 @@ from .features import StoreFeatures
 ZSWAP_MAX_BATCH_SIZE: Final = 8
 """Pages of a store batch, and the most requests that a context has (patch 13)."""
 
+LONGEST_CHAIN: Final = 32
+"""The most requests that a context has with `Params.long_chains`, an experiment of ours."""
+
 ZPOOL: Final = "zsmalloc"
 """The one allocator there is."""
 
@@ -25,10 +28,12 @@ class Params:
     changed later through `Zswap.params`.
 
     Ours: `ram_bytes`, the memory that the percentage is of, or `max_pool_bytes`, a limit for those who embed a store;
-    with neither there is no limit. `max_batch_size` caps the requests of a chain (1: no chains). `context_scope` says
-    how long a chaining store holds its cpu's context: "folio" as in v8, or "batch" (what v9 did: a load on that cpu
-    waits for 8 pages, not for 512). `features` switches patches off. `offline_timeout` and `close_timeout` are seconds
-    of loop time: how long a pinned task waits for its cpu, and how long closing waits for work in flight.
+    with neither there is no limit. `max_batch_size` caps the requests of a chain (1: no chains), as do the compressor's
+    batch size and the folio. `long_chains` lets it be up to 32, an experiment that differs from the kernel.
+    `context_scope` says how long a chaining store holds its cpu's context: "folio" as in v8, or "batch" (what v9 did: a
+    load on that cpu waits for 8 pages, not for 512). `features` switches patches off. `offline_timeout` and
+    `close_timeout` are seconds of loop time: how long a pinned task waits for its cpu, and how long closing waits for
+    work in flight.
     """
 
     compressor: str = "zstd"
@@ -40,6 +45,7 @@ class Params:
     ram_bytes: int | None = None
     max_pool_bytes: int | None = None
     max_batch_size: int = ZSWAP_MAX_BATCH_SIZE
+    long_chains: bool = False
     context_scope: ContextScope = "folio"
     features: StoreFeatures = field(default_factory=StoreFeatures)
     offline_timeout: float = 1.0
@@ -50,7 +56,7 @@ class Params:
             raise ParameterError(EINVAL, "compressor", self.compressor, "name an algorithm, for example 'zstd'")
         if self.zpool != ZPOOL:
             raise ParameterError(ENOENT, "zpool", self.zpool, f"the allocator is {ZPOOL!r}")
-        for name in ("enabled", "shrinker_enabled"):
+        for name in ("enabled", "shrinker_enabled", "long_chains"):
             if not isinstance(getattr(self, name), bool):
                 raise ParameterError(EINVAL, name, getattr(self, name), "write True or False")
         for name in ("max_pool_percent", "accept_threshold_percent"):
@@ -60,7 +66,9 @@ class Params:
                 self._check_int(name, 0, "write a number of bytes, or None for no limit")
         if self.ram_bytes is not None and self.max_pool_bytes is not None:
             raise ParameterError(EINVAL, "max_pool_bytes", self.max_pool_bytes, "give this or ram_bytes, not both")
-        self._check_int("max_batch_size", 1, f"write 1 (no chains) to {ZSWAP_MAX_BATCH_SIZE}", ZSWAP_MAX_BATCH_SIZE)
+        longest = LONGEST_CHAIN if self.long_chains else ZSWAP_MAX_BATCH_SIZE
+        more = "" if self.long_chains else f", or up to {LONGEST_CHAIN} with long_chains=True, unlike the kernel"
+        self._check_int("max_batch_size", 1, f"write 1 (no chains) to {longest}{more}", longest)
         if self.context_scope not in ("folio", "batch"):
             raise ParameterError(EINVAL, "context_scope", self.context_scope, "write 'folio' or 'batch'")
         if not isinstance(self.features, StoreFeatures):

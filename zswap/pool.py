@@ -14,7 +14,7 @@ from acomp import AcompError, AlgorithmNotFoundError, CryptoAcomp, ProtocolError
 
 from .context import CpuContext
 from .errors import CpuOfflineError, ParameterError
-from .params import ZSWAP_MAX_BATCH_SIZE, Params
+from .params import Params
 from .zsmalloc import ZsPool
 
 POOL_ALLOC: Final = fault.declare("zswap.pool_alloc", "no memory for a pool: the compressor stays what it was, -EINVAL")
@@ -72,7 +72,7 @@ class Pool:
     def prepare_cpu(self, cpu_id: int) -> None:
         """Bring a cpu's context online, or raise what stands in the way."""
         features = self._limits.features
-        max_reqs = min(ZSWAP_MAX_BATCH_SIZE, self._limits.max_batch_size) if features.request_arrays else 1
+        max_reqs = self._limits.max_batch_size if features.request_arrays else 1
         self.context_of(cpu_id).prepare(self.compressor, max_reqs)
         if self._changed is not None:
             self._changed.set()

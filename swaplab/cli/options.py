@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+import zswap
 from swaplab.columns import parse_columns
 from swaplab.experiments.tables import Request
 from swaplab.machine import COMPRESSORS
@@ -27,7 +28,10 @@ Columns = Annotated[str, typer.Option(help="base, v8, or both.")]
 Patches = Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column beside base.")]
 Devices = Annotated[int, typer.Option(min=1, max=64, help="IAA devices of the machine.")]
 WorkQueues = Annotated[int | None, typer.Option(min=1, max=8, help="Work queues per device; default: the column's.")]
-Batch = Annotated[int, typer.Option(min=1, max=8, help="Pages per chain.")]
+Batch = Annotated[
+    int,
+    typer.Option(min=1, max=zswap.LONGEST_CHAIN, help="Pages per chain, at most a folio; the kernel stops at 8."),
+]
 SyncMode = Annotated[str, typer.Option(help="sync, async or async_irq.")]
 Workers = Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")]
 JsonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")]

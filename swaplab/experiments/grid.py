@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+import zswap
 from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.inputs import FOLIO_PAGES
@@ -27,6 +28,13 @@ def _number(text: str) -> int:
     return number
 
 
+def _chain(text: str) -> int:
+    length = _number(text)
+    if length > zswap.LONGEST_CHAIN:
+        raise ValueError
+    return length
+
+
 def _one_of(*names: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in names:
@@ -40,7 +48,7 @@ AXES: Mapping[str, tuple[Callable[[str], Value], str]] = {
     "procs": (_number, "processes, as 1,8,30"),
     "devices": (_number, "accelerators of the whole machine, as 2,4,8"),
     "wqs": (_number, "work queues per device, as 1,2"),
-    "batch": (_number, "pages per chain, as 1,2,4,8"),
+    "batch": (_chain, f"pages per chain, up to {zswap.LONGEST_CHAIN}, as 1,2,4,8"),
     "seed": (int, "numbers, as 0,1,2"),
     "folio": (_one_of(*FOLIO_PAGES), "folio sizes: " + ",".join(FOLIO_PAGES)),
     "compressor": (_one_of(*COMPRESSORS), "compressors: " + ",".join(COMPRESSORS)),

@@ -145,6 +145,11 @@ async def test_the_batch_size_is_eight_in_every_mode(mode: str) -> None:
         assert crypto_acomp_batch_size(crypto_alloc_acomp("deflate-iaa")) == 1
 
 
+async def test_another_batch_size_is_reported_when_asked_for() -> None:
+    async with stepped(batch_size=32):
+        assert crypto_acomp_batch_size(crypto_alloc_acomp("deflate-iaa")) == 32
+
+
 @pytest.mark.parametrize("mode", MODES)
 async def test_bad_requests_are_refused(mode: str) -> None:
     async with stepped(attributes={"sync_mode": mode}) as platform:

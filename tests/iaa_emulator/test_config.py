@@ -233,6 +233,7 @@ async def test_what_is_no_machine_is_refused() -> None:
         ({"completion_timeout": "1"}, "completion_timeout is a number of seconds, not str"),
         ({"completion_timeout": True}, "completion_timeout is a number of seconds, not bool"),
         ({"alloc_pause_ns": 1.5}, "alloc_pause_ns is an int, .* not float"),
+        ({"batch_size": True}, "batch_size is an int, in requests per chain, not bool"),
     ],
 )
 async def test_wrong_types_are_refused_with_the_remedy(options: dict[str, Any], said: str) -> None:
@@ -247,6 +248,13 @@ async def test_wrong_types_are_refused_with_the_remedy(options: dict[str, Any], 
 async def test_a_completion_timeout_is_a_bound(timeout: float) -> None:
     with acomp.registry(), pytest.raises(ValueError, match=r"completion_timeout must be positive and finite"):
         async with Platform.open(completion_timeout=timeout):
+            pass
+
+
+@pytest.mark.parametrize("batch_size", [0, 129])
+async def test_a_batch_is_no_longer_than_a_device_has_descriptors(batch_size: int) -> None:
+    with acomp.registry(), pytest.raises(ValueError, match=f"batch_size must be 1 to 128, .* not {batch_size}"):
+        async with Platform.open(batch_size=batch_size):
             pass
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from acomp import trace
 from swaplab import sim
 from swaplab.cli import app
 from swaplab.columns import BASE, V8, Column, patches_column
@@ -143,6 +145,20 @@ def test_batches_and_devices_matter_as_they_should() -> None:
     assert throughput(V8, batch=1) < 0.9 * v8
     assert throughput(V8, devices=2) < 0.9 * v8
     assert throughput(BASE) < 0.9 * v8
+
+
+@pytest.mark.parametrize(("batch", "length"), [(4, 4), (8, 8), (16, 16), (32, 16)])
+def test_a_chain_is_as_long_as_asked_and_at_most_a_folio(batch: int, length: int) -> None:
+    seen: Counter[str] = Counter()
+
+    def sink(event: trace.Event) -> None:
+        seen[event.kind] += 1
+
+    request = Request(TESTBED, V8, "deflate-iaa", "64K", Fraction(1, 16384), processes=1, batch=batch)
+    with trace.installed(sink):
+        run_usemem(request)
+    assert seen["chain.init"] > 0
+    assert seen["chain.add"] == (length - 1) * seen["chain.init"]
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ async def test_calls_with_wrong_arguments_leave_stored_pages_alone() -> None:
         ("ram_bytes", -4096),
         ("max_batch_size", 0),
         ("max_batch_size", 9),
+        ("long_chains", 1),
         ("context_scope", "page"),
         ("features", "v8"),
         ("offline_timeout", -1),
@@ -83,6 +84,14 @@ def test_parameters_that_make_no_sense(name: str, value: Any) -> None:
     assert caught.value.value is value
     assert caught.value.remedy in str(caught.value)
     assert caught.value.errno == (ENOENT if name == "zpool" else EINVAL)
+
+
+def test_long_chains_have_an_end_too() -> None:
+    assert zswap.Params(max_batch_size=32, long_chains=True).max_batch_size == 32
+    with pytest.raises(zswap.ParameterError, match=r"write 1 \(no chains\) to 8, or up to 32 with long_chains=True"):
+        zswap.Params(max_batch_size=32)
+    with pytest.raises(zswap.ParameterError, match=r"write 1 \(no chains\) to 32$"):
+        zswap.Params(max_batch_size=33, long_chains=True)
 
 
 def test_two_kinds_of_limit_at_once() -> None:

@@ -112,6 +112,19 @@ async def test_max_batch_size_caps_the_chain_and_1_switches_chains_off() -> None
                 assert device.calls == calls
 
 
+@pytest.mark.parametrize(
+    ("nr_pages", "chains"), [(16, 1), (32, 1), (33, 2)], ids=["one folio", "one chain", "a page more"]
+)
+async def test_a_long_chain_is_as_long_as_was_asked_and_the_folio_is(nr_pages: int, chains: int) -> None:
+    with acomp.registry(), null_algorithm(batch_size=100) as device:
+        params = zswap.Params(compressor="null-async", max_batch_size=32, long_chains=True)
+        async with zswap.Zswap.open(params) as store:
+            folio = folio_of(0, *range(1, nr_pages + 1))
+            assert await store.store(folio)
+            assert device.calls == ["chain"] * chains
+            assert [await store.load(i) for i in range(nr_pages)] == folio.pages(0, nr_pages)
+
+
 async def test_pool_total_size_is_the_class_arithmetic() -> None:
     with acomp.registry():
         sync_null()

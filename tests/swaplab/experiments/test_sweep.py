@@ -171,7 +171,7 @@ def test_the_command_sweeps_and_says_what_failed(tmp_path: Path) -> None:
     ("args", "message"),
     [
         (["--grid", "speed=1"], "is no axis"),
-        (["--grid", "batch=1,513"], "batch=513: "),
+        (["--grid", "batch=1,33"], "batch=1,33 cannot be read; write pages per chain, up to 32"),
         (["--grid", "procs=1", "--testbed", "mine"], f"use {TESTBED}"),
         (["--grid", "procs=1", "--scale", "none"], "write 1/64"),
     ],
