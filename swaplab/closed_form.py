@@ -51,7 +51,7 @@ def estimate(testbed: Testbed, column: Column) -> Estimate:
     own = us("mm.reclaim_ns") + us("zswap.store_page_ns") + us("zswap.lru_hold_ns") + kept * write
     per_page = max(
         processes * us("zswap.lru_hold_ns"),
-        column.sharing * us("iaa.service_ns") / testbed.value("iaa.compress_engines"),
+        column.sharing * us("iaa.service_ns") / testbed.compress_engines,
         own + _latency(testbed, column),
     )
     hold = us("zswap.free_hold_ns")

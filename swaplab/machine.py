@@ -19,7 +19,7 @@ from iaa_emulator.driver import IAA_CRYPTO_MAX_BATCH_SIZE
 from swaplab import sim
 from swaplab.columns import Column
 from swaplab.corpus import Remembered, RememberedCodec, padded
-from swaplab.sim.engine import EngineTimes, ModelledEngine
+from swaplab.sim.engine import EngineModel, ModelledEngine
 from swaplab.testbed import Testbed
 
 CORES_PER_PACKAGE = 56
@@ -101,7 +101,8 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
     device = Remembered(lambda page: _device_outcome(page, factor["deflate-iaa"]))
     codec = ZstdCodec()
     software = Remembered(lambda page: padded(codec.compress(page), factor["zstd"]))
-    engine = ModelledEngine(EngineTimes(testbed.ns("iaa.pipeline_ns"), testbed.ns("iaa.service_ns")), device)
+    model = EngineModel(testbed.ns("iaa.pipeline_ns"), testbed.ns("iaa.service_ns"), testbed.compress_engines)
+    engine = ModelledEngine(model, device)
     costs = setup.costs_ns() | dict(extra_costs_ns)
     params = zswap.Params(
         compressor=setup.compressor,

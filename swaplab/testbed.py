@@ -149,6 +149,9 @@ class Testbed(_Strict):
         missing += [name for name in ("deflate-iaa", "zstd") if name not in self.length_factors]
         if missing:
             raise ValueError(f"lacks {', '.join(missing)}")
+        engines = self.value("iaa.compress_engines")
+        if engines < 1 or not engines.is_integer():
+            raise ValueError(f"iaa.compress_engines is {engines:g}, but a device has a whole number of them, 1 or more")
         return self
 
     def value(self, name: str, folio: str = "") -> float:
@@ -159,6 +162,11 @@ class Testbed(_Strict):
     def ns(self, name: str, folio: str = "") -> int:
         """A parameter in integer nanoseconds."""
         return round(self.value(name, folio))
+
+    @property
+    def compress_engines(self) -> int:
+        """Engines per device that compress, whatever the device's configuration says."""
+        return int(self.value("iaa.compress_engines"))
 
     def fitted(self) -> dict[str, float]:
         """The parameters that calibration may change, by name, in the file's order."""

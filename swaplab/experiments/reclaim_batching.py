@@ -129,7 +129,7 @@ async def _run(trial: Trial) -> Finding:
         took_ns = cpu.now_ns() - began_ns
         busy_ns = [ns for ns in machine.engine.busy_ns.values() if ns]
     done = trial.processes * trial.pages
-    engines = len(busy_ns) * round(testbed.value("iaa.compress_engines"))
+    engines = len(busy_ns) * testbed.compress_engines
     return Finding(
         processes=trial.processes,
         chain=trial.chain,

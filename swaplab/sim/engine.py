@@ -31,11 +31,15 @@ NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class EngineTimes:
-    """Integer nanoseconds: `pipeline_ns` from submission to the queue, `service_ns` per job on one engine."""
+class EngineModel:
+    """What a device can do: `pipeline_ns` from submission to its queue, `service_ns` per job on one of its `engines`.
+
+    The engines are those that compress, and serve everything else too; those of the configuration do not count.
+    """
 
     pipeline_ns: int
     service_ns: int
+    engines: int
 
 
 class _Together:
@@ -51,9 +55,10 @@ class _Together:
 class ModelledEngine:
     """The engines of a platform at modelled times. `busy_ns` by device name is what utilisation is computed from."""
 
-    def __init__(self, times: EngineTimes, compress: Compress) -> None:
-        self._pipeline_ns = times.pipeline_ns
-        self._service_ns = times.service_ns
+    def __init__(self, model: EngineModel, compress: Compress) -> None:
+        self._pipeline_ns = model.pipeline_ns
+        self._service_ns = model.service_ns
+        self._engines = model.engines
         self._compress = compress
         self._arrivals: list[tuple[int, int, Job]] = []
         self._serial = 0
@@ -69,7 +74,7 @@ class ModelledEngine:
         if not isinstance(loop, VirtualLoop):
             raise TypeError("a modelled engine needs virtual time; run the program with swaplab.sim.run")
         self._loop = loop
-        self._free_at_ns = {device: [0] * device.compress_engines for device in devices}
+        self._free_at_ns = {device: [0] * self._engines for device in devices}
         self.busy_ns = {device.name: 0 for device in devices}
 
     def submit(self, job: Job) -> None:

@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from errno import ETIMEDOUT
 from fractions import Fraction
 
+import pytest
+
 import acomp
 from acomp import PAGE_SIZE, cpu
 from swaplab import sim
@@ -36,9 +38,10 @@ async def compress(page: int, owed_ns: int, device_cpu: int) -> int:
         return cpu.now_ns()
 
 
-def ends(owed: list[int], devices: int = 2) -> tuple[list[int], int]:
+def ends(owed: list[int], devices: int = 2, engines: int = 2) -> tuple[list[int], int]:
     """When jobs were done that were submitted at time 0, in this order, and what a job alone takes (ns)."""
-    setup = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1), devices=devices).setup
+    values = (("iaa.compress_engines", engines),)
+    setup = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1), devices=devices, values=values).setup
     alone = sum(setup.testbed.ns(name) for name in ("iaa.submit_ns", *PIPELINE_AND_SERVICE, "iaa.reap_ns"))
 
     async def run() -> list[int]:
@@ -62,11 +65,11 @@ def test_who_owes_much_when_he_submits_keeps_nobody_behind_him_waiting() -> None
     assert late == OWED_NS + alone
 
 
-def test_the_third_of_two_engines_waits_for_the_first() -> None:
+@pytest.mark.parametrize("engines", [1, 2, 3])
+def test_the_testbed_says_how_many_engines_a_device_has_and_who_finds_none_free_waits(engines: int) -> None:
     testbed = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1)).setup.testbed
-    (first, second, third), alone = ends([0, 0, 0])
-    assert first == second == alone
-    assert third == alone + testbed.ns("iaa.service_ns")
+    done, alone = ends([0] * (engines + 1), engines=engines)
+    assert done == [alone] * engines + [alone + testbed.ns("iaa.service_ns")]
 
 
 def test_a_job_that_is_lost_keeps_no_other_of_its_chain_from_landing() -> None:

@@ -89,6 +89,11 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         (lambda c: c["parameters"]["mm.touch_ns"].update(value=float("inf")), "mm.touch_ns.value: .*finite"),
         (lambda c: c["parameters"]["mm.touch_ns"].update(firmness="sure"), "mm.touch_ns.firmness: .*'fitted'"),
         (lambda c: c["parameters"]["mm.touch_ns"].update(note="x"), "mm.touch_ns.note: Extra inputs"),
+        (lambda c: c["parameters"]["iaa.compress_engines"].update(value=0), "compress_engines is 0, but .*1 or more"),
+        (
+            lambda c: c["parameters"]["iaa.compress_engines"].update(value=1.5),
+            "engines is 1.5, but .*whole number",
+        ),
         (lambda c: c["usemem"].update(processes=0), "usemem.processes: .*greater"),
         (lambda c: c["published"][0]["cells"][0].update(values=[]), "cells.0.values: .*at least 1"),
     ],
