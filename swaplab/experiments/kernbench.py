@@ -96,8 +96,8 @@ def full_scale(request: Request, outcome: kernbench.Outcome) -> KernbenchColumn:
         pswpin=count("pswpin"),
         swpout_fallback=count(f"swpout_fallback{suffix}"),
         pgmajfault=count("zswpin") + count("pswpin"),
-        zswpout_folios=count(f"zswpout{suffix}"),
-        swpout_folios=count(f"swpout{suffix}"),
+        zswpout_folios=count(f"zswpout{suffix}") if suffix else 0,
+        swpout_folios=count(f"swpout{suffix}") if suffix else 0,
     )
 
 

@@ -64,7 +64,8 @@ class Needs:
     def next_folio(self) -> bytes:
         """The content of the next new folio."""
         sizes, contents = self._sizes, self._corpus
-        if self._large * sizes.nr_pages * sizes.out_pages <= sizes.large_pages * self._pages:
+        due = sizes.large_pages * self._pages
+        if sizes.large_pages and self._large * sizes.nr_pages * sizes.out_pages <= due:
             self._large += 1
             self._pages += sizes.nr_pages
             return contents.large[self._large % len(contents.large)]

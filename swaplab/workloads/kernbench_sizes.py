@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 
 from swaplab.inputs import FOLIO_PAGES
 from swaplab.machine import Setup
-from swaplab.testbed import Kernbench
+from swaplab.testbed import Kernbench, Table
 
 TURN_PAGES = 8
 """Pages swapped out per turn of work."""
@@ -41,7 +41,7 @@ class Sizes:
     def of(cls, setup: Setup, scale: Fraction, threads: int | None = None) -> "Sizes":
         """The published base column's counts at `scale`; KernbenchError where there is none, or too little is left."""
         work, nr_pages = model(setup), FOLIO_PAGES[setup.folio]
-        published = _base_column(setup)
+        published = {cell.metric: cell.value for cell in counts(setup).cells if cell.column == "base"}
         count = threads or int(work.threads.value)
         turns = int(published["zswpout"] * scale) // TURN_PAGES
         if turns < count:
@@ -51,7 +51,7 @@ class Sizes:
             threads=count,
             nr_pages=nr_pages,
             turns=turns,
-            large_pages=round(published["ZSWPOUT"] * nr_pages * scale),
+            large_pages=round(published["ZSWPOUT"] * nr_pages * scale) if nr_pages > 1 else 0,
             swapin_pages=round(published["zswpin"] * scale),
             memory_max_pages=memory_max,
             footprint_pages=int(memory_max * work.footprint.value),
@@ -72,15 +72,23 @@ def model(setup: Setup) -> Kernbench:
     return setup.testbed.kernbench
 
 
-def _base_column(setup: Setup) -> dict[str, float]:
-    """The published figures of the kernel without the series: the counts that every column works off."""
-    wanted = ("kernbench", setup.folio, setup.compressor)
-    tables = setup.testbed.published
-    table = next((table for table in tables if (table.workload, table.folio, table.compressor) == wanted), None)
-    if table is None:
-        known = sorted({table.folio for table in tables if table.workload == "kernbench"})
-        raise KernbenchError(f"no page counts are known for folios of {setup.folio}; use {' or '.join(known)}")
-    return {cell.metric: cell.value for cell in table.cells if cell.column == "base"}
+def counts(setup: Setup) -> Table:
+    """The published table whose page counts are worked off; KernbenchError where there is none.
+
+    Without large folios every page leaves alone, and then the counts of another folio size will do.
+    """
+    tables: dict[str, Table] = {
+        table.folio: table
+        for table in setup.testbed.published
+        if (table.workload, table.compressor) == ("kernbench", setup.compressor)
+    }
+    if not tables:
+        raise KernbenchError(f"the testbed {setup.testbed.name} has no page counts of a build with {setup.compressor}")
+    usable = tables if "4K" in tables else {"4K": next(iter(tables.values()))} | tables
+    if setup.folio not in usable:
+        what = f"how many pages of a build leave in folios of {setup.folio} was not published"
+        raise KernbenchError(f"{what}; use {' or '.join(usable)}")
+    return usable[setup.folio]
 
 
 def user_times(sizes: Sizes, seed: int) -> list[int]:

@@ -32,13 +32,13 @@ Outcomes = dict[tuple[str, str], kernbench.Outcome]
 runner = CliRunner()
 
 
-def setup(column: Column, compressor: str = "deflate-iaa", **changes: float) -> Setup:
+def setup(column: Column, compressor: str = "deflate-iaa", folio: str = "64K", **changes: float) -> Setup:
     """A machine whose testbed has other values of some parameters of the kernel build."""
     work = TESTBED.kernbench
     assert work is not None
     new = {name: getattr(work, name).model_copy(update={"value": value}) for name, value in changes.items()}
     testbed = TESTBED.model_copy(update={"kernbench": work.model_copy(update=new)})
-    return Setup(testbed, column, compressor, "64K")
+    return Setup(testbed, column, compressor, folio)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,20 @@ def test_single_pages_are_never_chained() -> None:
     assert seen["chain.add"] == 14 * stored[16]
 
 
+def test_without_large_folios_as_many_pages_leave_and_each_alone() -> None:
+    stored: Counter[object] = Counter()
+
+    def sink(event: trace.Event) -> None:
+        stored[event.fields.get("nr_pages", event.kind)] += event.kind in ("zswap.store", "chain.init")
+
+    with trace.installed(sink):
+        outcome = sim.run(kernbench.run(setup(V8, folio="4K"), TINY))
+    assert stored[1] == outcome.events["zswpout"] == pytest.approx(Sizes.of(setup(V8), TINY).out_pages, rel=0.1)
+    assert (stored[16], stored["chain.init"]) == (0, 0)
+    column = full_scale(Request("spr-2s-8iaa", V8, "deflate-iaa", "4K", TINY), outcome)
+    assert (column.zswpout_folios, column.swpout_folios) == (0, 0)
+
+
 @pytest.mark.parametrize("column", [BASE, V8])
 def test_who_shares_a_cpu_waits_for_its_context(column: Column) -> None:
     apart, crowded = (
@@ -148,7 +162,7 @@ def test_the_command_prints_the_published_base_column_beside(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["--folio", "2M"], "no page counts are known for folios of 2M; use 64K"),
+        (["--folio", "2M"], "leave in folios of 2M was not published; use 4K or 64K"),
         (["--scale", "1/1000000"], "leaves 13 turns for 32 threads; choose a larger one"),
         (["--columns", "v9"], "there is no column 'v9'"),
     ],
@@ -157,6 +171,18 @@ def test_what_cannot_be_run_is_refused_with_the_remedy(args: list[str], says: st
     result = runner.invoke(app, ["kernbench", *args])
     assert result.exit_code == 2
     assert says in result.output
+
+
+def test_counts_of_another_folio_size_are_said_to_be_that() -> None:
+    result = runner.invoke(app, ["kernbench", "--folio", "4K", "--columns", "v8", "--scale", "1/65536"])
+    assert result.exit_code == 0, result.output
+    assert "As many pages as published for 64K folios, each alone" in " ".join(result.output.split())
+
+
+def test_a_build_needs_counts() -> None:
+    bare = replace(setup(BASE), testbed=TESTBED.model_copy(update={"published": ()}))
+    with pytest.raises(KernbenchError, match="has no page counts of a build with deflate-iaa"):
+        Sizes.of(bare, SMALL)
 
 
 def test_a_testbed_may_have_no_kernel_build() -> None:
