@@ -26,7 +26,7 @@ TestbedName = Annotated[str, typer.Option(help="A testbed's name, or a testbed f
 Compressor = Annotated[str, typer.Option(help="deflate-iaa or zstd.")]
 Columns = Annotated[str, typer.Option(help="base, v8, or both.")]
 Patches = Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column beside base.")]
-Devices = Annotated[int, typer.Option(min=1, max=64, help="IAA devices of the machine.")]
+Devices = Annotated[int, typer.Option(min=1, max=64, help="IAA devices of the machine, spread over its packages.")]
 WorkQueues = Annotated[int | None, typer.Option(min=1, max=8, help="Work queues per device; default: the column's.")]
 Batch = Annotated[
     int,

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -19,14 +20,25 @@ ORDER = ("procs", "batch", "devices", "wqs", "seed")
 """Axes of numbers, in the order in which they are taken for the horizontal one."""
 NAMES = {"procs": "processes", "batch": "pages per chain", "devices": "devices", "wqs": "work queues per device"}
 SINGULAR = {"procs": "process", "batch": "page per chain", "devices": "device", "wqs": "work queue per device"}
+TOTAL = "total"
+"""The label of a line that is the only one."""
 MOST_PANELS = 12
 PANEL_INCHES = (5.4, 4.0)
 PER_ROW = 3
 
-Line = list[tuple[float, float]]
+Points = Sequence[tuple[float, float]]
 
 
-def saturation(line: Line) -> tuple[float, float] | None:
+@dataclass(slots=True)
+class Line:
+    """What one value of an axis gives, or several that give the same; the colour is the first one's in all panels."""
+
+    label: str
+    colour: str
+    points: Points
+
+
+def saturation(line: Points) -> tuple[float, float] | None:
     """The first point at 95 % of the highest; None when that is the last one, so that the line may rise on."""
     if len(line) < 2:
         return None
@@ -43,43 +55,57 @@ def draw(grid: Grid, rows: Sequence[Row], file: Path) -> bool:
         return False
     others = [name for name in varied if name != across]
     lines_of = next((name for name in ORDER if name in others), others[0] if others else None)
+    values_of_lines = dict(grid.axes)[lines_of] if lines_of else (TOTAL,)
     panels_of = [name for name in others if name != lines_of]
     good = [row for row in rows if row["error"] is None]
     panels = list(dict.fromkeys(tuple(row[name] for name in panels_of) for row in good))[:MOST_PANELS]
-    per_row = max(1, min(len(panels), PER_ROW))
+    per_row = 2 if len(panels) == 4 else max(1, min(len(panels), PER_ROW))
     tall = max(1, -(-len(panels) // per_row))
     figure = Figure(figsize=(PANEL_INCHES[0] * per_row, PANEL_INCHES[1] * tall + 0.9), layout="constrained", dpi=120)
     first: Axes | None = None
+    marked = False
     for index, values in enumerate(panels):
         axes = figure.add_subplot(tall, per_row, index + 1, sharey=first)
         first = first or axes
         shown = [row for row in good if tuple(row[name] for name in panels_of) == values]
-        _panel(axes, _lines(shown, across, lines_of), across)
+        marked |= _panel(axes, _lines(shown, across, lines_of, values_of_lines), across)
         axes.set_ylim(0, 1.06 * max(row[METRIC] for row in good) / GIB_PER_S)
         axes.set_title(", ".join(map(_called, panels_of, values)), fontsize=10, loc="left")
-    figure.suptitle(textwrap.fill(_finding(good, across, varied), 42 * per_row), fontsize=12, fontweight="bold")
+    figure.suptitle(textwrap.fill(_finding(good, across, varied, marked), 42 * per_row), fontsize=12, fontweight="bold")
     common = ", ".join(_called(name, values[0]) for name, values in grid.axes if len(values) == 1)
     figure.supxlabel(f"usemem, testbed {grid.testbed}, scale {grid.scale}{', ' * bool(common)}{common}", fontsize=8)
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
     return True
 
 
-def _lines(rows: Iterable[Row], across: str, lines_of: str | None) -> dict[str, Line]:
-    lines: dict[str, Line] = {}
+def _lines(rows: Iterable[Row], across: str, lines_of: str | None, values: Sequence[Value]) -> list[Line]:
+    """A line per value. Those that coincide are one and have both names: else the last would hide the others."""
+    points: dict[Value, list[tuple[float, float]]] = {}
     for row in rows:
-        label = _called(lines_of, row[lines_of]) if lines_of else "total"
-        lines.setdefault(label, []).append((row[across], row[METRIC] / GIB_PER_S))
-    return {label: sorted(line) for label, line in lines.items()}
+        points.setdefault(row[lines_of] if lines_of else TOTAL, []).append((row[across], row[METRIC] / GIB_PER_S))
+    lines: list[Line] = []
+    for value in filter(points.__contains__, values):
+        own, label = sorted(points[value]), _called(lines_of, value) if lines_of else TOTAL
+        same = next((line for line in lines if line.points == own), None)
+        if same is None:
+            lines.append(Line(label, f"C{values.index(value)}", own))
+        else:
+            same.label += f" = {label}"
+    return lines
 
 
-def _panel(axes: Axes, lines: dict[str, Line], across: str) -> None:
-    for label, line in lines.items():
-        (drawn,) = axes.plot(*zip(*line, strict=True), marker="o", markersize=4, label=label)
-        point = saturation(line)
+def _panel(axes: Axes, lines: Sequence[Line], across: str) -> bool:
+    """Draw one panel; whether a line of it is marked as saturated."""
+    marked = False
+    for line in lines:
+        axes.plot(*zip(*line.points, strict=True), marker="o", markersize=4, color=line.colour, label=line.label)
+        point = saturation(line.points)
         if point is not None:
-            axes.plot(*point, marker="D", markersize=10, fillstyle="none", color=drawn.get_color())
-    axes.plot([], [], marker="D", markersize=9, fillstyle="none", linestyle="", color="#555", label="saturated (95 %)")
-    ticks = sorted({x for line in lines.values() for x, _ in line})
+            marked = True
+            axes.plot(*point, "D", markersize=10, fillstyle="none", color=line.colour)
+    if marked:
+        axes.plot([], [], "D", markersize=9, fillstyle="none", color="#555", label="saturated (95 %)")
+    ticks = sorted({x for line in lines for x, _ in line.points})
     if len(ticks) > 2 and ticks[-1] >= 8 * ticks[0] > 0:
         axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
@@ -89,16 +115,17 @@ def _panel(axes: Axes, lines: dict[str, Line], across: str) -> None:
     axes.grid(axis="y", linewidth=0.4, alpha=0.6)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, frameon=False)
+    return marked
 
 
-def _finding(rows: Sequence[Row], across: str, varied: Iterable[str]) -> str:
-    """The fastest of all machines, and what the marks mean."""
+def _finding(rows: Sequence[Row], across: str, varied: Iterable[str], marked: bool) -> str:
+    """The fastest of all machines, and what the marks mean where there are any."""
     if not rows:
         return "No point could be run"
     best = max(rows, key=lambda row: float(row[METRIC]))
     machine = ", ".join(_called(name, best[name]) for name in varied)
-    marks = f"diamonds: more {NAMES.get(across, across)} help no further"
-    return f"{best[METRIC] / GIB_PER_S:.1f} GiB/s at most, with {machine}; {marks}"
+    marks = f"; diamonds: more {NAMES.get(across, across)} help no further" if marked else ""
+    return f"{best[METRIC] / GIB_PER_S:.1f} GiB/s at most, with {machine}{marks}"
 
 
 def _called(name: str, value: Value) -> str:

@@ -1,6 +1,7 @@
 """Sweeps: grids are read or refused, points kept as they come, one failure costs one point, pictures mark the bend."""
 
 import csv
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ from swaplab.cli import app
 from swaplab.columns import BASE, V8, with_needs
 from swaplab.experiments import sweep as sweeps
 from swaplab.experiments.grid import AXES, Grid, GridError, Point, parse_grid
-from swaplab.experiments.saturation import draw, saturation
+from swaplab.experiments.saturation import METRIC, draw, saturation
 from swaplab.experiments.sweep import JOURNAL, Row, Sweep, SweepError, run_locally, run_point
 from swaplab.experiments.tables import Request, run_usemem
 
@@ -150,6 +151,29 @@ def test_pictures_of_one_to_three_axes(tmp_path: Path, parts: list[str]) -> None
     assert draw(asked, rows, tmp_path / "throughput.png")
     assert draw(asked, rows, tmp_path / "throughput.svg")
     assert (tmp_path / "throughput.png").read_bytes().startswith(b"\x89PNG")
+
+
+def words_of(file: Path) -> list[str]:
+    """The texts of a picture, which matplotlib keeps beside the outlines of their letters."""
+    return [text.strip() for text in re.findall(r"<!-- (.*?) -->", file.read_text())]
+
+
+def test_lines_that_coincide_are_one_with_both_names_and_the_others_keep_their_colours(tmp_path: Path) -> None:
+    asked = grid("procs=1,2", "batch=8,16,4")
+    rows = Sweep(asked, tmp_path).run(Counted())
+    slower = [row | {METRIC: row[METRIC] / 2} if row["batch"] == 4 else row for row in rows]
+    picture = tmp_path / "throughput.svg"
+    assert draw(asked, slower, picture)
+    assert "8 pages per chain = 16 pages per chain" in words_of(picture)
+    assert [colour in picture.read_text() for colour in ("#1f77b4", "#ff7f0e", "#2ca02c")] == [True, False, True]
+
+
+@pytest.mark.parametrize(("processes", "saturated"), [("1,2,4", False), ("1,4,8", True)])
+def test_marks_are_explained_where_there_are_any(tmp_path: Path, processes: str, saturated: bool) -> None:
+    asked = grid(f"procs={processes}")
+    assert draw(asked, Sweep(asked, tmp_path).run(Counted()), tmp_path / "throughput.svg")
+    words = words_of(tmp_path / "throughput.svg")
+    assert ("saturated (95 %)" in words) == any("diamonds" in text for text in words) == saturated
 
 
 def test_without_numbers_to_go_along_there_is_no_picture(tmp_path: Path) -> None:
