@@ -6,6 +6,7 @@ the order of the grid, whatever the order in which points were done.
 """
 
 import csv
+import gc
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -87,16 +88,19 @@ def run_on_dask(address: str) -> Run:
         raise SweepError("Dask is not installed; pip install 'swaplab[dask]'") from None
 
     def run(points: Iterable[tuple[Point, Request]]) -> Iterator[tuple[Point, Row]]:
+        failure: str | None = None
         try:
             client = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
-            cause = f"no Dask scheduler answers at {address} ({error})"
-            raise SweepError(f"{cause}; start one, or leave --dask out") from None
+            failure = f"no Dask scheduler answers at {address} ({error}); start one, or leave --dask out"
+        if failure is not None:
+            gc.collect()  # half a client: its end takes a lock, for ever if it comes while a cluster is being started
+            raise SweepError(failure)
         with closing(client):
             asked = {client.submit(run_point, request, pure=False): point for point, request in points}
             for future in as_completed(list(asked), loop=client.loop):  # type: ignore[no-untyped-call]
-                failure = future.exception()  # of the cluster: run_point itself raises nothing
-                row = future.result() if failure is None else {"error": f"{type(failure).__name__}: {failure}"}
+                raised = future.exception()  # of the cluster: run_point itself raises nothing
+                row = future.result() if raised is None else {"error": f"{type(raised).__name__}: {raised}"}
                 yield asked[future], row
 
     return run
