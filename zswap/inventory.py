@@ -12,6 +12,7 @@ from typing import Final
 from acomp import fault
 
 from .entries import NO_ENTRY, NO_HANDLE, EntryTable
+from .folio import MAX_SLOTS
 from .lru import LruList, LruTable
 from .pool import Pool, PoolList
 from .tree import SlotMap
@@ -104,8 +105,7 @@ class Inventory:
 
     def clear(self) -> None:
         """Remove everything."""
-        for slot in list(self.tree):
-            self.remove(slot)
+        self.remove_range(0, MAX_SLOTS)
 
     def length(self, entry: int) -> int:
         """Bytes of an entry's compressed page."""
