@@ -5,7 +5,7 @@ PYTHON ?= python3
 
 # What `make demo` shows: real bytes in real time, then the machine that few people own in virtual time.
 DEMO := swaplab store --compressor deflate-iaa --compressor zstd
-VIRTUAL_DEMO := swaplab usemem --scale 1/1024 --workers 2
+VIRTUAL_DEMO := swaplab usemem --scale 1/1024
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -17,7 +17,7 @@ def calibrate(
     testbed: TestbedName = "spr-2s-8iaa",
     scale: Annotated[str, typer.Option(help="Of the runs that are compared with published cells.")] = "1/64",
     seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
-    workers: Workers = 1,
+    workers: Workers = 2,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write here; default: where the testbed was read.")
     ] = None,

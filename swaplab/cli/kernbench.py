@@ -20,6 +20,7 @@ from swaplab.cli.options import (
     WorkQueues,
     requests_of_table,
 )
+from swaplab.cli.progress import progress_bar
 from swaplab.cli.usemem import table
 from swaplab.columns import ColumnError
 from swaplab.experiments.kernbench import kernbench_report
@@ -54,7 +55,7 @@ def kernbench(
     batch: Batch = 8,
     sync_mode: SyncMode = "async",
     seed: Annotated[int, typer.Option(help="Of pages' contents, of who computes how long, and of who comes back.")] = 0,
-    workers: Workers = 1,
+    workers: Workers = 2,
     json: JsonFile = None,
 ) -> None:
     """Build a kernel in 2 GiB on the modelled machine: the published base column's pages, and the times predicted."""
@@ -62,7 +63,8 @@ def kernbench(
         requests = requests_of_table(
             testbed, folio, compressor, columns, patches, scale, seed, threads, devices, wqs, batch, sync_mode
         )
-        report = kernbench_report(requests, workers)
+        with progress_bar("columns", len(requests)) as ran:
+            report = kernbench_report(requests, workers, ran)
     except (ColumnError, TestbedError, ValueError) as error:
         print(f"swaplab kernbench: {error}", file=sys.stderr)
         raise typer.Exit(2) from None

@@ -22,6 +22,7 @@ from swaplab.cli.options import (
     WorkQueues,
     requests_of_table,
 )
+from swaplab.cli.progress import progress_bar
 from swaplab.columns import ColumnError
 from swaplab.experiments.kernbench import KernbenchReport
 from swaplab.experiments.tables import Report, published, usemem_report
@@ -64,7 +65,7 @@ def usemem(
     batch: Batch = 8,
     sync_mode: SyncMode = "async",
     seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
-    workers: Workers = 1,
+    workers: Workers = 2,
     json: JsonFile = None,
 ) -> None:
     """Run usemem30 on the modelled machine and print the series' table, with the published figures beside it."""
@@ -72,7 +73,8 @@ def usemem(
         requests = requests_of_table(
             testbed, folio, compressor, columns, patches, scale, seed, procs, devices, wqs, batch, sync_mode
         )
-        report = usemem_report(requests, workers)
+        with progress_bar("columns", len(requests)) as ran:
+            report = usemem_report(requests, workers, ran)
     except (ColumnError, TestbedError, ValueError) as error:
         print(f"swaplab usemem: {error}", file=sys.stderr)
         raise typer.Exit(2) from None

@@ -190,7 +190,7 @@ def run_each(
         return results
 
 
-def usemem_report(requests: Sequence[Request], workers: int = 1) -> Report:
+def usemem_report(requests: Sequence[Request], workers: int = 1, ran: Callable[[], object] = bool) -> Report:
     """Run the columns of one table: one testbed, folio size, scale and seed."""
     first = requests[0]
     return Report(
@@ -201,7 +201,7 @@ def usemem_report(requests: Sequence[Request], workers: int = 1) -> Report:
         scale=str(first.scale),
         seed=first.seed,
         lengths_sha256=corpus_digest(first),
-        columns=run_all(requests, workers),
+        columns=run_all(requests, workers, ran),
     )
 
 
