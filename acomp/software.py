@@ -28,9 +28,9 @@ def capacity_of(req: AcompReq) -> int:
     """Bytes of output allowed, or -EINVAL for a request that scomp refuses."""
     if req.src is None or not 0 < req.slen <= CRYPTO_ACOMP_DST_MAX:
         return -EINVAL
-    if req.dst is None:
+    if req.dst is None or req.dlen > CRYPTO_ACOMP_DST_MAX:
         return CRYPTO_ACOMP_DST_MAX
-    return min(req.dlen, CRYPTO_ACOMP_DST_MAX) or -EINVAL
+    return req.dlen or -EINVAL
 
 
 def _compressor(name: str, too_long: int) -> Callable[[AcompReq], int]:

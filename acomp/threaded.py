@@ -15,7 +15,7 @@ from .algapi import AcompAlg
 from .chain import acomp_chain_members, acomp_is_reqchain
 from .codecs import CODECS, CodecError, ZstdCodec
 from .errors import WrongLoopError
-from .flags import CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, PAGE_SIZE
+from .flags import CRYPTO_ACOMP_DST_MAX, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, PAGE_SIZE
 from .parallel import acomp_do_async_req_chain
 from .request import AcompReq, acomp_request_get, acomp_request_put
 from .software import capacity_of, decompressor
@@ -80,25 +80,28 @@ class ThreadedAlgorithm:
     def decompress(self, req: AcompReq) -> Code:
         """A code, or a coroutine of one: to the workers goes what is large, while there are any."""
         is_chain = acomp_is_reqchain(req)
-        capacity = max(0, capacity_of(req))
+        room = _room(req)
         if is_chain:
-            capacity += sum(max(0, capacity_of(member)) for member in acomp_chain_members(req))
-        if capacity > INLINE_BYTES and not self.pool.closed:
+            room += sum(map(_room, acomp_chain_members(req)))
+        if room > INLINE_BYTES and not self.pool.closed:
             return _Handing(self.pool, self.decompressing, _source_and_limit).run(req)
-        self._inline_pages += max(1, capacity // PAGE_SIZE)
-        turn_is_due = self._inline_pages >= PAGES_PER_TURN
-        if turn_is_due:
-            self._inline_pages = 0
-        if turn_is_due or is_chain:
-            return self._decompress_inline(req, turn_is_due)
+        self._inline_pages += room // PAGE_SIZE or 1
+        if is_chain or self._inline_pages >= PAGES_PER_TURN:
+            return self._decompress_inline(req)
         return self._inline(req)
 
-    async def _decompress_inline(self, req: AcompReq, turn_is_due: bool) -> int:
-        if turn_is_due:
+    async def _decompress_inline(self, req: AcompReq) -> int:
+        if self._inline_pages >= PAGES_PER_TURN:
+            self._inline_pages = 0
             await asyncio.sleep(0)
         if acomp_is_reqchain(req):
             return await acomp_do_async_req_chain(req, self._inline, self._inline)
         return self._inline(req)
+
+
+def _room(req: AcompReq) -> int:
+    """Bytes that a decompression may write; whether the request is in order, its method finds."""
+    return CRYPTO_ACOMP_DST_MAX if req.dst is None else req.dlen
 
 
 class _Handing:

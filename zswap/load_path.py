@@ -26,7 +26,8 @@ async def load(core: Core, offset: int, keep: bool) -> bytes | None:
     """
     lease = core.slots.request(offset)
     try:
-        await lease.wait()
+        if not lease.held:
+            await lease.wait()
         entry = core.inventory.tree.get(offset)
         if entry == NO_ENTRY:
             return None
@@ -70,18 +71,21 @@ async def decompress(core: Core, entry: int) -> bytes:
     entries = core.inventory.entries
     slot, blob, pool = entries.slot[entry], entries.blob[entry], core.inventory.pool_of(entry)
     assert blob is not None
-    pool.get()  # the entry may be invalidated meanwhile, and with it the last reference go
-    try:
-        context = pool.try_lock_current() or await pool.lock_current()
+    context = pool.try_lock_current()
+    if context is None:
+        pool.get()  # the entry may be invalidated meanwhile, and with it the last reference go
         try:
-            req = context.reqs[0]
-            acomp_request_set_params(req, blob, context.page, len(blob), PAGE_SIZE)
-            err = await crypto_wait_req(crypto_acomp_decompress(req), context.wait)
-            length, page = req.dlen, req.output if req.output is not None else bytes(context.page)
+            context = await pool.lock_current()
         finally:
-            context.unlock()
+            pool.put()
+    try:
+        req = context.reqs[0]
+        acomp_request_set_params(req, blob, context.page, len(blob), PAGE_SIZE)
+        code = crypto_acomp_decompress(req)
+        err = await crypto_wait_req(code, context.wait) if code else 0
+        length, page = req.dlen, req.output if req.output is not None else bytes(context.page)
     finally:
-        pool.put()
+        context.unlock()
     if not context.is_sleepable and core.turn_is_due(1):
         await asyncio.sleep(0)
     if err or length != PAGE_SIZE:

@@ -169,6 +169,14 @@ class TestLimits:
         with pytest.raises(CodecError):
             codec.decompress(bytes.fromhex("28b52ffd00") + bytes([24 - 10 << 3]) + block, 4096)
 
+    def test_zstd_skippable_frames_that_would_fill_the_memory(self) -> None:
+        tracemalloc.start()
+        with pytest.raises(CodecError):
+            ZstdCodec().decompress(bytes.fromhex("502a4d18 00000010"), 4096)  # to the one-shot call: of 256 MiB
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1 << 20
+
     def test_zstd_bomb_of_repeated_bytes_without_a_declared_size(self) -> None:
         block = (131072 << 3 | 2).to_bytes(3, "little") + b"\x00"
         with pytest.raises(CodecError):
@@ -301,6 +309,8 @@ class TestFormats:
             codec.decompress(bytes.fromhex("28b52ffd2000") + (4096 << 3 | 3).to_bytes(3, "little") + b"\x00", 4096)
         with pytest.raises(CodecError, match="skippable"):
             codec.decompress(bytes.fromhex("502a4d18 00000000") + codec.compress(TEXT), 4096)
+        with pytest.raises(CodecError):
+            codec.decompress(codec.compress(b"")[:-1], 4096)
 
     def test_lz4_blocks_have_no_stored_size(self) -> None:
         assert Lz4Codec().compress(b"") == b"\x00"

@@ -157,6 +157,23 @@ async def test_a_pinned_task_waits_for_its_cpu_and_not_for_ever() -> None:
             assert store.stats()["stored_pages"] == 0
 
 
+async def test_a_pool_outlives_its_last_entry_as_long_as_a_load_waits_for_a_cpu() -> None:
+    params = zswap.Params(compressor="null-async", offline_timeout=0.5)
+    with acomp.registry(), null_algorithm():
+        async with zswap.Zswap.open(params) as store:
+            await put(store, 0)
+            await store.offline_cpu(2)
+            with cpu.on_cpu(2):
+                loading = asyncio.ensure_future(store.load(0))
+                await asyncio.sleep(0)
+            store.params["compressor"] = "lz4"
+            store.invalidate(0)
+            assert compressors(store) == ["lz4", "null-async"]
+            store.online_cpu(2)
+            assert await loading is None, "the page was invalidated, and that is no error"
+            assert compressors(store) == ["lz4"]
+
+
 async def test_going_offline_waits_for_the_holder_and_coming_back_needs_no_memory() -> None:
     with acomp.registry(), null_algorithm(automatic=False) as device, cpu.on_cpu(1):
         async with zswap.Zswap.open(PARAMS) as store:
