@@ -21,7 +21,7 @@ from .request import AcompReq, acomp_request_get, acomp_request_put
 from .software import capacity_of, decompressor
 from .tfm import CryptoAcomp
 from .wait import Code
-from .workers import Batch, Lane, Perform, Workers, WorkersDeadError
+from .workers import Batch, Lane, NoWorkersError, Perform, Workers
 
 THREADS_PRIORITY: Final = 200
 BATCH_SIZE: Final = 64
@@ -140,7 +140,10 @@ class _Handing:
         """The result of the head, or of the single request."""
         pool = self._pool
         if asyncio.get_running_loop() is not pool.loop:
-            raise WrongLoopError("these worker threads belong to another event loop; open acomp.threads on this one")
+            raise WrongLoopError(
+                "these worker threads belong to another event loop; open acomp.threads on this one, inside a registry"
+                " of its own (`with acomp.registry():`)"
+            )
         is_chain = acomp_is_reqchain(head)
         self._admitted = 1 + len(acomp_chain_members(head)) if is_chain else 1
         if not pool.admit_now(self._admitted):
@@ -178,8 +181,8 @@ class _Handing:
         self._future = self._pool.loop.create_future()
         try:
             self._pool.workers.submit(Batch(self._lane, self._items, self._landed, self._failed))
-        except WorkersDeadError as error:
-            self._failed(0, count, error)
+        except NoWorkersError:
+            self._failed(0, count)
         await self._future
 
     def _landed(self, first: int, outcomes: list[Any]) -> None:
@@ -188,19 +191,23 @@ class _Handing:
         if self._missing:
             return
         self._results = dict(zip(self._reqs, self._outcomes, strict=True))
-        self._let_go()
         assert self._future is not None
         if not self._future.done():
             self._future.set_result(None)
+        self._let_go()
 
-    def _failed(self, first: int, count: int, error: BaseException) -> None:
-        self._landed(first, [-EIO] * count)
+    def _failed(self, first: int, count: int) -> None:
+        self._landed(first, [-ENODEV if self._pool.closed else -EIO] * count)
 
     def _let_go(self) -> None:
-        """No worker reads any of the buffers (any more)."""
+        """No worker reads any of the buffers (any more): all are let go, whatever one's idle callback raises."""
         self._items.clear()
-        for req in self._reqs:
-            acomp_request_put(req)
+        try:
+            while self._reqs:
+                acomp_request_put(self._reqs.pop())
+        except BaseException:
+            self._let_go()
+            raise
         self._pool.leave(self._admitted)
 
     def _poll(self, req: AcompReq) -> int:

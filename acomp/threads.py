@@ -9,7 +9,7 @@ thread does in `workers`.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from errno import ETIMEDOUT
 from typing import Final
 
@@ -48,7 +48,8 @@ async def open(  # read as acomp.threads.open
 
     At most `max_in_flight` requests (or one chain) are with the workers; further chains wait, first come first served.
     On leaving, new compressions get -ENODEV, what is under way ends (at most `close_timeout` seconds of loop time, else
-    WorkersStuckError), the threads end, the names go. Transforms still alive go on decompressing, inline.
+    WorkersStuckError, and -ENODEV for what no worker has begun), the threads end, the names go. Transforms still alive
+    go on decompressing, inline.
 
     Raises ValueError for a number that is not positive and an algorithm without a threaded form, ProtocolError when the
     current registry has these names already.
@@ -145,14 +146,15 @@ class Threads:
         try:
             if self.in_flight:
                 self._nothing_in_flight = asyncio.Event()
-                async with asyncio.timeout(timeout):
-                    await self._nothing_in_flight.wait()
-        except TimeoutError:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(timeout):
+                        await self._nothing_in_flight.wait()
+        finally:
+            stuck = self.workers.stop(0.0 if self.in_flight else JOIN_TIMEOUT_S)
+        if self.in_flight:
             raise WorkersStuckError(
                 f"{self.in_flight} requests are still with the workers {timeout} s after the context was left; their"
                 " buffers stay in use. Raise close_timeout, or look for a codec that hangs"
-            ) from None
-        finally:
-            stuck = self.workers.stop(0.0 if self.in_flight else JOIN_TIMEOUT_S)
+            )
         if stuck:
             raise WorkersStuckError(f"{', '.join(stuck)} did not end within {JOIN_TIMEOUT_S} s")

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -38,7 +39,7 @@ class Batch:
     """Items of one lane that were submitted together. Workers take slices of it, in order.
 
     `landed(first, outcomes)` is called on the loop's thread for each slice: items `first`, `first + 1`, ... have these
-    outcomes. `failed(first, count, error)` is called instead when the worker died of it, or none is left.
+    outcomes. `failed(first, count)` is called instead when the worker died of it, or there is none to take it any more.
     """
 
     __slots__ = ("failed", "items", "landed", "lane", "taken")
@@ -48,7 +49,7 @@ class Batch:
         lane: Lane,
         items: Sequence[Any],
         landed: Callable[[int, list[Any]], None],
-        failed: Callable[[int, int, BaseException], None],
+        failed: Callable[[int, int], None],
     ) -> None:
         self.lane = lane
         self.items = items
@@ -65,8 +66,8 @@ class Slice(NamedTuple):
     end: int
 
 
-class WorkersDeadError(RuntimeError):
-    """No worker is left; the cause of the last one's end was told to the loop's exception handler."""
+class NoWorkersError(RuntimeError):
+    """There is nobody to do the work: the workers were stopped, or died, which the loop's handler was told of."""
 
 
 class Backlog:
@@ -160,9 +161,9 @@ class Workers:
         return f"<Workers: {self._alive} alive, {self._hungry} idle, {self._backlog.queued} items queued>"
 
     def submit(self, batch: Batch) -> None:
-        """Queue a batch and wake who sleeps. WorkersDeadError when nobody is left who would take it."""
-        if not self._alive:
-            raise WorkersDeadError("no worker is left")
+        """Queue a batch and wake who sleeps. NoWorkersError when nobody is left who would take it."""
+        if not self._alive or self._stopping:
+            raise NoWorkersError("no worker is left; open others")
         with self._lock:
             self._backlog.put(batch)
             wake = min(self._asleep, len(batch.items))
@@ -173,9 +174,12 @@ class Workers:
     def stop(self, timeout_s: float) -> list[str]:
         """Tell the threads to end with the run they are at; wait so long for all of them; the names of who did not.
 
-        What is still queued is dropped, and a run that ends from now on may not be told.
+        What no worker has begun fails, before this returns. A run that ends later still lands, while there is a loop.
         """
         self._stopping = True
+        with self._lock:
+            unbegun = self._backlog.drain()
+        _fail(unbegun)
         for _ in self._threads:
             self._bell.put(None)
         deadline = self._loop.time() + timeout_s
@@ -234,12 +238,11 @@ class Workers:
     def _buried(self, error: BaseException, run: list[Slice]) -> None:
         """A worker died: its run has failed, and, if it was the last one, so has everything queued."""
         self._alive -= 1
-        left = f"{self._alive} are left" if self._alive else "none is left, and what was queued has failed"
-        self._loop.call_exception_handler(
-            {"message": f"a worker thread died over {len(run)} batches; {left}", "exception": error}
-        )
-        for batch, first, end in run if self._alive else [*run, *self._backlog.drain()]:
-            batch.failed(first, end - first, error)
+        items = sum(end - first for _, first, end in run)
+        left = f"{self._alive} are left" if self._alive else "none is left: all work fails until others are opened"
+        message = f"a worker thread died, and the {items} items that it had have failed; {left}"
+        self._loop.call_exception_handler({"message": message, "exception": error})
+        _fail(run if self._alive else [*run, *self._backlog.drain()])
 
 
 def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Batch, int, list[Any]]]:
@@ -262,5 +265,12 @@ def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Ba
 
 
 def _land(results: list[tuple[Batch, int, list[Any]]]) -> None:
-    for batch, first, outcomes in results:
-        batch.landed(first, outcomes)
+    with ExitStack() as stack:  # each is told, whatever another one raises
+        for batch, first, outcomes in reversed(results):
+            stack.callback(batch.landed, first, outcomes)
+
+
+def _fail(run: list[Slice]) -> None:
+    with ExitStack() as stack:
+        for batch, first, end in reversed(run):
+            stack.callback(batch.failed, first, end - first)

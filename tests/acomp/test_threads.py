@@ -191,7 +191,7 @@ def lane(limit: int = workers.NO_LIMIT) -> workers.Lane:
 
 
 def batch(of: workers.Lane, items: int) -> workers.Batch:
-    return workers.Batch(of, list(range(items)), lambda first, outcomes: None, lambda first, count, error: None)
+    return workers.Batch(of, list(range(items)), lambda first, outcomes: None, lambda first, count: None)
 
 
 def sizes(run: list[workers.Slice]) -> list[int]:
@@ -263,11 +263,11 @@ async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> N
         if len(outcomes) == 25:
             done.set()
 
-    pool.submit(workers.Batch(one, [0], landed, lambda first, count, error: None))
+    pool.submit(workers.Batch(one, [0], landed, lambda first, count: None))
     while pool._hungry:
         await asyncio.sleep(0.001)
     for number in range(8):
-        pool.submit(workers.Batch(one, [number] * 3, landed, lambda first, count, error: None))
+        pool.submit(workers.Batch(one, [number] * 3, landed, lambda first, count: None))
     held.set()
     await done.wait()
     assert pool.stop(10) == []
@@ -339,6 +339,55 @@ async def test_a_codec_that_hangs_does_not_hang_the_leaver(gate: threading.Event
     assert all(req.busy for req in chain.reqs), "the codec still reads their buffers"
     gate.set()
     await chain.idle()
+
+
+@pytest.mark.parametrize("patient", [True, False], ids=["times out", "is cancelled"])
+async def test_what_no_worker_has_begun_fails_when_the_leaver_goes(gate: threading.Event, patient: bool) -> None:
+    context = acomp.threads.open(1, algorithms=["zstd"], close_timeout=0.05 if patient else 10)
+    threads = await context.__aenter__()
+    tfm = crypto_alloc_acomp("zstd")
+    begun = asyncio.ensure_future(compress_pages(tfm, PAGES))
+    await until_entered(len(PAGES))
+    unbegun = [asyncio.ensure_future(compress_pages(tfm, PAGES)) for _ in range(3)]
+    await asyncio.sleep(0)
+    leaving = asyncio.ensure_future(context.__aexit__(None, None, None))
+    if not patient:
+        await asyncio.sleep(0)
+        leaving.cancel()
+    with pytest.raises(WorkersStuckError if patient else asyncio.CancelledError):
+        await leaving
+    assert [codes(results) for results in await asyncio.wait_for(asyncio.gather(*unbegun), 1)] == [{-ENODEV}] * 3
+    assert threads.in_flight == len(PAGES) and not begun.done()
+    gate.set()
+    assert codes(await asyncio.wait_for(begun, 10)) == {0}, "what was begun lands, late as it is"
+
+
+async def test_workers_that_were_stopped_take_nothing() -> None:
+    pool = workers.Workers([one := lane()], 1, 512, "test")
+    assert pool.stop(10) == []
+    with pytest.raises(workers.NoWorkersError, match="open others"):
+        pool.submit(batch(one, 1))
+
+
+async def test_an_idle_callback_that_raises_keeps_nobody_else_waiting(gate: threading.Event) -> None:
+    def theirs() -> None:
+        raise RuntimeError("a bug of the owner")
+
+    async with exceptions_told() as told, acomp.threads.open(1, algorithms=["zstd"]) as threads:
+        chains = [Chain(crypto_alloc_acomp("zstd"), PAGES) for _ in range(3)]
+        tasks = [asyncio.ensure_future(chain.run()) for chain in chains]
+        await until_entered(len(PAGES))  # the others are one run then
+        for task in tasks[:2]:
+            task.cancel()
+        await asyncio.wait(tasks[:2])
+        for chain in chains[:2]:
+            for req in chain.reqs:
+                acomp_request_when_idle(req, theirs)
+        gate.set()
+        assert await asyncio.wait_for(tasks[2], 10) == 0
+        assert threads.in_flight == 0
+        assert not any(req.busy for chain in chains for req in chain.reqs)
+        assert {str(context["exception"]) for context in told} == {"a bug of the owner"}
 
 
 async def test_leaving_in_a_burst_loses_nothing() -> None:
