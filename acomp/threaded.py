@@ -6,8 +6,8 @@ small runs inline, with a turn for the loop now and then.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from errno import EAGAIN, EINPROGRESS, EINVAL, EIO, ENODEV
+from collections.abc import Callable
+from errno import EINPROGRESS, EINVAL, EIO, ENODEV
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -75,7 +75,7 @@ class ThreadedAlgorithm:
 
     def compress(self, req: AcompReq) -> Code:
         """A coroutine that hands the request or chain to the workers. WrongLoopError on any loop but the pool's."""
-        return _Handing(self.pool, self.compressing, _source).run(req)
+        return _Handing(self.pool, self.compressing, _sources).run(req)
 
     def decompress(self, req: AcompReq) -> Code:
         """A code, or a coroutine of one: to the workers goes what is large, while there are any."""
@@ -84,7 +84,7 @@ class ThreadedAlgorithm:
         if is_chain:
             room += sum(map(_room, acomp_chain_members(req)))
         if room > INLINE_BYTES and not self.pool.closed:
-            return _Handing(self.pool, self.decompressing, _source_and_limit).run(req)
+            return _Handing(self.pool, self.decompressing, _sources_and_limits).run(req)
         self._inline_pages += room // PAGE_SIZE or 1
         if is_chain or self._inline_pages >= PAGES_PER_TURN:
             return self._decompress_inline(req)
@@ -107,15 +107,15 @@ def _room(req: AcompReq) -> int:
 class _Handing:
     """One request or chain on its way to the workers and back.
 
-    `item_of(req, capacity)` is what the lane's workers get for a request; reading it needs the request's buffers, so
-    each submitted request is held until the whole batch has landed, whoever was cancelled meanwhile.
+    `items_of(reqs)` is what the lane's workers get, an item for each; reading it needs the requests' buffers, so each
+    submitted request is held until the whole batch has landed, whoever was cancelled meanwhile.
     """
 
     __slots__ = (
         "_admitted",
         "_future",
-        "_item_of",
         "_items",
+        "_items_of",
         "_lane",
         "_missing",
         "_outcomes",
@@ -124,11 +124,11 @@ class _Handing:
         "_results",
     )
 
-    def __init__(self, pool: Pool, lane: Lane, item_of: Callable[[AcompReq, int], Any]) -> None:
+    def __init__(self, pool: Pool, lane: Lane, items_of: Callable[[list[AcompReq]], list[Any]]) -> None:
         self._pool = pool
         self._admitted = 0
         self._lane = lane
-        self._item_of = item_of
+        self._items_of = items_of
         self._reqs: list[AcompReq] = []
         self._items: list[Any] = []
         self._outcomes: list[Any] = []
@@ -150,12 +150,9 @@ class _Handing:
             await pool.admit(self._admitted)
         try:
             if is_chain:
-                return await acomp_do_async_req_chain(head, self._submit, self._poll, self._relax, _let_land)
+                return await acomp_do_async_req_chain(head, self._submit, self._poll, None, _let_land)
             code = self._submit(head)
-            if code != -EINPROGRESS:
-                return code
-            await self._relax([head])
-            return self._poll(head)
+            return await self._landing(head) if code == -EINPROGRESS else code
         finally:
             if self._future is None:
                 self._let_go()
@@ -166,13 +163,17 @@ class _Handing:
         capacity = capacity_of(req)
         if capacity < 0:
             return capacity
-        self._items.append(self._item_of(req, capacity))
         self._reqs.append(req)
         acomp_request_get(req)
         return -EINPROGRESS
 
-    async def _relax(self, pending: Sequence[AcompReq]) -> None:
-        """Everything is submitted: hand it over as one batch, and wait for all of it."""
+    def _poll(self, req: AcompReq) -> Code:
+        """The head is polled first, and waits for all: so none is ever found pending, and none is polled twice."""
+        return self._landing(req) if self._future is None else self._finish(req)
+
+    async def _landing(self, head: AcompReq) -> int:
+        """Everything is submitted: hand it over as one batch, and wait for all of it; the code of the head."""
+        self._items = self._items_of(self._reqs)
         count = len(self._items)
         self._outcomes = [None] * count
         self._missing = count
@@ -184,6 +185,7 @@ class _Handing:
         except NoWorkersError:
             self._failed(0, count)
         await self._future
+        return self._finish(head)
 
     def _landed(self, first: int, outcomes: list[Any]) -> None:
         self._outcomes[first : first + len(outcomes)] = outcomes
@@ -201,7 +203,7 @@ class _Handing:
 
     def _let_go(self) -> None:
         """No worker reads any of the buffers (any more): all are let go, whatever one's idle callback raises."""
-        self._items.clear()
+        self._items.clear()  # a worker that is not through yet may still hold the list
         try:
             while self._reqs:
                 acomp_request_put(self._reqs.pop())
@@ -210,10 +212,9 @@ class _Handing:
             raise
         self._pool.leave(self._admitted)
 
-    def _poll(self, req: AcompReq) -> int:
-        outcome = self._results.get(req)
-        if outcome is None:
-            return -EAGAIN
+    def _finish(self, req: AcompReq) -> int:
+        """Deliver what came of a request that has landed; its code."""
+        outcome = self._results[req]
         if type(outcome) is int:
             return outcome
         if isinstance(outcome, Exception):
@@ -230,12 +231,12 @@ def _let_land(req: AcompReq) -> None:
     """The chain was cancelled: what a worker reads is held until its batch has landed, and its output forgotten."""
 
 
-def _source(req: AcompReq, _capacity: int) -> Any:
-    return req.source()
+def _sources(reqs: list[AcompReq]) -> list[Any]:
+    return [req.source() for req in reqs]
 
 
-def _source_and_limit(req: AcompReq, capacity: int) -> tuple[Any, int]:
-    return req.source(), capacity
+def _sources_and_limits(reqs: list[AcompReq]) -> list[Any]:
+    return [(req.source(), capacity_of(req)) for req in reqs]
 
 
 def _compressing(name: str) -> Perform:

@@ -34,6 +34,7 @@ from acomp import (
     crypto_wait_req,
     decompress_pages,
     threaded,
+    trace,
     workers,
 )
 from acomp.codecs import BytesLike, ZstdCodec
@@ -275,6 +276,17 @@ async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> N
     assert outcomes == [0] + [number for number in range(8) for _ in range(3)]
 
 
+async def test_a_chain_is_submitted_and_then_polled_once() -> None:
+    events: list[str] = []
+    async with acomp.threads.open(1):
+        chain = Chain(crypto_alloc_acomp("zstd"), PAGES)
+        with trace.installed(lambda event: events.append(event.kind)):
+            assert await chain.run() == 0
+        chain.free()
+    ran = [kind for kind in events if not kind.startswith("chain.")]
+    assert ran == ["submit"] * len(PAGES) + ["complete"] * len(PAGES), "nothing is polled in vain"
+
+
 async def test_a_cancelled_chain_raises_at_once_and_is_busy_until_it_has_landed(gate: threading.Event) -> None:
     async with acomp.threads.open(1, algorithms=["zstd"]) as threads:
         chain = Chain(crypto_alloc_acomp("zstd"), PAGES)
@@ -288,6 +300,23 @@ async def test_a_cancelled_chain_raises_at_once_and_is_busy_until_it_has_landed(
         await chain.idle()
         assert threads.in_flight == 0
         assert not any(any(req.dst) for req in chain.reqs), "nobody wanted the output any more"
+        assert (await chain.run(), chain.errs) == (0, [0] * len(PAGES))
+        chain.free()
+
+
+async def test_a_source_that_its_owner_has_released_fails_the_chain_and_holds_nothing() -> None:
+    async with acomp.threads.open(1) as threads:
+        chain = Chain(crypto_alloc_acomp("zstd"), PAGES)
+        assert await chain.run() == 0
+        chain.reqs[2].src = view = memoryview(TEXT)
+        view.release()
+        acomp_reqchain_clear(chain.reqs[0], chain.wait)
+        acomp_reqchain_init(chain.reqs[0], 0, crypto_req_done, chain.wait)
+        for req in chain.reqs[1:]:
+            acomp_request_chain(req, chain.reqs[0])
+        with pytest.raises(ValueError, match="released"):
+            await crypto_wait_req(crypto_acomp_compress(chain.reqs[0]), chain.wait)
+        assert threads.in_flight == 0 and not any(req.busy for req in chain.reqs)
         assert (await chain.run(), chain.errs) == (0, [0] * len(PAGES))
         chain.free()
 
