@@ -1,8 +1,9 @@
 """Worker threads that take runs of queued items, share them among the idle, and land a run in one loop callback.
 
-`acomp.threads` compresses on them. A thread's round trip costs more than a page, so nothing here happens per item:
-whoever has work submits a `Batch` of items, a worker takes as much as is its share of everything queued, of several
-batches or a slice of one, and tells the loop once. Knows nothing of requests, pages or codecs.
+`acomp.threads` compresses on them, and so do the emulated engines of real time. A thread's round trip costs more than a
+page, so nothing here happens per item: whoever has work submits a `Batch` of items, a worker takes as much as is its
+share of everything queued, of several batches or a slice of one, and tells the loop once. Knows nothing of requests,
+pages or codecs.
 """
 
 import asyncio
@@ -81,6 +82,7 @@ class Backlog:
     def __init__(self, lanes: Sequence[Lane], max_run: int) -> None:
         self._lanes = deque(lanes)
         self._max_run = max_run
+        self._share = 0
         self.queued = 0
 
     def put(self, batch: Batch) -> None:
@@ -88,10 +90,14 @@ class Backlog:
         batch.lane.queue.append(batch)
         self.queued += len(batch.items)
 
+    def share_among(self, hungry: int) -> None:
+        """What was put is for so many: one that is slow to come must not make the others' runs ever smaller."""
+        self._share = -(-self.queued // hungry) if hungry else 0
+
     def take(self, hungry: int) -> list[Slice]:
         """The next run for one of `hungry` workers without one; empty when there is nothing it may do."""
         run: list[Slice] = []
-        room = min(self._max_run, -(-self.queued // hungry))
+        room = min(self._max_run, max(self._share, -(-self.queued // hungry)))
         self._lanes.rotate(-1)
         for lane in self._lanes:
             if room and lane.queue and lane.running < lane.limit:
@@ -160,13 +166,15 @@ class Workers:
     def __repr__(self) -> str:
         return f"<Workers: {self._alive} alive, {self._hungry} idle, {self._backlog.queued} items queued>"
 
-    def submit(self, batch: Batch) -> None:
-        """Queue a batch and wake who sleeps. NoWorkersError when nobody is left who would take it."""
+    def submit(self, *batches: Batch) -> None:
+        """Queue batches and wake who sleeps. NoWorkersError when nobody is left who would take them."""
         if not self._alive or self._stopping:
             raise NoWorkersError("no worker is left; open others")
         with self._lock:
-            self._backlog.put(batch)
-            wake = min(self._asleep, len(batch.items))
+            for batch in batches:
+                self._backlog.put(batch)
+            self._backlog.share_among(self._hungry)
+            wake = min(self._asleep, self._backlog.queued)
             self._asleep -= wake
         for _ in range(wake):
             self._bell.put(None)

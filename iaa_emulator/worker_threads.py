@@ -1,153 +1,133 @@
 """Engines on worker threads, in real time: they truly compress, and the codecs release the interpreter lock.
 
-An engine of a group is a permission for a worker to run jobs of that group's queues. A worker takes a *run* of queued
-jobs at once, a whole chain when other chains wait and a share of it when it is alone, and lands the run in one loop
-callback: a thread's round trip costs more than a page. Queue order and accounting are as if jobs went one by one.
+The engines of a group are a lane of `acomp.workers`: as many runs of its jobs may be under way as it has compress
+engines. A worker takes a whole chain when others wait and a share of it when it is alone, and lands its run in one loop
+callback: a thread's round trip costs more than a page. Accounting is as if jobs went one by one.
 """
 
 import asyncio
-import itertools
 import os
-import threading
-from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
 from acomp import trace
+from acomp.workers import Batch, Lane, NoWorkersError, Perform, Workers
 
+from .descriptor import CompletionRecord, ErrorCode, Opcode, Status
 from .device import Device, Group
-from .job import Job
+from .job import Job, call_out
 from .silicon import Outcome, perform
-
-
-class _Work(NamedTuple):
-    """A job, its place in the order of submissions, and its source while it still has one (an expired job has none)."""
-
-    serial: int
-    job: Job
-    source: object
-
-
-_Done = tuple[Job, float, Outcome]
-"""A job, the loop time at which a worker began it, and what it ended in."""
 
 MAX_RUN = 8
 """Most jobs that a worker takes at once: a chain."""
+STOP_TIMEOUT_S = 10.0
+"""How long stopping waits for the threads, which by then are idle unless a codec hangs."""
+
+
+_BROKEN = Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b"")
+"""What a job ends in whose codec raised something unforeseen."""
 
 
 class WorkerThreads:
-    """The engine of real time. `workers` is at most the number of engines; default: the cores this process may use."""
+    """The engine of real time. `workers` is at most the number of engines; default: the cores this process may use.
+
+    When a worker dies, the loop's exception handler is told, and the jobs that it had end at once as if they had timed
+    out; when none is left, so do all.
+    """
 
     def __init__(self, workers: int | None = None) -> None:
         self._wanted = workers or _usable_cores()
-        self._threads: list[threading.Thread] = []
+        self._workers: Workers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._submitted: list[_Work] = []
-        self._serials = itertools.count()
-        # Shared with the workers, under the condition's lock.
-        self._condition = threading.Condition()
-        self._queues: dict[Group, deque[_Work]] = {}
-        self._permissions: dict[Group, int] = {}
-        self._queued = 0
-        self._share = MAX_RUN
-        self._idle = 0
-        self._stopping = False
+        self._lanes: dict[Group, Lane] = {}
+        self._submitted: dict[Lane, list[Job]] = {}
 
     def __repr__(self) -> str:
-        return f"<WorkerThreads: {len(self._threads)} workers, {self._idle} idle, {self._queued} jobs queued>"
+        return (
+            f"<WorkerThreads, not started: {self._wanted}>"
+            if self._workers is None
+            else f"<WorkerThreads: {self._workers}>"
+        )
 
     def start(self, devices: Sequence[Device]) -> None:
         """Start the workers: one per compress engine, as far as there are cores."""
         self._loop = asyncio.get_running_loop()
-        for group in {wq.group: None for device in devices for wq in device.work_queues}:
-            self._queues[group] = deque()
-            self._permissions[group] = group.compress_engines
-        count = min(self._wanted, sum(self._permissions.values())) or 1
-        self._threads = [threading.Thread(target=self._work, name=f"iaa-engine-{n}", daemon=True) for n in range(count)]
-        for thread in self._threads:
-            thread.start()
+        groups = {wq.group: None for device in devices for wq in device.work_queues}
+        self._lanes = {group: Lane(self._engine, group.compress_engines) for group in groups}
+        count = min(self._wanted, sum(group.compress_engines for group in groups)) or 1
+        self._workers = Workers([*self._lanes.values()], count, MAX_RUN, "iaa-engine")
 
     def submit(self, job: Job) -> None:
         """Queue a job; the workers hear of everything submitted in one pass of the loop at once."""
         if not self._submitted:
             assert self._loop is not None
             self._loop.call_soon(self._ring)
-        self._submitted.append(_Work(next(self._serials), job, job.source))
+        self._submitted.setdefault(self._lanes[job.wq.group], []).append(job)
 
     def stop(self) -> None:
         """Tell the workers to end when they have finished what they are at, and wait for that."""
-        with self._condition:
-            self._stopping = True
-            self._condition.notify_all()
-        for thread in self._threads:
-            thread.join()
-        self._threads = []
+        if self._workers is not None:
+            self._workers.stop(STOP_TIMEOUT_S)
 
     def _ring(self) -> None:
-        works, self._submitted = self._submitted, []
-        with self._condition:
-            for work in works:
-                self._queues[work.job.wq.group].append(work)
-            self._queued += len(works)
-            # Decided here, once: a worker that is slow to wake up must not make the others take ever smaller shares.
-            self._share = min(MAX_RUN, -(-self._queued // max(self._idle, 1)))
-            self._condition.notify(min(self._idle, len(works)))
-
-    def _work(self) -> None:
-        assert self._loop is not None
-        while True:
-            with self._condition:
-                run = self._take()
-            if not run:
-                return
-            outcomes = [self._perform(work.job, work.source) for work in run]
-            with self._condition:
-                for group in {work.job.wq.group for work in run}:
-                    self._permissions[group] += 1
-                if self._queued:
-                    self._condition.notify()
-            run.clear()  # no buffer is kept while this thread waits for more
-            self._loop.call_soon_threadsafe(_land, outcomes)
-
-    def _perform(self, job: Job, source: object) -> "_Done":
-        assert self._loop is not None
-        return job, self._loop.time(), perform(job.opcode, source, job.limit, job.operation_flags)
-
-    def _take(self) -> list[_Work]:
-        """The next run, waited for with the lock held; empty when the engine stops."""
-        self._idle += 1
+        submitted, self._submitted = self._submitted, {}
+        assert self._workers is not None
+        batches = [_Run(jobs).batch(lane) for lane, jobs in submitted.items()]
         try:
-            while not self._stopping:
-                run = self._next_run()
-                if run:
-                    return run
-                self._condition.wait()
-        finally:
-            self._idle -= 1
-        return []
+            self._workers.submit(*batches)
+        except NoWorkersError:
+            for batch in batches:
+                batch.failed(0, len(batch.items))
 
-    def _next_run(self) -> list[_Work]:
-        """A share of what is queued, beginning with the group whose first job has waited longest."""
-        run: list[_Work] = []
-        ready = [queue for group, queue in self._queues.items() if queue and self._permissions[group]]
-        for queue in sorted(ready, key=lambda queue: queue[0].serial):
-            if len(run) == self._share:
-                break
-            self._permissions[queue[0].job.wq.group] -= 1
-            while queue and len(run) < self._share:
-                run.append(queue.popleft())
-                self._queued -= 1
-        return run
+    def _engine(self) -> Perform:
+        """For one worker's thread: run jobs, given as what `perform` takes; when each began, and what it ended in."""
+        assert self._loop is not None
+        now = self._loop.time
+
+        def work(jobs: list[Any]) -> list[tuple[float, Outcome | Exception]]:
+            return [(now(), _performed(*job)) for job in jobs]
+
+        return work
+
+
+class _Run:
+    """Jobs of one group that were submitted together."""
+
+    __slots__ = ("_jobs",)
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self._jobs = jobs
+
+    def batch(self, lane: Lane) -> Batch:
+        """What the workers get of them. (A job that expires meanwhile loses its source; theirs stays.)"""
+        items = [(job.opcode, job.source, job.limit, job.operation_flags) for job in self._jobs]
+        return Batch(lane, items, self.landed, self.failed)
+
+    def landed(self, first: int, outcomes: list[tuple[float, Outcome | Exception]]) -> None:
+        """Land the jobs from `first` on. What a codec raised is an error of the device; the loop's handler hears."""
+        for job, (began_s, outcome) in zip(self._jobs[first:], outcomes, strict=False):
+            if trace.sink is not None:
+                fields = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name}
+                call_out(trace.sink, trace.Event(round(began_s * 1e9), "iaa.start", fields))
+            if isinstance(outcome, Exception):
+                context = {"message": f"{job!r}: the codec failed", "exception": outcome}
+                asyncio.get_running_loop().call_exception_handler(context)
+                outcome = _BROKEN
+            job.land(*outcome)
+
+    def failed(self, first: int, count: int) -> None:
+        """Nobody will run these."""
+        for job in self._jobs[first : first + count]:
+            job.expire()
+
+
+def _performed(opcode: Opcode, source: Any, limit: int, operation_flags: int) -> Outcome | Exception:
+    try:
+        return perform(opcode, source, limit, operation_flags)
+    except Exception as error:
+        return error
 
 
 def _usable_cores() -> int:
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-
-
-def _land(outcomes: list[_Done]) -> None:
-    for job, started, outcome in outcomes:
-        if trace.sink is not None:
-            fields = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name}
-            trace.sink(trace.Event(round(started * 1e9), "iaa.start", fields))
-        job.land(*outcome)

@@ -219,6 +219,18 @@ def test_a_lone_batch_is_split_and_a_run_has_a_bound() -> None:
     assert [sizes(backlog.take(1)) for _ in range(3)] == [[512], [488], []]
 
 
+def test_who_is_slow_to_come_does_not_make_the_others_runs_smaller() -> None:
+    one = lane()
+    backlog = workers.Backlog([one], 512)
+    backlog.put(batch(one, 8))
+    backlog.share_among(2)
+    runs = []
+    while run := backlog.take(2):  # the same worker, back again before the other one has woken up
+        runs.append(sizes(run))
+        backlog.give_back(run)
+    assert runs == [[4], [4]]
+
+
 def test_a_lane_has_no_more_runs_at_once_than_its_limit() -> None:
     narrow, wide = lane(1), lane()
     backlog = workers.Backlog([narrow, wide], 4)
