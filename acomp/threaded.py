@@ -107,13 +107,14 @@ def _room(req: AcompReq) -> int:
 class _Handing:
     """One request or chain on its way to the workers and back.
 
-    `items_of(reqs)` is what the lane's workers get, an item for each; reading it needs the requests' buffers, so each
-    submitted request is held until the whole batch has landed, whoever was cancelled meanwhile.
+    `items_of(reqs)` is what the lane's workers get, an item for each; reading it needs the requests' buffers. So those
+    that were left behind by who was cancelled are held until the whole batch has landed.
     """
 
     __slots__ = (
         "_admitted",
         "_future",
+        "_held",
         "_items",
         "_items_of",
         "_lane",
@@ -131,6 +132,7 @@ class _Handing:
         self._items_of = items_of
         self._reqs: list[AcompReq] = []
         self._items: list[Any] = []
+        self._held: list[AcompReq] = []
         self._outcomes: list[Any] = []
         self._results: dict[AcompReq, Any] = {}
         self._missing = 0
@@ -150,12 +152,16 @@ class _Handing:
             await pool.admit(self._admitted)
         try:
             if is_chain:
-                return await acomp_do_async_req_chain(head, self._submit, self._poll, None, _let_land)
+                return await acomp_do_async_req_chain(head, self._submit, self._poll, None, self._hold)
             code = self._submit(head)
             return await self._landing(head) if code == -EINPROGRESS else code
+        except BaseException:
+            if not is_chain:
+                self._hold(head)
+            raise
         finally:
             if self._future is None:
-                self._let_go()
+                pool.leave(self._admitted)
 
     def _submit(self, req: AcompReq) -> int:
         if self._pool.closed:
@@ -164,7 +170,6 @@ class _Handing:
         if capacity < 0:
             return capacity
         self._reqs.append(req)
-        acomp_request_get(req)
         return -EINPROGRESS
 
     def _poll(self, req: AcompReq) -> Code:
@@ -187,6 +192,12 @@ class _Handing:
         await self._future
         return self._finish(head)
 
+    def _hold(self, req: AcompReq) -> None:
+        """A request is left behind; as long as a worker reads its buffer it stays busy, and its output is forgotten."""
+        if self._missing:
+            acomp_request_get(req)
+            self._held.append(req)
+
     def _landed(self, first: int, outcomes: list[Any]) -> None:
         self._outcomes[first : first + len(outcomes)] = outcomes
         self._missing -= len(outcomes)
@@ -205,8 +216,8 @@ class _Handing:
         """No worker reads any of the buffers (any more): all are let go, whatever one's idle callback raises."""
         self._items.clear()  # a worker that is not through yet may still hold the list
         try:
-            while self._reqs:
-                acomp_request_put(self._reqs.pop())
+            while self._held:
+                acomp_request_put(self._held.pop())
         except BaseException:
             self._let_go()
             raise
@@ -225,10 +236,6 @@ class _Handing:
             return -EINVAL  # as from the generic algorithms
         req.deliver(outcome)
         return 0
-
-
-def _let_land(req: AcompReq) -> None:
-    """The chain was cancelled: what a worker reads is held until its batch has landed, and its output forgotten."""
 
 
 def _sources(reqs: list[AcompReq]) -> list[Any]:
