@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from typing import Any
 
 import acomp
 import acomp.threads
@@ -20,15 +21,15 @@ GAIN = 1.3
 """What a threaded algorithm must gain over the generic one to be registered by default."""
 
 
-async def store_rate(compressor: str, folios: Sequence[bytes], nr_pages: int) -> float:
+async def store_rate(params: zswap.Params, folios: Sequence[bytes], nr_pages: int) -> float:
     """Pages per second of eight tasks that store folios of `nr_pages` pages into a fresh store."""
-    async with zswap.Zswap.open(zswap.Params(compressor=compressor)) as store:
+    async with zswap.Zswap.open(params) as store:
         work = iter([zswap.Folio(number * nr_pages, data) for number, data in enumerate(folios)])
 
         async def one() -> None:
             for folio in work:
                 if not await store.store(folio):
-                    raise RuntimeError(f"{compressor} refused a folio: {dict(store.stats())}")
+                    raise RuntimeError(f"{params.compressor} refused a folio: {dict(store.stats())}")
 
         began = time.perf_counter()
         await asyncio.gather(*(one() for _ in range(TASKS)))
@@ -38,8 +39,8 @@ async def store_rate(compressor: str, folios: Sequence[bytes], nr_pages: int) ->
 def measures(work: Work) -> dict[str, Measure]:
     """Everything that a round measures, in pages per second."""
 
-    def store(compressor: str, nr_pages: int) -> Measure:
-        return partial(store_rate, compressor, work.folios(nr_pages), nr_pages)
+    def store(compressor: str, nr_pages: int, **params: Any) -> Measure:
+        return partial(store_rate, zswap.Params(compressor=compressor, **params), work.folios(nr_pages), nr_pages)
 
     def threads(make: Make, count: int = 2) -> Measure:
         async def measure() -> float:
@@ -59,6 +60,9 @@ def measures(work: Work) -> dict[str, Measure]:
         "zstd, one thread, jobs of 512": threads(zstd_jobs, 1),
         "store 64K zstd-threads": store("zstd-threads", 16),
         "store 2M zstd-threads": store("zstd-threads", 512),
+        "store 2M zstd-threads, long chains": store(
+            "zstd-threads", 512, max_batch_size=zswap.LONGEST_CHAIN, long_chains=True
+        ),
         "store 64K zstd-generic": store("zstd-generic", 16),
         "executor call per page": partial(executor_rate, work.pages),
         "executor call per page, stock loop": partial(asyncio.to_thread, stock_loop),
@@ -95,6 +99,7 @@ def _rows(taken: dict[str, list[Sample]]) -> list[Row]:
         against("this machine: two threads / one thread, zstd", unit, zstd, taken["zstd, one thread, jobs of 512"]),
         against("store 64K, zstd, 8 tasks", unit, store, zstd, target=0.7, aim=0.9),
         against("store 2M, zstd, 8 tasks", unit, taken["store 2M zstd-threads"], zstd, target=0.8, aim=0.95),
+        against("store 2M, zstd, 8 tasks, chains of 32", unit, taken["store 2M zstd-threads, long chains"], zstd),
         against("store 64K, deflate-iaa, 8 tasks", unit, taken["store 64K deflate-iaa"], isal, target=0.6, aim=0.85),
         against("store 2M, deflate-iaa, 8 tasks", unit, taken["store 2M deflate-iaa"], isal),
         speed_up("store 64K, zstd / executor call per page", store, stock, zstd, target=5, aim=8),
