@@ -129,9 +129,12 @@ class Inventory:
         """Free published entries that left the tree, in the order of 11.8; most often all of one list and pool."""
         table = self.entries
         kinds = list(zip(map(table.lru.__getitem__, entries), map(table.pool.__getitem__, entries), strict=True))
-        for kind in dict.fromkeys(kinds):
-            alike = [entry for entry, its in zip(entries, kinds, strict=True) if its == kind]
-            self._free_alike(alike, self.lrus.lists[kind[0]], self._pools[kind[1]])
+        distinct = dict.fromkeys(kinds)
+        for kind in distinct:
+            one_of = (
+                entries if len(distinct) == 1 else [e for e, its in zip(entries, kinds, strict=True) if its == kind]
+            )
+            self._free_alike(one_of, self.lrus.lists[kind[0]], self._pools[kind[1]])
 
     def _free_alike(self, entries: Sequence[int], lru: LruList, pool: Pool) -> None:
         lru.remove(entries)
