@@ -17,13 +17,15 @@ def crypto_acomp_compress(req: AcompReq) -> Code:
     On the head of a chain this is where the whole chain goes in. RequestBusyError for a request in flight or a member
     of a chain, WrongLoopError on a foreign loop, ProtocolError for a freed request.
     """
-    check_is_request(req)
+    if type(req) is not AcompReq:
+        check_is_request(req)
     return _enter(req, req.tfm.compress)
 
 
 def crypto_acomp_decompress(req: AcompReq) -> Code:
     """Start decompressing; otherwise like `crypto_acomp_compress`."""
-    check_is_request(req)
+    if type(req) is not AcompReq:
+        check_is_request(req)
     return _enter(req, req.tfm.decompress)
 
 

@@ -50,6 +50,7 @@ class CpuContext:
 
     __slots__ = (
         "_on_unlock",
+        "_used",
         "_views",
         "buffers",
         "cpu",
@@ -78,6 +79,7 @@ class CpuContext:
         self.is_sleepable = False
         self.tfm: CryptoAcomp | None = None
         self._on_unlock = on_unlock
+        self._used = 1  # the most requests that its holder may have submitted
 
     def __repr__(self) -> str:
         state = "online" if self.online else "offline"
@@ -134,7 +136,11 @@ class CpuContext:
         self.buffers, self.sources, self._views, self.page = [], [], [], bytearray()
 
     def take_pages(self, folio: Folio, first: int, nr: int) -> Sequence[bytes | bytearray]:
-        """Pages of a folio from `first` on, as sources of the first `nr` requests, while the context is locked."""
+        """Pages of a folio from `first` on, as sources of the first `nr` requests, while the context is locked.
+
+        Whoever holds the context uses the first request as he likes, and others by this.
+        """
+        self._used = max(self._used, nr)
         if folio.nr_pages == 1:
             return (folio.data,)
         start = first * PAGE_SIZE
@@ -161,7 +167,7 @@ class CpuContext:
 
     def unlock(self) -> None:
         """The holder is through: the next one gets the context as soon as no job uses it any more. A plain call."""
-        busy = [req for req in self.reqs if req.busy]
+        busy = [req for req in self.reqs[: self._used] if req.busy]
         if not busy:
             self._pass_on()
             return
@@ -181,6 +187,7 @@ class CpuContext:
         if self.reqs and acomp_is_reqchain(self.reqs[0]):
             acomp_reqchain_clear(self.reqs[0], self.wait)
         self.wait.reinit()
+        self._used = 1
         if trace.sink is not None:
             trace.emit("zswap.context.unlock", cpu=self.cpu)
         self.mutex.release()
