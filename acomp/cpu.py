@@ -124,15 +124,28 @@ def owed_ns() -> int:
     return account.owed_ns if account is not None else 0
 
 
-async def settle() -> None:
-    """Spend the current task's account as loop time. Returns without suspending when nothing is owed."""
-    if _costs_ns is None:
-        return
-    account = _account()
+async def settle(until: "asyncio.Future[None] | None" = None) -> None:
+    """Spend the current task's account as loop time. Returns without suspending when nothing is owed.
+
+    With `until`, wait for that as well, at the same time: whichever takes longer.
+    """
+    due_ns = 0
+    account = _account() if _costs_ns is not None else None
     if account is not None and account.owed_ns:
         owed, account.owed_ns = account.owed_ns, 0
-        exact = getattr(asyncio.get_running_loop(), "sleep_ns", None)
-        await (asyncio.sleep(owed / 1e9) if exact is None else exact(owed))
+        if until is None:
+            await _sleep(owed)
+            return
+        due_ns = now_ns() + owed
+    if until is not None:
+        await until
+        if due_ns and (rest := due_ns - now_ns()) > 0:
+            await _sleep(rest)
+
+
+async def _sleep(delay_ns: int) -> None:
+    exact = getattr(asyncio.get_running_loop(), "sleep_ns", None)
+    await (asyncio.sleep(delay_ns / 1e9) if exact is None else exact(delay_ns))
 
 
 @contextmanager

@@ -165,10 +165,7 @@ class Driver:
     async def relax(self, pending: Sequence[AcompReq]) -> None:
         """Wait until every job of these has landed: one future for all of them."""
         waiting = [job for req in pending if isinstance(job := req.base.data, Job) and not job.landed]
-        landing = Landing(waiting) if waiting else None
-        await cpu.settle()
-        if landing is not None:
-            await landing.future
+        await cpu.settle(until=Landing(waiting).future if waiting else None)
 
     def abandon(self, req: AcompReq) -> None:
         """The chain of `req` was cancelled: its job keeps descriptor and buffers until it has landed."""
@@ -200,9 +197,7 @@ class Driver:
         if isinstance(job, int):
             return job
         try:
-            await cpu.settle()
-            if not job.landed:
-                await Landing([job]).future
+            await cpu.settle(until=None if job.landed else Landing([job]).future)
             code = self._reap(job, compress=opcode == COMPRESS)
             if not code and verify and opcode == COMPRESS:
                 job.release_slot()
@@ -292,9 +287,7 @@ class Driver:
         if isinstance(check, int):
             return check
         try:
-            await cpu.settle()
-            if not check.landed:
-                await Landing([check]).future
+            await cpu.settle(until=None if check.landed else Landing([check]).future)
         finally:
             check.abandon()
         code = read_record(check.record, False, self.stats.totals)

@@ -10,6 +10,7 @@ import pytest
 
 import acomp
 from acomp import cpu
+from swaplab.sim import VirtualLoop
 
 
 async def ask() -> int:
@@ -228,6 +229,28 @@ class TestCosts:
             before = loop.time()
             await cpu.settle()
         assert loop.time() > before
+
+    @pytest.mark.parametrize(("owed_ms", "wait_ms"), [(20, 5), (5, 20), (0, 5)])
+    async def test_what_is_owed_and_what_is_waited_for_take_place_at_the_same_time(
+        self, owed_ms: int, wait_ms: int
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        with cpu.costs({"nap": 1_000_000}):
+            landed: asyncio.Future[None] = loop.create_future()
+            began = loop.time()
+            loop.call_later(wait_ms / 1e3, landed.set_result, None)
+            cpu.charge("nap", owed_ms)
+            await cpu.settle(until=landed)
+            took_ms = (loop.time() - began) * 1e3
+            assert landed.done() and cpu.owed_ns() == 0
+        assert max(owed_ms, wait_ms) - 1 <= took_ms
+        if isinstance(loop, VirtualLoop):
+            assert took_ms == pytest.approx(max(owed_ms, wait_ms))
+
+    async def test_without_a_model_only_what_is_waited_for_counts(self) -> None:
+        landed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        landed.set_result(None)
+        await cpu.settle(until=landed)
 
     async def test_a_loop_that_sleeps_exactly_is_asked_for_that(self, monkeypatch: pytest.MonkeyPatch) -> None:
         loop = Loop()
