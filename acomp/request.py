@@ -174,7 +174,7 @@ class AcompReq:
         if self.dst is None:
             self.dst = bytearray(output)
         elif type(self.dst) is bytearray:
-            self.dst[:length] = output
+            memoryview(self.dst)[:length] = output  # a bytearray's own slice would copy twice
         else:
             with memoryview(self.dst) as view, view.cast("B") as octets:
                 octets[:length] = output

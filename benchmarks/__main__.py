@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--loop", choices=LOOPS, default="uvloop", help="event loop of real time (default: uvloop)")
     parser.add_argument("--output", type=Path, default=HERE, help="directory of results.json and results.png")
     options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)  # now, and not when everything has been measured
     began = time.perf_counter()
     with asyncio.Runner(loop_factory=LOOPS[options.loop]) as runner:
         rows = runner.run(real_time(options.quick))

@@ -63,6 +63,7 @@ def measures(work: Work) -> dict[str, Measure]:
         "store 2M zstd-threads, long chains": store(
             "zstd-threads", 512, max_batch_size=zswap.LONGEST_CHAIN, long_chains=True
         ),
+        "store 64K zstd-threads, long chains": store("zstd-threads", 16, max_batch_size=16, long_chains=True),
         "store 64K zstd-generic": store("zstd-generic", 16),
         "executor call per page": partial(executor_rate, work.pages),
         "executor call per page, stock loop": partial(asyncio.to_thread, stock_loop),
@@ -98,6 +99,7 @@ def _rows(taken: dict[str, list[Sample]]) -> list[Row]:
     return [
         against("this machine: two threads / one thread, zstd", unit, zstd, taken["zstd, one thread, jobs of 512"]),
         against("store 64K, zstd, 8 tasks", unit, store, zstd, target=0.7, aim=0.9),
+        against("store 64K, zstd, 8 tasks, chains of 16", unit, taken["store 64K zstd-threads, long chains"], zstd),
         against("store 2M, zstd, 8 tasks", unit, taken["store 2M zstd-threads"], zstd, target=0.8, aim=0.95),
         against("store 2M, zstd, 8 tasks, chains of 32", unit, taken["store 2M zstd-threads, long chains"], zstd),
         against("store 64K, deflate-iaa, 8 tasks", unit, taken["store 64K deflate-iaa"], isal, target=0.6, aim=0.85),

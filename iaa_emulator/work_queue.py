@@ -64,6 +64,11 @@ class WorkQueue:
         return len(self._busy) - len(self._free)
 
     @property
+    def scarce(self) -> bool:
+        """Whether more descriptors are in flight than free."""
+        return 2 * len(self._free) < len(self._busy)
+
+    @property
     def waiting(self) -> int:
         """Requests that wait for a descriptor."""
         return sum(1 for waiter in self._waiters if not waiter.done())

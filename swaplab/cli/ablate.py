@@ -1,6 +1,5 @@
 """`swaplab ablate`: which patch of the series did what."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from rich.table import Table
 
 from swaplab.cli.options import Compressor, FolioSize, JsonFile, TestbedName, Workers, known_compressor, parse_scale
 from swaplab.cli.progress import progress_bar
+from swaplab.cli.refusals import refusals, writable, write
 from swaplab.experiments.attribution import Attribution, PatchEffect, Plan, attribute, numbers, processes
 from swaplab.testbed import TestbedError
 
@@ -32,26 +32,23 @@ def ablate(
 ) -> None:
     """Run every patch alone, in the order of the series, and left out; say which carries which share of the gain."""
     pictures = plot or []
-    try:
+    with refusals("ablate", TestbedError, ValueError):
         plan = Plan(testbed, parse_scale(scale), _counts(procs), known_compressor(compressor), folio, seed)
         _check_pictures(pictures)
         with progress_bar("columns", len(plan.requests())) as ran:
             report = attribute(plan, workers, ran)
-    except (TestbedError, ValueError) as error:
-        print(f"swaplab ablate: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
     console = Console()
     for attribution in report.attributions:
         console.print(_table(attribution))
     for line in [*_company(report.attributions[0]), *(each.sentence() for each in report.attributions)]:
         console.print(line, highlight=False)
-    if json is not None:
-        json.write_text(report.to_json())
+    write("ablate", json, report.to_json())
     if pictures:
         from swaplab.experiments.waterfall import draw  # takes a second to import
 
-        for file in pictures:
-            draw(report, file)
+        with refusals("ablate"):
+            for file in pictures:
+                draw(report, file)
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -69,8 +66,7 @@ def _check_pictures(files: list[Path]) -> None:
     for file in files:
         if file.suffix not in PICTURES:
             raise ValueError(f"{file}: a picture ends in {' or '.join(PICTURES)}")
-        if not file.parent.is_dir():
-            raise ValueError(f"{file}: there is no directory {file.parent}; make it first")
+        writable(file)
 
 
 def _table(attribution: Attribution) -> Table:

@@ -1,6 +1,5 @@
 """`swaplab calibrate`: fit a testbed's fitted parameters to its published cells and write the file again."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from swaplab.cli.options import TestbedName, Workers, parse_scale
 from swaplab.cli.progress import progress_bar
+from swaplab.cli.refusals import refusals, writable
 from swaplab.testbed import Calibration, Testbed, TestbedError, load_testbed, testbed_file
 
 
@@ -26,20 +26,13 @@ def calibrate(
     from swaplab.experiments.calibration import Fit  # numpy takes its time, and no other command needs it
 
     fraction = parse_scale(scale)
-    try:
+    with refusals("calibrate", TestbedError, ValueError):
         before = load_testbed(testbed)
         file = out or testbed_file(testbed)
-        if not file.parent.is_dir():
-            raise TestbedError(f"there is no directory {file.parent}; name another file with --out")
+        writable(file)
         with progress_bar("columns simulated") as ran:
             after = Fit(testbed, fraction, seed, workers, ran).run()
         file.write_text(after.to_json(), encoding="utf-8")
-    except OSError as error:
-        print(f"swaplab calibrate: {file}: {error.strerror}; name another file with --out", file=sys.stderr)
-        raise typer.Exit(2) from None
-    except (TestbedError, ValueError) as error:
-        print(f"swaplab calibrate: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
     console = Console()
     console.print(_parameters(before, after))
     if after.calibration is not None:

@@ -1,7 +1,6 @@
 """`swaplab chain`: run one chain and see it happen."""
 
 import re
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from iaa_emulator import ConfigurationError
+from swaplab.cli.refusals import refusals, writable, write
 from swaplab.pipeline import Recording, Story, draw, run_story
 
 ROW = re.compile(r"(head| *\d+)  (\w+ wq\S+)?")
@@ -32,10 +32,12 @@ def chain(
     sync_mode: Annotated[SyncMode, typer.Option(help="How the driver runs a chain.")] = SyncMode.ASYNC,
     fail: Annotated[int | None, typer.Option(metavar="K", help="The device refuses request K (0: the head).")] = None,
     incompressible: Annotated[int | None, typer.Option(metavar="K", help="Page K does not compress.")] = None,
-    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Save the events to FILE as JSON.")] = None,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", callback=writable, help="Save the events to FILE as JSON.")
+    ] = None,
 ) -> None:
     """Run one chain on a stepped accelerator and draw it: a row per request, a column per event."""
-    try:
+    with refusals("chain", ValueError, ConfigurationError):
         story = Story(
             pages=pages,
             devices=devices,
@@ -45,12 +47,8 @@ def chain(
             incompressible=incompressible,
         )
         recording = run_story(story)
-        if trace is not None:
-            trace.write_text(recording.model_dump_json(by_alias=True, indent=2) + "\n", encoding="utf-8")
-    except (ValueError, ConfigurationError, OSError) as error:
-        print(f"swaplab chain: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
     _show(recording)
+    write("chain", trace, recording.model_dump_json(by_alias=True, indent=2) + "\n")
 
 
 def _show(recording: Recording) -> None:

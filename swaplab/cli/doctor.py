@@ -1,6 +1,5 @@
 """`swaplab doctor`: what becomes of an accelerator configuration, before it is loaded anywhere."""
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from rich.table import Table
 from iaa_emulator import ConfigurationError, DriverFeatures, MachineConfig, preset
 from iaa_emulator.config import load
 from iaa_emulator.verdict import Verdict, examine
+from swaplab.cli.refusals import refusals
 
 
 class Kernel(StrEnum):
@@ -32,14 +32,11 @@ def doctor(
 ) -> None:
     """Say what the driver makes of FILE: refused or not and why, which cpu uses which queue, and what to change."""
     features = DriverFeatures.v8() if kernel is Kernel.V8 else DriverFeatures.base()
-    try:
+    with refusals("doctor", ConfigurationError):
         machine = load(file)
         if topology is not None:
             machine = machine.model_copy(update={"topology": preset(topology).topology})
         verdict = examine(machine, features, g_wqs_per_iaa)
-    except ConfigurationError as error:
-        print(f"swaplab doctor: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
     _show(Console(), machine, verdict)
     if not verdict.usable:
         raise typer.Exit(1)

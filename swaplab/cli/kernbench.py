@@ -1,6 +1,5 @@
 """`swaplab kernbench`: the series' table of the kernel build, made in virtual time."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -20,11 +19,9 @@ from swaplab.cli.options import (
     WorkQueues,
     requests_of_table,
 )
-from swaplab.cli.progress import progress_bar
-from swaplab.cli.usemem import table
-from swaplab.columns import ColumnError
+from swaplab.cli.refusals import write
+from swaplab.cli.tables import print_table, run_table
 from swaplab.experiments.kernbench import kernbench_report
-from swaplab.testbed import TestbedError
 from swaplab.workloads.kernbench_sizes import counts
 
 ROWS = {
@@ -59,19 +56,17 @@ def kernbench(
     json: JsonFile = None,
 ) -> None:
     """Build a kernel in 2 GiB on the modelled machine: the published base column's pages, and the times predicted."""
-    try:
-        requests = requests_of_table(
+    report, requests = run_table(
+        "kernbench",
+        kernbench_report,
+        lambda: requests_of_table(
             testbed, folio, compressor, columns, patches, scale, seed, threads, devices, wqs, batch, sync_mode
-        )
-        with progress_bar("columns", len(requests)) as ran:
-            report = kernbench_report(requests, workers, ran)
-    except (ColumnError, TestbedError, ValueError) as error:
-        print(f"swaplab kernbench: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    console = Console()
-    console.print(table(report, requests[0].is_default_machine, ROWS, "kernel build", digits=1))
+        ),
+        workers,
+    )
+    print_table(report, requests[0].is_default_machine, ROWS, "kernel build", digits=1)
     counted = counts(requests[0].setup).folio
     if counted != folio:
-        console.print(f"As many pages as published for {counted} folios, each alone: compare columns, not folio sizes.")
-    if json is not None:
-        json.write_text(report.to_json())
+        why = f"As many pages as published for {counted} folios, each alone: compare columns, not folio sizes."
+        Console().print(why)
+    write("kernbench", json, report.to_json())

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import zswap
+from swaplab.cli.refusals import writable
 from swaplab.columns import parse_columns
 from swaplab.experiments.tables import Request
 from swaplab.machine import COMPRESSORS
@@ -34,7 +35,9 @@ Batch = Annotated[
 ]
 SyncMode = Annotated[str, typer.Option(help="sync, async or async_irq.")]
 Workers = Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")]
-JsonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")]
+JsonFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", callback=writable, help="Write the figures to FILE as well.")
+]
 
 
 def parse_scale(text: str) -> Fraction:

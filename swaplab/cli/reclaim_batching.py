@@ -1,41 +1,37 @@
 """`swaplab reclaim-batching`: what chains across folios would bring."""
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from swaplab.cli.options import JsonFile, TestbedName
 from swaplab.cli.progress import progress_bar
+from swaplab.cli.refusals import refusals, write
 from swaplab.experiments.reclaim_batching import CHAINS, PROCESSES, ReclaimReport, reclaim_report
 from swaplab.testbed import TestbedError, load_testbed
 
 
 def reclaim_batching(
-    testbed: Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")] = "spr-2s-8iaa",
+    testbed: TestbedName = "spr-2s-8iaa",
     procs: Annotated[str, typer.Option(metavar="LIST", help="Numbers of processes.")] = ",".join(map(str, PROCESSES)),
     chains: Annotated[str, typer.Option(metavar="LIST", help="Pages per chain.")] = ",".join(map(str, CHAINS)),
     devices: Annotated[int, typer.Option(min=1, max=16, help="Accelerators of the whole machine.")] = 8,
     workers: Annotated[int, typer.Option(min=1, help="Trials run in so many processes; the result is the same.")] = 2,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures to FILE as well.")] = None,
+    json: JsonFile = None,
 ) -> None:
     """Swap 4 KiB folios out in chains across folios, which the series announced; a chain of 1 is what v8 does."""
-    try:
+    with refusals("reclaim-batching", TestbedError, ValueError):
         load_testbed(testbed)
         counts, lengths = _numbers("--procs", procs), _numbers("--chains", chains)
         with progress_bar("trials", len(counts) * len(lengths)) as ran:
             report = reclaim_report(testbed, counts, lengths, devices, workers, ran)
-    except (TestbedError, ValueError) as error:
-        print(f"swaplab reclaim-batching: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
     console = Console()
     console.print(_table(report, counts, lengths))
     for count in counts:
         console.print(report.sentence(count), highlight=False)
-    if json is not None:
-        json.write_text(report.to_json())
+    write("reclaim-batching", json, report.to_json())
 
 
 def _numbers(option: str, text: str) -> list[int]:

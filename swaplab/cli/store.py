@@ -1,7 +1,5 @@
 """`swaplab store`: real bytes into the compressed store and back, one table per compressor."""
 
-import errno
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +15,7 @@ from rich.table import Table
 
 import acomp
 from swaplab.cli.options import FolioSize, JsonFile
+from swaplab.cli.refusals import refusals, write
 from swaplab.comparison import Column, Plan, Report, compare, hardware
 from swaplab.counters import CountersColumn, CountersReport, count
 from swaplab.inputs import FOLIO_PAGES, InputError, read_pages
@@ -49,22 +48,18 @@ def store(
     With --features everything goes through the swap layer once, in order, by one task: a kernel's counters, no times.
     """
     compressors = list(dict.fromkeys(compressor))
-    try:
+    with refusals("store", InputError, acomp.AlgorithmNotFoundError):
         pages = read_pages(inputs or [])
         folios = pages.folios(FOLIO_PAGES[folio])
         run = _compare(folios, folio, compressors) if features is None else _count(folios, folio, compressors, features)
         report: Report | CountersReport = uvloop.run(run)
-    except (InputError, acomp.AlgorithmNotFoundError) as error:
-        print(f"swaplab store: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
     console = Console()
     left_out = f"; {pages.skipped} left out ({pages.first_skipped})" if pages.skipped else ""
     console.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
     for table in [_counters_table(report)] if isinstance(report, CountersReport) else _tables(report):
         console.print(table)
-    if json is not None:
-        _write(json, report)
     print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")
+    write("store", json, report.model_dump_json(by_alias=True, indent=2) + "\n")
     if report.differing_pages:
         raise typer.Exit(1)
 
@@ -153,12 +148,3 @@ def _rejected(column: Column) -> str:
     }
     why = ", ".join(f"{name} {count:,}" for name, count in reasons.items() if count)
     return f"{column.rejected_pages:,}" + (f" ({why})" if why else "")
-
-
-def _write(file: Path, report: Report | CountersReport) -> None:
-    try:
-        file.write_text(report.model_dump_json(by_alias=True, indent=2) + "\n")
-    except OSError as error:
-        remedy = "name a file in a directory that exists" if error.errno == errno.ENOENT else "name another file"
-        print(f"swaplab store: {file}: {error.strerror}; {remedy}", file=sys.stderr)
-        raise typer.Exit(2) from None

@@ -1,6 +1,5 @@
 """`swaplab sweep`: usemem over a grid of machines."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from swaplab.cli.options import TestbedName, parse_scale
 from swaplab.cli.progress import progress_bar
+from swaplab.cli.refusals import refusals
 from swaplab.experiments.grid import Grid, GridError, parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_locally, run_on_dask
 from swaplab.testbed import TestbedError, load_testbed
@@ -37,19 +37,13 @@ def sweep(
     Axes: procs, devices, wqs, batch, seed, folio, compressor, kernel (base, v8, or patches as 8+9), sync_mode. A batch
     is a chain of pages of one folio, so a 64K folio stops at 16; the kernel stops at 8, and more is an experiment.
     """
-    try:
+    with refusals("sweep", GridError, SweepError, TestbedError):
         load_testbed(testbed)
         question = parse_grid([*grid, *(axes or [])], testbed, parse_scale(scale))
         job = Sweep(question, out)
         total = len(question.points()) - len(job.done())
         with progress_bar("points", max(total, 0)) as ran:
             rows = job.run(run_locally(workers) if dask is None else run_on_dask(dask), ran)
-    except (GridError, SweepError, TestbedError) as error:
-        print(f"swaplab sweep: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    except OSError as error:
-        print(f"swaplab sweep: {error.filename}: {error.strerror}; name another --out", file=sys.stderr)
-        raise typer.Exit(2) from None
     _show(question, rows)
     _draw(question, rows, out)
     failed = sum(row["error"] is not None for row in rows)

@@ -14,7 +14,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from swaplab.columns import ALL_PATCHES, BASE, PATCH_TITLES, V8, Column, with_needs, without
-from swaplab.experiments.tables import Request, corpus_digest, effective_patches, run_all
+from swaplab.experiments.tables import Request, effective_patches
+from swaplab.experiments.usemem import corpus_digest, run_all
 
 METRIC = "throughput_total_kBps"
 NOTHING = 0.005

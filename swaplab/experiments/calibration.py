@@ -16,7 +16,8 @@ import numpy as np
 from swaplab import closed_form
 from swaplab.closed_form import estimate
 from swaplab.columns import BASE, V8
-from swaplab.experiments.tables import ColumnResult, Request, corpus_digest, published, run_all
+from swaplab.experiments.tables import Request, published
+from swaplab.experiments.usemem import UsememColumn, corpus_digest, run_all
 from swaplab.machine import COMPRESSORS
 from swaplab.testbed import Calibration, Residual, Testbed, load_testbed
 
@@ -53,7 +54,7 @@ class Fit:
     seed: int = 0
     workers: int = 1
     ran: Callable[[], object] = bool
-    _known: dict[Request, ColumnResult] = field(default_factory=dict)
+    _known: dict[Request, UsememColumn] = field(default_factory=dict)
 
     def run(self) -> Testbed:
         """The testbed with fitted parameters and the errors that are left; ValueError if it does not come to rest."""

@@ -5,14 +5,12 @@ and `sys_s` are what is predicted, but in the base columns fitted on.
 """
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
-from importlib.metadata import version
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from swaplab.corpus import lengths_sha256, pages_of
-from swaplab.experiments.tables import NS_PER_S, SIZE_SUFFIX, Request, run_each
+from swaplab.experiments.tables import SIZE_SUFFIX, Request, TableColumn, TableReport, head_of, name_of, run_each
 from swaplab.inputs import FOLIO_PAGES
 from swaplab.machine import simulate, stream_of
 from swaplab.workloads import kernbench
@@ -20,14 +18,9 @@ from swaplab.workloads.kernbench_pages import corpus
 from swaplab.workloads.kernbench_sizes import Sizes
 
 
-class KernbenchColumn(BaseModel):
-    """One column at full scale: times and counts multiplied back."""
+class KernbenchColumn(TableColumn):
+    """One column of the kernel build."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    name: str
-    compressor: str
-    patches: list[int]
     real_s: float
     user_s: float
     sys_s: float
@@ -40,30 +33,11 @@ class KernbenchColumn(BaseModel):
     zswpout_folios: int = Field(alias="ZSWPOUT")
     swpout_folios: int = Field(alias="SWPOUT")
 
-    def metric(self, name: str) -> float:
-        """A figure by the name that it has in the JSON and in the published tables."""
-        value: float = self.model_dump(by_alias=True)[name]
-        return value
 
+class KernbenchReport(TableReport[KernbenchColumn]):
+    """What `swaplab kernbench` found."""
 
-class KernbenchReport(BaseModel):
-    """What `swaplab kernbench` found; the file that `--json` writes. Nothing in it depends on the host."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    schema_: Literal["swaplab.table/1"] = Field("swaplab.table/1", alias="schema")
-    swaplab: str
-    workload: Literal["kernbench"]
-    testbed: str
-    folio: str
-    scale: str
-    seed: int
-    lengths_sha256: str
-    columns: list[KernbenchColumn]
-
-    def to_json(self) -> str:
-        """The file's text."""
-        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+    workload: Literal["kernbench"] = "kernbench"
 
 
 def run_kernbench(request: Request) -> KernbenchColumn:
@@ -74,19 +48,13 @@ def run_kernbench(request: Request) -> KernbenchColumn:
 
 def full_scale(request: Request, outcome: kernbench.Outcome) -> KernbenchColumn:
     """The figures of the series' table from a run at a smaller scale."""
-    events, threads = outcome.events, outcome.threads
-    suffix = SIZE_SUFFIX[request.folio]
+    threads, suffix, seconds = outcome.threads, SIZE_SUFFIX[request.folio], request.seconds
 
     def count(event: str) -> int:
-        return round(events.get(event, 0) / request.scale)
-
-    def seconds(ns: int) -> float:
-        return float(Fraction(ns, NS_PER_S) / request.scale)
+        return request.count(outcome.events.get(event, 0))
 
     return KernbenchColumn(
-        name=request.column.name,
-        compressor=request.compressor,
-        patches=sorted(request.column.patches),
+        **name_of(request),
         real_s=seconds(max(thread.ended_ns for thread in threads)),
         user_s=seconds(sum(thread.user_ns for thread in threads)),
         sys_s=seconds(sum(thread.sys_ns for thread in threads)),
@@ -109,12 +77,7 @@ def kernbench_report(
     Sizes.of(first.setup, first.scale, first.processes)  # whatever cannot be run is refused here, before it takes time
     pages = pages_of(corpus(first.seed, FOLIO_PAGES[first.folio]).folios())
     return KernbenchReport(
-        swaplab=version("swaplab"),
-        workload="kernbench",
-        testbed=first.testbed,
-        folio=first.folio,
-        scale=str(first.scale),
-        seed=first.seed,
+        **head_of(requests),
         lengths_sha256=lengths_sha256(stream_of(first.compressor), pages),
         columns=run_each(run_kernbench, requests, workers, ran),
     )

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from swaplab.experiments.grid import AXES, Grid, Point, key
-from swaplab.experiments.tables import Request, run_usemem
+from swaplab.experiments.tables import Request
+from swaplab.experiments.usemem import run_usemem
 from swaplab.testbed import load_testbed
 
 SCHEMA = "swaplab.sweep/1"

@@ -1,7 +1,8 @@
-"""Tables of columns, as the series prints them: run a workload per column, scale back up, compare with what is known.
+"""Tables of columns, as the series prints them: what every workload's table has, and how its columns are run.
 
 Results are deterministic: the same seed and the same compressed lengths give the same bytes, in whatever order the
-columns were asked for and by however many worker processes they were made.
+columns were asked for and by however many worker processes they were made. What a column of usemem or of the kernel
+build holds is in `usemem` and `kernbench`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,77 +12,21 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib.metadata import version
 from multiprocessing import get_context
-from typing import Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from swaplab.columns import Column, with_needs
-from swaplab.corpus import lengths_sha256, pages_of, usemem_corpus
-from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import Setup, simulate, stream_of
+from swaplab.machine import Setup
 from swaplab.testbed import Table, Testbed, load_testbed
-from swaplab.workloads import usemem
 
 Q = TypeVar("Q")
 T = TypeVar("T")
 
-NS_PER_S = 1_000_000_000
-KIB_PER_PAGE = 4
-
 SIZE_SUFFIX = {"4K": "", "64K": "-64kB", "2M": "-2048kB"}
 """How per-size counters are called in the kernel's statistics."""
 
-
-class ColumnResult(BaseModel):
-    """One column at full scale: times and counts multiplied back."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    name: str
-    compressor: str
-    patches: list[int]
-    throughput_total_kbps: float = Field(alias="throughput_total_kBps")
-    throughput_avg_kbps: float = Field(alias="throughput_avg_kBps")
-    elapsed_s: float
-    sys_s: float
-    memcg_high: int
-    memcg_swap_fail: int
-    zswpout: int
-    zswpin: int
-    pswpout: int
-    pswpin: int
-    thp_swpout: int
-    thp_swpout_fallback: int
-    swpout_fallback: int
-    pgmajfault: int
-    anon_fault_alloc: int
-    zswpout_folios: int = Field(alias="ZSWPOUT")
-    swpout_folios: int = Field(alias="SWPOUT")
-
-    def metric(self, name: str) -> float:
-        """A figure by the name that it has in the JSON and in the published tables."""
-        value: float = self.model_dump(by_alias=True)[name]
-        return value
-
-
-class Report(BaseModel):
-    """What `swaplab usemem` found; the file that `--json` writes. Nothing in it depends on the host."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
-
-    schema_: Literal["swaplab.table/1"] = Field("swaplab.table/1", alias="schema")
-    swaplab: str
-    workload: Literal["usemem"]
-    testbed: str
-    folio: str
-    scale: str
-    seed: int
-    lengths_sha256: str
-    columns: list[ColumnResult]
-
-    def to_json(self) -> str:
-        """The file's text."""
-        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+_NS_PER_S = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,56 +67,69 @@ class Request:
             sync_mode=self.sync_mode,
         )
 
+    def seconds(self, ns: int) -> float:
+        """A duration of the run at full scale."""
+        return float(Fraction(ns, _NS_PER_S) / self.scale)
 
-def run_usemem(request: Request) -> ColumnResult:
-    """One column of usemem, in virtual time, from beginning to end in this process."""
-    outcome = simulate(usemem.run(request.setup, request.scale, request.seed, request.processes))
-    return full_scale(request, outcome)
-
-
-def full_scale(request: Request, outcome: usemem.Outcome) -> ColumnResult:
-    """The figures of the series' table from a run at a smaller scale."""
-    scale = request.scale
-    events = outcome.events
-    suffix = SIZE_SUFFIX[request.folio]
-
-    def count(number: int) -> int:
-        return round(number / scale)
-
-    def seconds(ns: int) -> float:
-        return float(Fraction(ns, NS_PER_S) / scale)
-
-    rates = [
-        Fraction(outcome.region_pages * KIB_PER_PAGE * NS_PER_S, p.written_ns - p.began_ns) for p in outcome.processes
-    ]
-    busy = sum(p.ended_ns - p.began_ns - p.user_ns - p.idle_ns for p in outcome.processes)
-    return ColumnResult(
-        name=request.column.name,
-        compressor=request.compressor,
-        patches=sorted(request.column.patches),
-        throughput_total_kbps=float(sum(rates)),
-        throughput_avg_kbps=float(sum(rates) / len(rates)),
-        elapsed_s=seconds(max(p.ended_ns for p in outcome.processes)),
-        sys_s=seconds(busy),
-        memcg_high=count(outcome.memory_high_events),
-        memcg_swap_fail=count(outcome.swap_fail_events),
-        zswpout=count(events.get("zswpout", 0)),
-        zswpin=count(events.get("zswpin", 0)),
-        pswpout=count(events.get("pswpout", 0)),
-        pswpin=count(events.get("pswpin", 0)),
-        thp_swpout=count(events.get("thp_swpout", 0)),
-        thp_swpout_fallback=count(events.get("thp_swpout_fallback", 0)),
-        swpout_fallback=count(events.get(f"swpout_fallback{suffix}", 0)),
-        pgmajfault=count(events.get("zswpin", 0) + events.get("pswpin", 0)),
-        anon_fault_alloc=count(outcome.folios_faulted),
-        zswpout_folios=count(events.get(f"zswpout{suffix}", 0)) if suffix else 0,
-        swpout_folios=count(events.get(f"swpout{suffix}", 0)) if suffix else 0,
-    )
+    def count(self, number: int) -> int:
+        """A count of the run at full scale."""
+        return round(number / self.scale)
 
 
-def run_all(requests: Sequence[Request], workers: int = 1, ran: Callable[[], object] = bool) -> list[ColumnResult]:
-    """Every column of usemem, as `run_each` makes them."""
-    return run_each(run_usemem, requests, workers, ran)
+class TableColumn(BaseModel):
+    """One column at full scale: times and counts multiplied back. Each workload adds its figures."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    name: str
+    compressor: str
+    patches: list[int]
+
+    def metric(self, name: str) -> float:
+        """A figure by the name that it has in the JSON and in the published tables."""
+        value: float = self.model_dump(by_alias=True)[name]
+        return value
+
+
+C = TypeVar("C", bound=TableColumn)
+
+
+class TableReport(BaseModel, Generic[C]):
+    """What a command found about one workload; the file that `--json` writes. Nothing in it depends on the host."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    schema_: Literal["swaplab.table/1"] = Field("swaplab.table/1", alias="schema")
+    swaplab: str
+    workload: str
+    testbed: str
+    folio: str
+    scale: str
+    seed: int
+    lengths_sha256: str
+    columns: list[C]
+
+    def to_json(self) -> str:
+        """The file's text."""
+        return self.model_dump_json(by_alias=True, indent=2) + "\n"
+
+
+def head_of(requests: Sequence[Request]) -> dict[str, Any]:
+    """What a report says of its table as a whole; all requests are for one testbed, folio size, scale and seed."""
+    first = requests[0]
+    return {
+        "swaplab": version("swaplab"),
+        "testbed": first.testbed,
+        "folio": first.folio,
+        "scale": str(first.scale),
+        "seed": first.seed,
+    }
+
+
+def name_of(request: Request) -> dict[str, Any]:
+    """What a column is called, and what it is a column of."""
+    column = request.column
+    return {"name": column.name, "compressor": request.compressor, "patches": sorted(column.patches)}
 
 
 def run_each(
@@ -188,28 +146,6 @@ def run_each(
             results.append(result)
             ran()
         return results
-
-
-def usemem_report(requests: Sequence[Request], workers: int = 1, ran: Callable[[], object] = bool) -> Report:
-    """Run the columns of one table: one testbed, folio size, scale and seed."""
-    first = requests[0]
-    return Report(
-        swaplab=version("swaplab"),
-        workload="usemem",
-        testbed=first.testbed,
-        folio=first.folio,
-        scale=str(first.scale),
-        seed=first.seed,
-        lengths_sha256=corpus_digest(first),
-        columns=run_all(requests, workers, ran),
-    )
-
-
-def corpus_digest(request: Request) -> str:
-    """The digest of the compressed lengths of this table's pages."""
-    sizes = usemem.Sizes.of(request.setup, request.scale, request.processes)
-    pages = pages_of(usemem_corpus(sizes.region_pages, FOLIO_PAGES[request.folio]))
-    return lengths_sha256(stream_of(request.compressor), pages)
 
 
 def published(testbed: Testbed, folio: str, compressor: str, workload: str = "usemem") -> Table | None:

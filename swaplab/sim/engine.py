@@ -121,7 +121,7 @@ class ModelledEngine:
         """
         assert self._loop is not None
         waiter = job.waiter
-        if waiter is None or fault.decider is not None or 2 * job.wq.in_flight > job.wq.nr_descriptors:
+        if waiter is None or fault.decider is not None or job.wq.scarce:
             self._loop.call_at_ns(end_ns, self._land_alone, job)
             return
         together = self._together.get(waiter)

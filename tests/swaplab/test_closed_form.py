@@ -6,7 +6,8 @@ import pytest
 
 from swaplab import closed_form
 from swaplab.columns import BASE, V8, Column, patches_column
-from swaplab.experiments.tables import Request, run_usemem
+from swaplab.experiments.tables import Request
+from swaplab.experiments.usemem import run_usemem
 from swaplab.testbed import load_testbed
 
 TESTBED = "spr-2s-8iaa"

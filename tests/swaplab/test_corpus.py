@@ -12,7 +12,8 @@ from acomp import PAGE_SIZE
 from acomp.codecs import BytesLike, ZstdCodec
 from swaplab.columns import V8
 from swaplab.corpus import Remembered, RememberedCodec, lengths_sha256, padded, pages_of, usemem_corpus, usemem_page
-from swaplab.experiments.tables import Request, corpus_digest
+from swaplab.experiments.tables import Request
+from swaplab.experiments.usemem import corpus_digest
 from swaplab.machine import stream_of
 
 

@@ -91,12 +91,6 @@ def test_bad_input_is_refused_with_the_remedy(args: list[str], message: str) -> 
     assert message in result.output
 
 
-def test_an_unwritable_json_file_is_said(tree: Path, tmp_path: Path) -> None:
-    result = runner.invoke(app, ["store", str(tree), "--compressor", "lz4", "--json", str(tmp_path / "no" / "where")])
-    assert result.exit_code == 2
-    assert "No such file or directory" in result.output
-
-
 def test_a_rejected_page_is_read_back_from_the_device(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read = zswap.FileDevice.read
     monkeypatch.setattr(zswap.FileDevice, "read", lambda device, slot, nr: read(device, slot, nr)[:-1] + b"!")

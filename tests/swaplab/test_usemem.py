@@ -17,7 +17,8 @@ from acomp import trace
 from swaplab import sim
 from swaplab.cli import app
 from swaplab.columns import BASE, V8, Column, patches_column
-from swaplab.experiments.tables import Report, Request, run_usemem
+from swaplab.experiments.tables import Request
+from swaplab.experiments.usemem import UsememReport, run_usemem
 from swaplab.inputs import FOLIO_PAGES
 from swaplab.workloads import usemem
 from zswap import Cgroup
@@ -55,7 +56,7 @@ def test_the_file_is_laid_out_as_promised(both_columns: bytes) -> None:
     assert [list(column) for column in content["columns"]] == [COLUMN_KEYS] * 2
     assert [column["name"] for column in content["columns"]] == ["base", "v8"]
     assert [column["patches"] for column in content["columns"]] == [[], list(range(1, 15))]
-    assert Report.model_validate_json(both_columns).to_json().encode() == both_columns
+    assert UsememReport.model_validate_json(both_columns).to_json().encode() == both_columns
 
 
 @pytest.mark.parametrize("args", [[], ["--columns", "v8,base"], ["--workers", "2"]], ids=["again", "order", "workers"])

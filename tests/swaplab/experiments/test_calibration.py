@@ -15,7 +15,8 @@ from swaplab.cli import app
 from swaplab.columns import BASE, V8
 from swaplab.experiments import calibration
 from swaplab.experiments.calibration import FITTED_METRICS, SHARING, Fit
-from swaplab.experiments.tables import ColumnResult, Request
+from swaplab.experiments.tables import Request
+from swaplab.experiments.usemem import UsememColumn
 from swaplab.testbed import Cell, Testbed, load_testbed
 
 TESTBED = "spr-2s-8iaa"
@@ -30,7 +31,7 @@ HIDDEN = {
 }
 
 
-def formula(request: Request, testbed: Testbed) -> ColumnResult:
+def formula(request: Request, testbed: Testbed) -> UsememColumn:
     """A column by the closed form."""
     base = request.column.name == "base"
     estimate = closed_form.estimate(
@@ -43,8 +44,8 @@ def formula(request: Request, testbed: Testbed) -> ColumnResult:
             unbatched_store=base,
         ),
     )
-    integers = [name for name, field in ColumnResult.model_fields.items() if field.annotation is int]
-    return ColumnResult.model_validate(
+    integers = [name for name, field in UsememColumn.model_fields.items() if field.annotation is int]
+    return UsememColumn.model_validate(
         dict.fromkeys(integers, 1000)
         | {
             "name": request.column.name,
@@ -61,7 +62,7 @@ def formula(request: Request, testbed: Testbed) -> ColumnResult:
 
 @pytest.fixture
 def formula_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_all(requests: Sequence[Request], workers: int, ran: Callable[[], object]) -> list[ColumnResult]:
+    def run_all(requests: Sequence[Request], workers: int, ran: Callable[[], object]) -> list[UsememColumn]:
         return [formula(request, request.setup.testbed) for request in requests]
 
     monkeypatch.setattr(calibration, "run_all", run_all)
@@ -155,4 +156,4 @@ def test_the_command_needs_somewhere_to_write(tmp_path: Path, formula_machine: N
     args = ["calibrate", "--scale", "1/8192", "--out", str(tmp_path / "no" / "where.json")]
     result = CliRunner().invoke(app, args, env={"COLUMNS": "200"})
     assert result.exit_code == 2
-    assert "name another file with --out" in result.output
+    assert "make it first, or name another file" in result.output

@@ -18,7 +18,8 @@ from swaplab.experiments import sweep as sweeps
 from swaplab.experiments.grid import AXES, Grid, GridError, Point, parse_grid
 from swaplab.experiments.saturation import METRIC, draw, saturation
 from swaplab.experiments.sweep import JOURNAL, Row, Sweep, SweepError, run_locally, run_point
-from swaplab.experiments.tables import Request, run_usemem
+from swaplab.experiments.tables import Request
+from swaplab.experiments.usemem import run_usemem
 
 TESTBED = "spr-2s-8iaa"
 TINY = Fraction(1, 8192)

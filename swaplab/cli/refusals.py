@@ -1,0 +1,44 @@
+"""What a command does not do: one line on stderr that says why, and exit code 2; for files, before the work."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+
+@contextmanager
+def refusals(command: str, *reasons: type[Exception]) -> Iterator[None]:
+    """End `command` with the message of one of `reasons`, or of a file that could not be read or written."""
+    try:
+        yield
+    except reasons as error:
+        why = str(error)
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)
+    else:
+        return
+    print(f"swaplab {command}: {why}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def writable(file: Path | None) -> Path | None:
+    """`file`, if it can be written; typer.BadParameter otherwise. Minutes of work should not end at a file name."""
+    if file is None:
+        return None
+    if file.is_dir():
+        raise typer.BadParameter(f"{file} is a directory; name a file in it")
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"there is no directory {file.parent}; make it first, or name another file")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise typer.BadParameter(f"{file} may not be written; name another file")
+    return file
+
+
+def write(command: str, file: Path | None, text: str) -> None:
+    """Write what `command` found to `file`, if one was named; called when all was printed, so that nothing is lost."""
+    if file is not None:
+        with refusals(command):
+            file.write_text(text, encoding="utf-8")

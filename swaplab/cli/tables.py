@@ -1,0 +1,65 @@
+"""The series' tables, as `usemem` and `kernbench` print them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from swaplab.cli.progress import progress_bar
+from swaplab.cli.refusals import refusals
+from swaplab.columns import ColumnError
+from swaplab.experiments.tables import Request, TableReport, published
+from swaplab.testbed import TestbedError, load_testbed
+
+Report = TableReport[Any]
+Run = Callable[[Sequence[Request], int, Callable[[], object]], Report]
+"""Runs the columns in so many processes, and calls the function once for each that is done."""
+
+SIZES = {"4K": "4kB", "64K": "64kB", "2M": "2048kB"}
+
+
+def run_table(
+    command: str, run: Run, requests: Callable[[], list[Request]], workers: int
+) -> tuple[Report, list[Request]]:
+    """What `run` made of the columns that `requests` returned, and these; or the command's refusal."""
+    with refusals(command, ColumnError, TestbedError, ValueError):
+        columns = requests()
+        with progress_bar("columns", len(columns)) as ran:
+            report = run(columns, workers, ran)
+    return report, columns
+
+
+def print_table(report: Report, with_published: bool, rows: Mapping[str, str], title: str, digits: int = 0) -> None:
+    """The series' table: a row per metric, a column per kernel, the change in percent, published figures beside."""
+    compressor = report.columns[0].compressor
+    testbed = load_testbed(report.testbed)
+    known = published(testbed, report.folio, compressor, report.workload) if with_published else None
+    shown = Table(title=f"{title}, {report.folio} folios, {compressor}, scale {report.scale}", title_justify="left")
+    shown.add_column("")
+    for column in report.columns:
+        shown.add_column(column.name, justify="right")
+    if len(report.columns) > 1:
+        shown.add_column("change", justify="right")
+    cells_known = known.cells if known is not None else ()
+    beside = [column.name for column in report.columns if any(cell.column == column.name for cell in cells_known)]
+    for column_name in beside:
+        shown.add_column(f"published\n{column_name}", justify="right", style="dim")
+    for metric, heading in rows.items():
+        values = [column.metric(metric) for column in report.columns]
+        cells = [_number(value) for value in values]
+        if len(values) > 1:
+            cells.append(f"{(values[-1] / values[0] - 1) * 100:+.{digits}f} %" if values[0] else "")
+        if known is not None:
+            cells += [_published(known.cell(column_name, metric)) for column_name in beside]
+        shown.add_row(heading.format(size=SIZES[report.folio]), *cells)
+    Console().print(shown)
+
+
+def _published(cell: object) -> str:
+    values = getattr(cell, "values", ())
+    return " / ".join(_number(value) for value in values)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) and value < 10_000 and value != int(value) else f"{value:,.0f}"
