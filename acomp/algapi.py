@@ -1,5 +1,6 @@
 """Algorithms and the registry that finds them by name (kernel-facts 2.1). Knows nothing of requests or transforms."""
 
+import asyncio
 import difflib
 import errno
 from collections.abc import Callable, Iterator
@@ -24,7 +25,9 @@ class AcompAlg:
     `compress(req)` and `decompress(req)` return a `Code`. They run on the loop's thread and must not block it for more
     than a page's work. `init(tfm)` may put state on `tfm.ctx`; an error of its own making is raised from
     `crypto_alloc_acomp`. `exit(tfm)` gives it back. `get_batch_size()` (patch 2) is for algorithms that gain from
-    chains; it goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN.
+    chains; it goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN. `loop` is the event loop that what stands
+    behind the algorithm lives on (threads, a device): on any other the first use of a transform is a WrongLoopError.
+    None: any loop will do. (Ours; a kernel has no loops.)
     """
 
     cra_name: str
@@ -36,6 +39,7 @@ class AcompAlg:
     get_batch_size: Callable[[], int] | None = None
     init: "Callable[[CryptoAcomp], None] | None" = None
     exit: "Callable[[CryptoAcomp], None] | None" = None
+    loop: asyncio.AbstractEventLoop | None = None
 
     def __post_init__(self) -> None:
         for field in ("cra_name", "cra_driver_name"):

@@ -60,6 +60,11 @@ class CryptoAcomp:
             ) from None
         if self._loop is None:
             self.check_alive()
+            if self.alg.loop is not None and self.alg.loop is not loop:
+                raise WrongLoopError(
+                    f"{self.alg.cra_driver_name} was opened on another event loop and serves that one alone; open"
+                    " another one on this loop, inside a registry of its own (`with acomp.registry():`)"
+                )
             self._loop = loop
         elif self._loop is not loop:
             raise WrongLoopError(

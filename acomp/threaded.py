@@ -14,7 +14,6 @@ from typing import Any, Final, Protocol
 from .algapi import AcompAlg
 from .chain import acomp_chain_members, acomp_is_reqchain
 from .codecs import CODECS, CodecError, ZstdCodec
-from .errors import WrongLoopError
 from .flags import CRYPTO_ACOMP_DST_MAX, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, PAGE_SIZE
 from .parallel import acomp_do_async_req_chain
 from .request import AcompReq, acomp_request_get, acomp_request_put
@@ -40,7 +39,7 @@ class Pool(Protocol):
     workers: Workers
 
     def admit_now(self, count: int) -> bool:
-        """Whether `count` requests may go to the workers at once."""
+        """Whether `count` requests may go to the workers at once, or find at once that the context was left."""
 
     async def admit(self, count: int) -> None:
         """Wait until they may."""
@@ -57,7 +56,7 @@ class ThreadedAlgorithm:
         self.pool = pool
         self.compressing = Lane(partial(_compressing, name))
         self.decompressing = Lane(partial(_decompressing, name))
-        self._inline = decompressor(name)
+        self._decompress_generic = decompressor(name)
         self._inline_pages = 0
         self.algorithm = AcompAlg(
             cra_name=name,
@@ -68,35 +67,44 @@ class ThreadedAlgorithm:
             decompress=self.decompress,
             get_batch_size=lambda: BATCH_SIZE,
             init=self._init_tfm,
+            loop=pool.loop,
         )
 
     def _init_tfm(self, tfm: CryptoAcomp) -> None:
         tfm.ctx = CODECS[self.name]()  # for what runs inline
 
     def compress(self, req: AcompReq) -> Code:
-        """A coroutine that hands the request or chain to the workers. WrongLoopError on any loop but the pool's."""
-        return _Handing(self.pool, self.compressing, _sources).run(req)
+        """A coroutine that hands the request or chain to the workers."""
+        return _Handing(self.pool, self.compressing, _sources, _no_device).run(req)
 
     def decompress(self, req: AcompReq) -> Code:
-        """A code, or a coroutine of one: to the workers goes what is large, while there are any."""
+        """A code, or a coroutine of one: to the workers goes what is large, while there are any; the rest runs here."""
         is_chain = acomp_is_reqchain(req)
         room = _room(req)
         if is_chain:
             room += sum(map(_room, acomp_chain_members(req)))
-        if room > INLINE_BYTES and not self.pool.closed:
-            return _Handing(self.pool, self.decompressing, _sources_and_limits).run(req)
+        if room > INLINE_BYTES and self.pool.workers.at_work and not self.pool.closed:
+            return _Handing(self.pool, self.decompressing, _sources_and_limits, self._inline).run(req)
         self._inline_pages += room // PAGE_SIZE or 1
         if is_chain or self._inline_pages >= PAGES_PER_TURN:
-            return self._decompress_inline(req)
+            return self._decompress_in_turn(req)
         return self._inline(req)
 
-    async def _decompress_inline(self, req: AcompReq) -> int:
+    async def _decompress_in_turn(self, req: AcompReq) -> int:
         if self._inline_pages >= PAGES_PER_TURN:
             self._inline_pages = 0
             await asyncio.sleep(0)
         if acomp_is_reqchain(req):
-            return await acomp_do_async_req_chain(req, self._inline, self._inline)
+            return await acomp_do_async_req_chain(req, _accept, self._inline)
         return self._inline(req)
+
+    def _inline(self, req: AcompReq) -> int:
+        """Decompress here and now; as on a worker, what the codec raises unforeseen is -EIO, and the handler hears."""
+        try:
+            return self._decompress_generic(req)
+        except Exception as error:
+            _tell(self.pool, req, error)
+            return -EIO
 
 
 def _room(req: AcompReq) -> int:
@@ -104,11 +112,25 @@ def _room(req: AcompReq) -> int:
     return CRYPTO_ACOMP_DST_MAX if req.dst is None else req.dlen
 
 
+def _accept(_req: AcompReq) -> int:
+    """The submit of a chain whose work is done in its polls, so that a head that fails does not end the others."""
+    return -EINPROGRESS
+
+
+def _no_device(_req: AcompReq) -> int:
+    return -ENODEV
+
+
+def _tell(pool: Pool, req: AcompReq, error: Exception) -> None:
+    pool.loop.call_exception_handler({"message": f"{req!r}: the codec failed", "exception": error})
+
+
 class _Handing:
     """One request or chain on its way to the workers and back.
 
     `items_of(reqs)` is what the lane's workers get, an item for each; reading it needs the requests' buffers. So those
-    that were left behind by who was cancelled are held until the whole batch has landed.
+    that were left behind by who was cancelled are held until the whole batch has landed. `when_closed` is done to each
+    request instead, once the context was left.
     """
 
     __slots__ = (
@@ -123,10 +145,18 @@ class _Handing:
         "_pool",
         "_reqs",
         "_results",
+        "_when_closed",
     )
 
-    def __init__(self, pool: Pool, lane: Lane, items_of: Callable[[list[AcompReq]], list[Any]]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        lane: Lane,
+        items_of: Callable[[list[AcompReq]], list[Any]],
+        when_closed: Callable[[AcompReq], int],
+    ) -> None:
         self._pool = pool
+        self._when_closed = when_closed
         self._admitted = 0
         self._lane = lane
         self._items_of = items_of
@@ -141,16 +171,14 @@ class _Handing:
     async def run(self, head: AcompReq) -> int:
         """The result of the head, or of the single request."""
         pool = self._pool
-        if asyncio.get_running_loop() is not pool.loop:
-            raise WrongLoopError(
-                "these worker threads belong to another event loop; open acomp.threads on this one, inside a registry"
-                " of its own (`with acomp.registry():`)"
-            )
         is_chain = acomp_is_reqchain(head)
         self._admitted = 1 + len(acomp_chain_members(head)) if is_chain else 1
         if not pool.admit_now(self._admitted):
             await pool.admit(self._admitted)
         try:
+            if pool.closed:
+                op = self._when_closed
+                return await acomp_do_async_req_chain(head, _accept, op) if is_chain else op(head)
             if is_chain:
                 return await acomp_do_async_req_chain(head, self._submit, self._poll, None, self._hold)
             code = self._submit(head)
@@ -164,8 +192,6 @@ class _Handing:
                 pool.leave(self._admitted)
 
     def _submit(self, req: AcompReq) -> int:
-        if self._pool.closed:
-            return -ENODEV
         capacity = capacity_of(req)
         if capacity < 0:
             return capacity
@@ -229,7 +255,7 @@ class _Handing:
         if type(outcome) is int:
             return outcome
         if isinstance(outcome, Exception):
-            self._pool.loop.call_exception_handler({"message": f"{req!r}: the codec failed", "exception": outcome})
+            _tell(self._pool, req, outcome)
             return -EIO
         req.path = "software"
         if len(outcome) > capacity_of(req):

@@ -15,6 +15,7 @@ from typing import Final
 
 from .algapi import AcompAlg, crypto_register_acomp, crypto_unregister_acomp
 from .errors import AcompError, ProtocolError
+from .once import entered_once
 from .threaded import ThreadedAlgorithm
 from .workers import Workers
 
@@ -36,6 +37,11 @@ class WorkersStuckError(AcompError):
     errno = ETIMEDOUT
 
 
+def _entered_before() -> ProtocolError:
+    return ProtocolError("these worker threads were opened before; call acomp.threads.open anew for each `async with`")
+
+
+@entered_once(_entered_before)
 @asynccontextmanager
 async def open(  # read as acomp.threads.open
     workers: int = 2,
@@ -51,12 +57,16 @@ async def open(  # read as acomp.threads.open
     WorkersStuckError, and -ENODEV for what no worker has begun), the threads end, the names go. Transforms still alive
     go on decompressing, inline.
 
-    Raises ValueError for a number that is not positive and an algorithm without a threaded form, ProtocolError when the
-    current registry has these names already.
+    Raises ValueError for a number that is not positive and an algorithm without a threaded form or named twice,
+    ProtocolError when the current registry has these names already and when a context is entered again.
     """
     for name, number in (("workers", workers), ("max_in_flight", max_in_flight)):
         if type(number) is not int or number < 1:
             raise ValueError(f"{name} must be a positive int, not {number!r}")
+    if isinstance(close_timeout, bool) or not isinstance(close_timeout, int | float) or not close_timeout > 0:
+        raise ValueError(f"close_timeout must be a positive number of seconds, not {close_timeout!r}")
+    if len(set(algorithms)) < len(algorithms):
+        raise ValueError(f"algorithms name one twice: {', '.join(algorithms)}")
     for algorithm in algorithms:
         if algorithm not in THREADED:
             raise ValueError(f"{algorithm!r} has no threaded form; {', '.join(THREADED)} have one")
@@ -65,7 +75,10 @@ async def open(  # read as acomp.threads.open
     try:
         for alg in threads.algorithms:
             if crypto_register_acomp(alg):
-                raise ProtocolError(f"{alg.cra_driver_name} is registered here already; share the context that did it")
+                raise ProtocolError(
+                    f"{alg.cra_driver_name} is registered here already; share the context that did it, or open this one"
+                    " inside a registry of its own (`with acomp.registry():`)"
+                )
             registered.append(alg)
         yield threads
     finally:
@@ -102,8 +115,11 @@ class Threads:
         return sum(1 for _, turn in self._line if not turn.done())
 
     def admit_now(self, count: int) -> bool:
-        """Whether `count` requests may go to the workers at once; they count as in flight then, until `leave`."""
-        if self._line or not self._fits(count):
+        """Whether `count` requests may go to the workers at once; they count as in flight then, until `leave`.
+
+        Once the context was left nobody waits any more, and everybody finds it closed.
+        """
+        if not self.closed and (self._line or not self._fits(count)):
             return False
         self.in_flight += count
         return True

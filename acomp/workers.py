@@ -166,9 +166,19 @@ class Workers:
     def __repr__(self) -> str:
         return f"<Workers: {self._alive} alive, {self._hungry} idle, {self._backlog.queued} items queued>"
 
+    @property
+    def at_work(self) -> bool:
+        """Whether there is anybody who takes what is submitted."""
+        return self._alive > 0 and not self._stopping
+
+    @property
+    def running(self) -> int:
+        """Workers that have a run."""
+        return self._alive - self._hungry
+
     def submit(self, *batches: Batch) -> None:
         """Queue batches and wake who sleeps. NoWorkersError when nobody is left who would take them."""
-        if not self._alive or self._stopping:
+        if not self.at_work:
             raise NoWorkersError("no worker is left; open others")
         with self._lock:
             for batch in batches:
@@ -247,7 +257,11 @@ class Workers:
         """A worker died: its run has failed, and, if it was the last one, so has everything queued."""
         self._alive -= 1
         items = sum(end - first for _, first, end in run)
-        left = f"{self._alive} are left" if self._alive else "none is left: all work fails until others are opened"
+        left = (
+            f"{self._alive} are left"
+            if self._alive
+            else "none is left: work fails until what they serve is opened anew"
+        )
         message = f"a worker thread died, and the {items} items that it had have failed; {left}"
         self._loop.call_exception_handler({"message": message, "exception": error})
         _fail(run if self._alive else [*run, *self._backlog.drain()])

@@ -5,6 +5,7 @@ operations, `binding` gives it queues and takes them away. It never knows what k
 Source: kernel-facts 6.6 to 6.10, 7, 9.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from errno import EAGAIN, ECANCELED, EINPROGRESS, EINVAL, EIO, ENODEV, ENXIO
 from typing import Final, NamedTuple
@@ -64,6 +65,7 @@ class Driver:
         topology: Topology,
         features: DriverFeatures,
         engine: Engine,
+        loop: asyncio.AbstractEventLoop,
         *,
         completion_timeout_s: float,
         alloc_pause_ns: int,
@@ -82,12 +84,12 @@ class Driver:
             engine, self.in_flight, self.stats, bounded=10 in features, alloc_pause_ns=alloc_pause_ns
         )
         self.interrupts = InterruptHandler(self)
-        self.algorithm = self._algorithm(batch_size)
+        self.algorithm = self._algorithm(batch_size, loop)
         self._software = SoftwareInflate(serialised=11 in features)
         self._gates_on_poll = 3 in features
         self._bounded = 10 in features
 
-    def _algorithm(self, batch_size: int) -> AcompAlg:
+    def _algorithm(self, batch_size: int, loop: asyncio.AbstractEventLoop) -> AcompAlg:
         batches = 4 in self.features
         return AcompAlg(
             cra_name="deflate",
@@ -98,6 +100,7 @@ class Driver:
             decompress=self._entry(DECOMPRESS, batches),
             get_batch_size=(lambda: batch_size) if batches else None,
             init=self._init_tfm,
+            loop=loop,
         )
 
     def _entry(self, opcode: Opcode, batches: bool) -> Callable[[AcompReq], Code]:

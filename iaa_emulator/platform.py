@@ -6,14 +6,12 @@ The room's front door. `Platform.open` builds all of it inside the running loop 
 import asyncio
 import errno
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import wraps
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import ParamSpec
 
-from acomp import cpu, current_registry
+from acomp import WrongLoopError, cpu, current_registry
+from acomp.once import entered_once
 
 from . import binding, config
 from .attributes import Attributes
@@ -29,36 +27,11 @@ from .topology import Topology
 from .work_queue import WorkQueue
 from .worker_threads import WorkerThreads
 
-P = ParamSpec("P")
 
-
-class _Opening(AbstractAsyncContextManager["Platform"]):
-    """What `Platform.open` returns: good for one `async with`, and refused politely in a second one."""
-
-    def __init__(self, context: AbstractAsyncContextManager["Platform"]) -> None:
-        self._context = context
-        self._entered = False
-
-    async def __aenter__(self) -> "Platform":
-        if self._entered:
-            raise ConfigurationError(
-                errno.EBUSY, "this platform was entered before", "Call Platform.open anew for each `async with`."
-            )
-        self._entered = True
-        return await self._context.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> bool | None:
-        return await self._context.__aexit__(kind, error, traceback)
-
-
-def _entered_once(open: Callable[P, AbstractAsyncContextManager["Platform"]]) -> Callable[P, _Opening]:
-    @wraps(open)
-    def opening(*args: P.args, **kwargs: P.kwargs) -> _Opening:
-        return _Opening(open(*args, **kwargs))
-
-    return opening
+def _entered_before() -> ConfigurationError:
+    return ConfigurationError(
+        errno.EBUSY, "this platform was entered before", "Call Platform.open anew for each `async with`."
+    )
 
 
 class Platform:
@@ -72,6 +45,7 @@ class Platform:
         self.topology: Topology = machine.topology
         self.devices = [Device(device) for device in machine.devices]
         self._driver = driver
+        self._loop = asyncio.get_running_loop()
         self._closed = False
 
     def __repr__(self) -> str:
@@ -84,7 +58,7 @@ class Platform:
         )
 
     @classmethod
-    @_entered_once
+    @entered_once(_entered_before)
     @asynccontextmanager
     async def open(
         cls,
@@ -122,6 +96,7 @@ class Platform:
             built.topology,
             _features(features),
             _engine(engine),
+            asyncio.get_running_loop(),
             completion_timeout_s=completion_timeout,
             alloc_pause_ns=alloc_pause_ns,
             batch_size=batch_size,
@@ -186,6 +161,7 @@ class Platform:
         """Bind these queues one at a time; without names every one that is not bound, in device order.
 
         ConfigurationError: EBUSY for a queue that is bound, ENODEV for one that is not there and for a closed platform.
+        WrongLoopError on any event loop but the platform's.
         """
         self._check_open()
         if names:
@@ -199,7 +175,7 @@ class Platform:
         """Remove these queues one at a time, without names all of them, and wait until their jobs have landed.
 
         Every job lands, or is given up, within the completion timeout. ConfigurationError ENODEV for a queue that is
-        not there or not bound, and for a closed platform.
+        not there or not bound, and for a closed platform. WrongLoopError on any event loop but the platform's.
         """
         self._check_open()
         if names:
@@ -212,6 +188,8 @@ class Platform:
             await self._driver.in_flight.drain(wq)
 
     def _check_open(self) -> None:
+        if asyncio._get_running_loop() is not self._loop:
+            raise WrongLoopError("a platform is changed on the event loop it was opened on; open one per loop")
         if self._closed:
             raise ConfigurationError(
                 errno.ENODEV, "this platform was closed, its engines stopped", "Open another one with Platform.open."

@@ -8,20 +8,24 @@ callback: a thread's round trip costs more than a page. Accounting is as if jobs
 import asyncio
 import os
 from collections.abc import Sequence
+from errno import EBUSY
 from typing import Any
 
-from acomp import trace
+from acomp import PAGE_SIZE, trace
 from acomp.workers import Batch, Lane, NoWorkersError, Perform, Workers
 
 from .descriptor import CompletionRecord, ErrorCode, Opcode, Status
 from .device import Device, Group
+from .errors import ConfigurationError
 from .job import Job, call_out
 from .silicon import Outcome, perform
 
 MAX_RUN = 8
 """Most jobs that a worker takes at once: a chain."""
-STOP_TIMEOUT_S = 10.0
-"""How long stopping waits for the threads, which by then are idle unless a codec hangs."""
+STOP_TIMEOUT_S = 1.0
+"""How long stopping waits at most for threads that have nothing to do."""
+INLINE_BYTES = 8 * PAGE_SIZE
+"""Output up to which decompressions that were submitted together run on the loop's thread (docs/benchmarks.md)."""
 
 
 _BROKEN = Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b"")
@@ -31,16 +35,23 @@ _BROKEN = Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM)
 class WorkerThreads:
     """The engine of real time. `workers` is at most the number of engines; default: the cores this process may use.
 
+    A page decompresses faster than a thread wakes up, so few of them run on the loop's thread. For one platform at a
+    time: ConfigurationError EBUSY from a second one. TypeError and ValueError for a number of workers that is none.
     When a worker dies, the loop's exception handler is told, and the jobs that it had end at once as if they had timed
     out; when none is left, so do all.
     """
 
     def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and type(workers) is not int:
+            raise TypeError(f"workers is an int or None, not {type(workers).__name__}")
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}; None takes the cores that there are")
         self._wanted = workers or _usable_cores()
         self._workers: Workers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes: dict[Group, Lane] = {}
         self._submitted: dict[Lane, list[Job]] = {}
+        self._work_here: Perform | None = None
 
     def __repr__(self) -> str:
         return (
@@ -51,8 +62,13 @@ class WorkerThreads:
 
     def start(self, devices: Sequence[Device]) -> None:
         """Start the workers: one per compress engine, as far as there are cores."""
+        if self._workers is not None:
+            raise ConfigurationError(
+                EBUSY, "these worker threads serve a platform already", "Make another WorkerThreads() for this one."
+            )
         self._loop = asyncio.get_running_loop()
         groups = {wq.group: None for device in devices for wq in device.work_queues}
+        self._work_here = self._engine()
         self._lanes = {group: Lane(self._engine, group.compress_engines) for group in groups}
         count = min(self._wanted, sum(group.compress_engines for group in groups)) or 1
         self._workers = Workers([*self._lanes.values()], count, MAX_RUN, "iaa-engine")
@@ -65,14 +81,26 @@ class WorkerThreads:
         self._submitted.setdefault(self._lanes[job.wq.group], []).append(job)
 
     def stop(self) -> None:
-        """Tell the workers to end when they have finished what they are at, and wait for that."""
-        if self._workers is not None:
-            self._workers.stop(STOP_TIMEOUT_S)
+        """Tell the workers to end, and wait for those who have nothing to do. Of others the loop's handler is told."""
+        workers, self._workers = self._workers, None
+        if workers is None:
+            return
+        stuck = workers.stop(0.0 if workers.running else STOP_TIMEOUT_S)
+        if stuck:
+            assert self._loop is not None
+            message = f"{', '.join(stuck)} did not end with the platform: look for a codec that hangs"
+            self._loop.call_exception_handler({"message": message})
 
     def _ring(self) -> None:
         submitted, self._submitted = self._submitted, {}
-        assert self._workers is not None
-        batches = [_Run(jobs).batch(lane) for lane, jobs in submitted.items()]
+        assert self._workers is not None and self._work_here is not None
+        batches = []
+        for lane, jobs in submitted.items():
+            run = _Run(jobs)
+            if run.is_small:
+                run.landed(0, self._work_here(run.items()))
+            else:
+                batches.append(run.batch(lane))
         try:
             self._workers.submit(*batches)
         except NoWorkersError:
@@ -98,10 +126,20 @@ class _Run:
     def __init__(self, jobs: list[Job]) -> None:
         self._jobs = jobs
 
+    @property
+    def is_small(self) -> bool:
+        """Whether a worker would take longer to hear of them than to do them."""
+        return sum(job.limit for job in self._jobs) <= INLINE_BYTES and all(
+            job.opcode == Opcode.DECOMPRESS for job in self._jobs
+        )
+
+    def items(self) -> list[Any]:
+        """What whoever runs them gets of them. (A job that expires meanwhile loses its source; theirs stays.)"""
+        return [(job.opcode, job.source, job.limit, job.operation_flags) for job in self._jobs]
+
     def batch(self, lane: Lane) -> Batch:
-        """What the workers get of them. (A job that expires meanwhile loses its source; theirs stays.)"""
-        items = [(job.opcode, job.source, job.limit, job.operation_flags) for job in self._jobs]
-        return Batch(lane, items, self.landed, self.failed)
+        """They as one batch for the workers."""
+        return Batch(lane, self.items(), self.landed, self.failed)
 
     def landed(self, first: int, outcomes: list[tuple[float, Outcome | Exception]]) -> None:
         """Land the jobs from `first` on. What a codec raised is an error of the device; the loop's handler hears."""

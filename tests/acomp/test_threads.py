@@ -576,3 +576,93 @@ async def test_inline_decompression_gives_the_loop_its_turns() -> None:
             assert await crypto_wait_req(acomp.crypto_acomp_decompress(req), None) == 0
         assert turns >= 10 and threads.in_flight == 0
         turns = 1000
+
+
+async def test_leaving_lets_nobody_wait_in_line_for_ever(gate: threading.Event) -> None:
+    """After WorkersStuckError, too: a worker that hangs keeps its place, and nobody waits for that."""
+    opened = acomp.threads.open(1, max_in_flight=8, close_timeout=0.05)
+    threads = await opened.__aenter__()
+    first, later = crypto_alloc_acomp("zstd"), crypto_alloc_acomp("zstd")
+    hanging = asyncio.ensure_future(compress_pages(first, [TEXT] * 8))
+    await until_entered(1)
+    with pytest.raises(WorkersStuckError):
+        await opened.__aexit__(None, None, None)
+    for pages in ([TEXT], [TEXT] * 8):
+        assert codes(await asyncio.wait_for(compress_pages(later, pages), 10)) == {-ENODEV}
+    assert threads.waiting == 0 and threads.in_flight == 8
+    gate.set()
+    await hanging
+    assert threads.in_flight == 0
+
+
+async def test_who_waits_in_line_to_decompress_does_so_when_the_context_is_left(gate: threading.Event) -> None:
+    async with acomp.threads.open(1, max_in_flight=16):
+        tfm = crypto_alloc_acomp("zstd")
+        blobs = [page.data for page in await compress_pages(crypto_alloc_acomp("zstd-generic"), [TEXT] * 16)]
+        busy = asyncio.ensure_future(compress_pages(crypto_alloc_acomp("zstd"), [TEXT] * 16))
+        await until_entered(1)
+        waiting = asyncio.ensure_future(decompress_pages(tfm, blobs))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.01, gate.set)
+    assert [page.data for page in await waiting] == [TEXT] * 16
+    assert codes(await busy) == {0}
+
+
+async def test_without_workers_decompression_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(name: str) -> workers.Perform:
+        raise SystemExit("no codec today")
+
+    monkeypatch.setattr(threaded, "_compressing", make)
+    async with exceptions_told(), acomp.threads.open(1):
+        tfm = crypto_alloc_acomp("zstd")
+        assert codes(await compress_pages(tfm, [TEXT])) == {-EIO}
+        blobs = [page.data for page in await compress_pages(crypto_alloc_acomp("zstd-generic"), [TEXT] * 40)]
+        assert [page.data for page in await decompress_pages(tfm, blobs)] == [TEXT] * 40
+
+
+@pytest.mark.parametrize("pages", [1, 3, 9])
+async def test_what_a_codec_raises_in_a_decompression_is_told_wherever_it_runs(
+    pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def bad(self: ZstdCodec, src: BytesLike, limit: int) -> bytes:
+        raise RuntimeError("the codec's")
+
+    async with exceptions_told() as told, acomp.threads.open(1):
+        tfm = crypto_alloc_acomp("zstd")
+        blobs = [page.data for page in await compress_pages(tfm, [TEXT] * pages)]
+        monkeypatch.setattr(ZstdCodec, "decompress", bad)
+        assert codes(await decompress_pages(tfm, blobs)) == {-EIO}
+        assert [str(context["exception"]) for context in told] == ["the codec's"] * pages
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), None, True, "x"])
+async def test_a_close_timeout_that_is_none_is_refused(timeout: Any) -> None:
+    with pytest.raises(ValueError, match="close_timeout must be a positive number of seconds"):
+        async with acomp.threads.open(close_timeout=timeout):
+            pass
+
+
+async def test_opening_again_says_what_to_do(fresh: acomp.Registry) -> None:
+    opened = acomp.threads.open(1)
+    async with opened:
+        with pytest.raises(acomp.ProtocolError, match=r"share the context that did it, or open .* registry of its own"):
+            async with acomp.threads.open(1):
+                pass
+    with pytest.raises(acomp.ProtocolError, match=r"call acomp\.threads\.open anew"):
+        async with opened:
+            pass
+    with pytest.raises(ValueError, match="name one twice: zstd, zstd"):
+        async with acomp.threads.open(1, algorithms=["zstd", "zstd"]):
+            pass
+
+
+@pytest.mark.parametrize("pages", [3, 9])
+async def test_a_page_that_does_not_decompress_is_nobody_elses_affair(pages: int) -> None:
+    """Be it the head of the chain, and be it here or on a worker."""
+    async with acomp.threads.open(1):
+        tfm = crypto_alloc_acomp("zstd")
+        blobs = [page.data for page in await compress_pages(tfm, [TEXT] * pages)]
+        blobs[0] = blobs[0][:-1]
+        head, *members = await decompress_pages(tfm, blobs)
+        assert head.err == -EINVAL
+        assert [(member.err, member.data) for member in members] == [(0, TEXT)] * (pages - 1)

@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 import acomp
-from acomp import compress_pages, cpu, crypto_alloc_acomp, trace
+import zswap
+from acomp import compress_pages, cpu, crypto_alloc_acomp, decompress_pages, trace
 from acomp.workers import Perform
-from iaa_emulator import Platform, WorkerThreads, machine, silicon, worker_threads
+from iaa_emulator import ConfigurationError, Platform, WorkerThreads, machine, silicon, worker_threads
+from iaa_emulator.descriptor import Opcode
 from tests.iaa_emulator.rig import RANDOM, assert_balanced, assert_whole, new_chain, page
 
 pytestmark = pytest.mark.threads
@@ -151,3 +153,118 @@ async def test_what_a_codec_raises_ends_its_own_job_or_its_workers_run(
     assert [result.err for result in results] == ([0, err, 0] if alive else [err] * 3)
     assert [result.err for result in later] == ([0] if alive else [err])
     assert [type(error) for error in heard] == [raised]
+
+
+async def where_pages_ran(monkeypatch: pytest.MonkeyPatch, opcode: Opcode, pages: int) -> list[str]:
+    """The threads on which pages were compressed or decompressed that tasks asked for at once."""
+    real, names = silicon.perform, list[str]()
+
+    def perform(op: Any, *rest: Any) -> Any:
+        if op == opcode:
+            names.append(threading.current_thread().name)
+        return real(op, *rest)
+
+    monkeypatch.setattr(worker_threads, "perform", perform)
+    with acomp.registry():
+        async with Platform.open(machine(devices=1), engine=WorkerThreads(2)) as platform:
+            tfm = crypto_alloc_acomp("deflate-iaa")
+            blobs = await compress_pages(tfm, [page(n) for n in range(pages)])
+            loaded = await asyncio.gather(*(decompress_pages(tfm, [blob.data]) for blob in blobs))
+            assert [result.data for (result,) in loaded] == [page(n) for n in range(pages)]
+            assert platform.stats.book.decompress.hardware == pages
+            assert_balanced(platform)
+        assert_whole(platform)
+    return names
+
+
+@pytest.mark.parametrize("pages", [1, 8, 9, 40])
+async def test_few_pages_are_decompressed_where_nobody_has_to_wake_up(
+    pages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = await where_pages_ran(monkeypatch, Opcode.DECOMPRESS, pages)
+    assert len(names) == pages
+    here = {name for name in names if not name.startswith("iaa-engine")}
+    assert here == ({threading.current_thread().name} if pages <= 8 else set())
+
+
+async def test_compression_never_runs_on_the_loops_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = await where_pages_ran(monkeypatch, Opcode.COMPRESS, 1)
+    assert names and all(name.startswith("iaa-engine") for name in names)
+
+
+async def test_another_loop_or_thread_is_refused_at_once_and_the_owner_goes_on() -> None:
+    async def elsewhere() -> None:
+        async with zswap.Zswap.open(zswap.Params(compressor="deflate-iaa")) as store:
+            with pytest.raises(acomp.WrongLoopError, match="inside a registry of its own"):
+                await store.store(zswap.Folio(0, page(1) * 16))
+            assert store.stats()["stored_pages"] == 0
+        for misuse in (compress_pages, decompress_pages):
+            with pytest.raises(acomp.WrongLoopError, match="deflate-iaa was opened on another event loop"):
+                await misuse(crypto_alloc_acomp("deflate-iaa"), [page(1)])
+        with pytest.raises(acomp.WrongLoopError, match="open one per loop"):
+            await platform.unbind("wq1.0")
+        with acomp.registry():
+            async with Platform.open(machine(devices=1)):
+                assert [r.err for r in await compress_pages(crypto_alloc_acomp("deflate-iaa"), [page(1)])] == [0]
+
+    def without_a_loop() -> None:
+        with pytest.raises(acomp.WrongLoopError, match="open one per loop"):
+            platform.bind()
+
+    params = zswap.Params(compressor="deflate-iaa")
+    with acomp.registry():
+        async with Platform.open(machine(devices=1)) as platform, zswap.Zswap.open(params) as mine:
+            other = asyncio.ensure_future(asyncio.to_thread(asyncio.run, elsewhere()))
+            while not other.done():
+                assert await mine.store(zswap.Folio(0, page(1) * 16))
+            await other
+            await asyncio.to_thread(without_a_loop)
+            assert await mine.store(zswap.Folio(16, page(2) * 16))
+            assert platform.enabled
+    await asyncio.get_running_loop().shutdown_default_executor()
+
+
+async def test_a_codec_that_hangs_neither_holds_up_leaving_nor_is_kept_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, real = threading.Event(), silicon.perform
+    loop, heard = asyncio.get_running_loop(), list[str]()
+
+    def perform(*job: Any) -> Any:
+        assert gate.wait(30)
+        return real(*job)
+
+    monkeypatch.setattr(worker_threads, "perform", perform)
+    loop.set_exception_handler(lambda _, context: heard.append(context["message"]))
+    with acomp.registry():
+        async with Platform.open(machine(devices=1), engine=WorkerThreads(1), completion_timeout=0.05):
+            results = await compress_pages(crypto_alloc_acomp("deflate-iaa"), [page(1)])
+            before = loop.time()
+    assert [result.err for result in results] == [-ETIMEDOUT]
+    assert loop.time() - before < 0.5, "nobody waits for a thread that hangs"
+    assert len(heard) == 1 and "iaa-engine-0 did not end" in heard[0]
+    gate.set()
+    while engine_threads():
+        await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    ("workers", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("2", TypeError), (True, TypeError)]
+)
+def test_a_number_of_workers_that_is_none_is_refused(workers: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="workers"):
+        WorkerThreads(workers)
+
+
+async def test_worker_threads_serve_one_platform_at_a_time() -> None:
+    engine = WorkerThreads(1)
+    with acomp.registry():
+        async with Platform.open(machine(devices=1), engine=engine):
+            tfm = crypto_alloc_acomp("deflate-iaa")
+            with acomp.registry(), pytest.raises(ConfigurationError, match="serve a platform already"):
+                async with Platform.open(machine(devices=1), engine=engine):
+                    pass
+            assert [result.err for result in await compress_pages(tfm, [page(1)])] == [0]
+        assert engine_threads() == 0
+        async with Platform.open(machine(devices=1), engine=engine):
+            tfm = crypto_alloc_acomp("deflate-iaa")
+            assert [result.err for result in await compress_pages(tfm, [page(1)])] == [0]
+        assert engine_threads() == 0

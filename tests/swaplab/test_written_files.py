@@ -1,4 +1,4 @@
-"""Files that commands write: refused before the work when they cannot be, and what was found is printed all the same."""
+"""Files that commands write: refused before the work when they cannot be; what was found is printed in any case."""
 
 from errno import ENOSPC
 from pathlib import Path

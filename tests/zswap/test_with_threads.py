@@ -117,7 +117,7 @@ async def test_workers_that_die_cost_what_they_had_and_nothing_that_was_stored(d
         rest = range(8, 12)
         assert await stored(store, rest) == [True] * 4, "the other one goes on"
         assert not await store.store(folio(12, bad=True))
-        assert "none is left: all work fails until others are opened" in messages[1]
+        assert "none is left: work fails until what they serve is opened anew" in messages[1]
         for number in rest:
             store.invalidate(number * NR, NR)
         assert await stored(store, rest) == [False] * 4
