@@ -31,9 +31,10 @@ class Params:
     with neither there is no limit. `max_batch_size` caps the requests of a chain (1: no chains), as do the compressor's
     batch size and the folio. `long_chains` lets it be up to 32, an experiment that differs from the kernel.
     `context_scope` says how long a chaining store holds its cpu's context: "folio" as in v8, or "batch" (what v9 did: a
-    load on that cpu waits for 8 pages, not for 512). `features` switches patches off. `offline_timeout` and
-    `close_timeout` are seconds of loop time: how long a pinned task waits for its cpu, and how long closing waits for
-    work in flight.
+    load on that cpu waits for 8 pages, not for 512). Tasks share contexts, so beside folios of 2 MiB those with smaller
+    ones that meet them on a cpu get a fair part with "batch" only. `features` switches patches off. `offline_timeout`
+    and `close_timeout` are seconds of loop time: how long a pinned task waits for its cpu, and how long closing waits
+    for work in flight.
     """
 
     compressor: str = "zstd"
