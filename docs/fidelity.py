@@ -18,6 +18,7 @@ def parameters(testbed: Testbed) -> Iterator[str]:
     yield "| parameter | value | firmness | source |"
     yield "|---|---|---|---|"
     named = testbed.parameters | {f"length factor, {name}": p for name, p in testbed.length_factors.items()}
+    named |= {f"kernbench.{name}": parameter for name, parameter in testbed.kernbench or ()}
     for name, parameter in named.items():
         unit = "" if parameter.unit == "factor" else f" {parameter.unit}"
         yield f"| {name} | {parameter.value:,g}{unit} | {parameter.firmness} | {parameter.source} |"

@@ -99,12 +99,17 @@ def patches_column(text: str) -> Column:
     return Column(f"patches:{','.join(map(str, asked))}", with_needs(asked))
 
 
-def parse_columns(names: str, patches: str | None = None) -> list[Column]:
-    """Columns by name, and that of `patches` beside base; always in the order base, patches:..., v8."""
+def parse_columns(names: str | None = None, patches: str | None = None) -> list[Column]:
+    """Columns by name, and that of `patches` as well; always in the order base, patches:..., v8.
+
+    Without names: base, and beside it the column of `patches`, or else v8.
+    """
     known = {"base": BASE, "v8": V8}
+    if names is None:
+        names = "base,v8" if patches is None else "base"
     wanted = [name.strip() for name in names.split(",")]
     for name in wanted:
         if name not in known:
             raise ColumnError(f"there is no column {name!r}; there are base and v8, and --patches LIST makes others")
-    chosen = [known[name] for name in wanted] if patches is None else [BASE, patches_column(patches)]
+    chosen = [known[name] for name in wanted] + ([] if patches is None else [patches_column(patches)])
     return sorted(set(chosen), key=lambda column: ({"base": 0, "v8": 2}.get(column.name, 1), column.name))

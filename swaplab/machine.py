@@ -22,10 +22,7 @@ from swaplab.corpus import Remembered, RememberedCodec, padded
 from swaplab.sim.engine import EngineModel, ModelledEngine
 from swaplab.testbed import Testbed
 
-CORES_PER_PACKAGE = 56
 T = TypeVar("T")
-
-COMPRESSORS = ("deflate-iaa", "zstd")
 
 
 def stream_of(compressor: str) -> Callable[[BytesLike], bytes]:
@@ -111,13 +108,8 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
         features=setup.column.store,
         close_timeout=3600.0,
     )
-    machine = config.machine(
-        packages=2,
-        cores_per_package=CORES_PER_PACKAGE,
-        threads_per_core=2,
-        devices=setup.devices,
-        wqs_per_device=setup.wqs or setup.column.wqs_per_device,
-    )
+    devices = config.machine(devices=setup.devices, wqs_per_device=setup.wqs or setup.column.wqs_per_device)
+    machine = devices.model_copy(update={"topology": testbed.topology})
     async with AsyncExitStack() as stack:
         registry = stack.enter_context(acomp.registry())
         registry.remove(registry.look_up("zstd-generic"))

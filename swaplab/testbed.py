@@ -4,6 +4,7 @@ Numbers of the model live in these files and nowhere else. `fitted` ones are wha
 `input` ones were read off published tables, `fixed` ones were chosen where the data do not identify them.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from iaa_emulator.presets import HOST, preset, preset_names
+from iaa_emulator.topology import Topology
+from swaplab.inputs import FOLIO_PAGES
 
 SCHEMA: Literal["swaplab.testbed/1"] = "swaplab.testbed/1"
 
@@ -25,6 +30,12 @@ REQUIRED = (
     *("mm.touch_ns", "mm.fault_ns", "mm.reclaim_ns", "mm.free_resident_ns", "mm.jitter"),
 )
 """What the model cannot do without."""
+PER_FOLIO = ("mm.fault_ns", "mm.reclaim_ns", "mm.touch_ns")
+"""Of these there may be others for a folio size, as mm.fault_ns.2M."""
+
+COMPRESSORS = ("deflate-iaa", "zstd")
+"""Those that the modelled machine has costs for."""
+MAX_LENGTH_FACTOR = 10
 
 
 class TestbedError(Exception):
@@ -146,9 +157,19 @@ class Testbed(_Strict):
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         missing = [name for name in REQUIRED if name not in self.parameters]
-        missing += [name for name in ("deflate-iaa", "zstd") if name not in self.length_factors]
+        missing += [name for name in COMPRESSORS if name not in self.length_factors]
         if missing:
             raise ValueError(f"lacks {', '.join(missing)}")
+        for name, parameter in self.parameters.items():
+            _check(name, parameter)
+        for name, parameter in self.length_factors.items():
+            if name not in COMPRESSORS:
+                raise ValueError(f"length_factors: {name} takes none, only {' and '.join(COMPRESSORS)} do")
+            if not 1 <= parameter.value <= MAX_LENGTH_FACTOR or parameter.unit != "factor":
+                raise ValueError(f"length_factors: {name} is a factor from 1 to {MAX_LENGTH_FACTOR}; it only adds")
+        if self.platform == HOST or self.platform not in preset_names():
+            presets = ", ".join(name for name in preset_names() if name != HOST)
+            raise ValueError(f"platform: {self.platform!r} is none of {presets}")
         engines = self.value("iaa.compress_engines")
         if engines < 1 or not engines.is_integer():
             raise ValueError(f"iaa.compress_engines is {engines:g}, but a device has a whole number of them, 1 or more")
@@ -164,9 +185,26 @@ class Testbed(_Strict):
         return round(self.value(name, folio))
 
     @property
+    def topology(self) -> Topology:
+        """The cpus of the machine."""
+        return preset(self.platform).topology
+
+    @property
     def compress_engines(self) -> int:
         """Engines per device that compress, whatever the device's configuration says."""
         return int(self.value("iaa.compress_engines"))
+
+    @property
+    def machine_sha256(self) -> str:
+        """The digest of what a simulation depends on: no titles, sources, published cells or residuals."""
+        numbers = {
+            "platform": self.platform,
+            "parameters": {name: p.value for name, p in self.parameters.items()},
+            "length_factors": {name: p.value for name, p in self.length_factors.items()},
+            "usemem": self.usemem.model_dump(),
+            "kernbench": {} if self.kernbench is None else {name: p.value for name, p in self.kernbench},
+        }
+        return hashlib.sha256(json.dumps(numbers, sort_keys=True).encode()).hexdigest()
 
     def fitted(self) -> dict[str, float]:
         """The parameters that calibration may change, by name, in the file's order."""
@@ -180,6 +218,18 @@ class Testbed(_Strict):
     def to_json(self) -> str:
         """The file's text: a line per parameter and per cell, so that a change shows as one."""
         return _laid_out(self.model_dump(by_alias=True, mode="json", exclude_none=True)) + "\n"
+
+
+def _check(name: str, parameter: Parameter) -> None:
+    """ValueError for a parameter that the model does not know, or in a unit that its name does not say."""
+    base, _, folio = name.rpartition(".")
+    if name not in REQUIRED and not (base in PER_FOLIO and folio in FOLIO_PAGES):
+        raise ValueError(f"parameters: {name} is none that the model has")
+    unit = "ns" if "_ns" in name else "engines" if name == "iaa.compress_engines" else "factor"
+    if parameter.unit != unit:
+        raise ValueError(f"parameters: {name} is in {unit}, not in {parameter.unit}")
+    if name == "mm.jitter" and parameter.value >= 1:
+        raise ValueError("parameters: mm.jitter is a spread below 1")
 
 
 def testbed_names() -> list[str]:
@@ -210,8 +260,10 @@ def load_testbed(name_or_file: str) -> Testbed:
         return Testbed.model_validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise TestbedError(f"{name_or_file}: {where}: {first['msg']}; correct it, or copy a shipped one") from None
+        where = "".join(f"{part}." for part in first["loc"])[:-1]
+        what = first["msg"].removeprefix("Value error, ")
+        said = f"{where}: {what}" if where else what
+        raise TestbedError(f"{name_or_file}: {said}; correct it, or copy a shipped one") from None
 
 
 def _check_schema(name: str, content: Any) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from swaplab.cli.options import Compressor, FolioSize, JsonFile, TestbedName, Workers, known_compressor, parse_scale
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.refusals import refusals, writable, write
+from swaplab.cli.refusals import refusals, writable, writing
 from swaplab.experiments.attribution import Attribution, PatchEffect, Plan, attribute, numbers, processes
 from swaplab.testbed import TestbedError
 
@@ -38,17 +38,17 @@ def ablate(
         with progress_bar("columns", len(plan.requests())) as ran:
             report = attribute(plan, workers, ran)
     console = Console()
-    for attribution in report.attributions:
-        console.print(_table(attribution))
-    for line in [*_company(report.attributions[0]), *(each.sentence() for each in report.attributions)]:
-        console.print(line, highlight=False)
-    write("ablate", json, report.to_json())
-    if pictures:
-        from swaplab.experiments.waterfall import draw  # takes a second to import
+    with writing("ablate", json, report.to_json()):
+        for attribution in report.attributions:
+            console.print(_table(attribution))
+        for line in [*_company(report.attributions[0]), *(each.sentence() for each in report.attributions)]:
+            console.print(line, highlight=False)
+        if pictures:
+            from swaplab.experiments.waterfall import draw  # takes a second to import
 
-        with refusals("ablate"):
-            for file in pictures:
-                draw(report, file)
+            with refusals("ablate"):
+                for file in pictures:
+                    draw(report, file)
 
 
 def _counts(text: str) -> tuple[int, ...]:

@@ -38,7 +38,7 @@ def calibrate(
     if after.calibration is not None:
         console.print(_residuals(after.calibration))
         worst = after.calibration.worst()
-        print(f"largest error {worst.error:+.1%}: {worst.metric} of {worst.compressor} {worst.column}")
+        print(f"largest error of a fitted cell {worst.error:+.1%}: {worst.metric} of {worst.compressor} {worst.column}")
 
 
 def _parameters(before: Testbed, after: Testbed) -> Table:
@@ -57,8 +57,9 @@ def _residuals(calibration: Calibration) -> Table:
         shown.add_column(heading)
     for heading in ("published", "modelled", "error"):
         shown.add_column(heading, justify="right")
+    shown.add_column("")
     for cell in calibration.cells:
-        style = "" if cell.fitted else "dim"
+        style, kind = ("", "fitted") if cell.fitted else ("dim", "follows")
         figures = (f"{cell.published:,.0f}", f"{cell.modelled:,.0f}", f"{cell.error:+.1%}")
-        shown.add_row(cell.compressor, cell.column, cell.metric, *figures, style=style)
+        shown.add_row(cell.compressor, cell.column, cell.metric, *figures, kind, style=style)
     return shown

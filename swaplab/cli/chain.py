@@ -1,7 +1,6 @@
 """`swaplab chain`: run one chain and see it happen."""
 
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,19 +9,12 @@ from rich.console import Console
 from rich.text import Text
 
 from iaa_emulator import ConfigurationError
-from swaplab.cli.refusals import refusals, writable, write
+from swaplab.cli.options import SyncMode
+from swaplab.cli.refusals import refusals, writable, writing
 from swaplab.pipeline import Recording, Story, draw, run_story
 
 ROW = re.compile(r"(head| *\d+)  (\w+ wq\S+)?")
 STYLES = {"S": "cyan", "E": "yellow", "=": "yellow", "L": "green", "P": "bold green", "o": "dim", "x": "bold red"}
-
-
-class SyncMode(StrEnum):
-    """The driver's modes: `async` runs a chain in parallel, the others serially."""
-
-    SYNC = "sync"
-    ASYNC = "async"
-    ASYNC_IRQ = "async_irq"
 
 
 def chain(
@@ -47,8 +39,8 @@ def chain(
             incompressible=incompressible,
         )
         recording = run_story(story)
-    _show(recording)
-    write("chain", trace, recording.model_dump_json(by_alias=True, indent=2) + "\n")
+    with writing("chain", trace, recording.model_dump_json(by_alias=True, indent=2) + "\n"):
+        _show(recording)
 
 
 def _show(recording: Recording) -> None:

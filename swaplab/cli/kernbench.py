@@ -19,7 +19,7 @@ from swaplab.cli.options import (
     WorkQueues,
     requests_of_table,
 )
-from swaplab.cli.refusals import write
+from swaplab.cli.refusals import writing
 from swaplab.cli.tables import print_table, run_table
 from swaplab.experiments.kernbench import kernbench_report
 from swaplab.workloads.kernbench_sizes import counts
@@ -43,14 +43,14 @@ def kernbench(
     testbed: TestbedName = "spr-2s-8iaa",
     folio: Annotated[FolioSize, typer.Option(help="Size of large folios; with 4K there are none.")] = FolioSize.MEDIUM,
     compressor: Compressor = "deflate-iaa",
-    columns: Columns = "base,v8",
+    columns: Columns = None,
     patches: Patches = None,
     scale: Annotated[str, typer.Option(help="Of pages, memory.max and times; results are scaled back.")] = "1/1024",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: the testbed's 32.")] = None,
     devices: Devices = 8,
     wqs: WorkQueues = None,
     batch: Batch = 8,
-    sync_mode: SyncMode = "async",
+    sync_mode: Annotated[SyncMode, typer.Option(help="The driver's mode.")] = SyncMode.ASYNC,
     seed: Annotated[int, typer.Option(help="Of pages' contents, of who computes how long, and of who comes back.")] = 0,
     workers: Workers = 2,
     json: JsonFile = None,
@@ -64,9 +64,9 @@ def kernbench(
         ),
         workers,
     )
-    print_table(report, requests[0].is_default_machine, ROWS, "kernel build", digits=1)
-    counted = counts(requests[0].setup).folio
-    if counted != folio:
-        why = f"As many pages as published for {counted} folios, each alone: compare columns, not folio sizes."
-        Console().print(why)
-    write("kernbench", json, report.to_json())
+    with writing("kernbench", json, report.to_json()):
+        print_table(report, requests[0], ROWS, "kernel build", digits=1)
+        counted = counts(requests[0].setup).folio
+        if counted != folio:
+            why = f"As many pages as published for {counted} folios, each alone: compare columns, not folio sizes."
+            Console().print(why)

@@ -9,10 +9,17 @@ import typer
 
 import zswap
 from swaplab.cli.refusals import writable
-from swaplab.columns import parse_columns
+from swaplab.columns import BASE, V8, parse_columns
 from swaplab.experiments.tables import Request
-from swaplab.machine import COMPRESSORS
-from swaplab.testbed import load_testbed
+from swaplab.testbed import COMPRESSORS, load_testbed
+
+
+class SyncMode(StrEnum):
+    """The driver's modes: `async` runs a chain in parallel, the others serially."""
+
+    SYNC = "sync"
+    ASYNC = "async"
+    ASYNC_IRQ = "async_irq"
 
 
 class FolioSize(StrEnum):
@@ -25,15 +32,16 @@ class FolioSize(StrEnum):
 
 TestbedName = Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")]
 Compressor = Annotated[str, typer.Option(help="deflate-iaa or zstd.")]
-Columns = Annotated[str, typer.Option(help="base, v8, or both.")]
-Patches = Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column beside base.")]
+Columns = Annotated[
+    str | None, typer.Option(metavar="LIST", help="base, v8, or both; default: both, or base beside --patches.")
+]
+Patches = Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column of their own.")]
 Devices = Annotated[int, typer.Option(min=1, max=64, help="IAA devices of the machine, spread over its packages.")]
 WorkQueues = Annotated[int | None, typer.Option(min=1, max=8, help="Work queues per device; default: the column's.")]
 Batch = Annotated[
     int,
     typer.Option(min=1, max=zswap.LONGEST_CHAIN, help="Pages per chain, at most a folio; the kernel stops at 8."),
 ]
-SyncMode = Annotated[str, typer.Option(help="sync, async or async_irq.")]
 Workers = Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")]
 JsonFile = Annotated[
     Path | None, typer.Option(metavar="FILE", callback=writable, help="Write the figures to FILE as well.")
@@ -62,7 +70,7 @@ def requests_of_table(
     testbed: str,
     folio: FolioSize,
     compressor: str,
-    columns: str,
+    columns: str | None,
     patches: str | None,
     scale: str,
     seed: int,
@@ -70,7 +78,7 @@ def requests_of_table(
     devices: int,
     wqs: int | None,
     batch: int,
-    sync_mode: str,
+    sync_mode: SyncMode,
 ) -> list[Request]:
     """The columns of a table, in its order; BadParameter, ColumnError or TestbedError for what cannot be run.
 
@@ -80,8 +88,9 @@ def requests_of_table(
     chosen = parse_columns(columns, patches)
     load_testbed(testbed)
     if patches is not None:
-        print("patches, with what they need: " + ", ".join(map(str, sorted(chosen[-1].patches))))
+        needed = next(column.patches for column in chosen if column not in (BASE, V8))
+        print("patches, with what they need: " + ", ".join(map(str, sorted(needed))))
     return [
-        Request(testbed, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode)
+        Request(testbed, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode.value)
         for column in chosen
     ]

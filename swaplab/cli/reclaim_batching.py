@@ -6,9 +6,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+import zswap
 from swaplab.cli.options import JsonFile, TestbedName
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.refusals import refusals, write
+from swaplab.cli.refusals import refusals, writing
 from swaplab.experiments.reclaim_batching import CHAINS, PROCESSES, ReclaimReport, reclaim_report
 from swaplab.testbed import TestbedError, load_testbed
 
@@ -25,13 +26,15 @@ def reclaim_batching(
     with refusals("reclaim-batching", TestbedError, ValueError):
         load_testbed(testbed)
         counts, lengths = _numbers("--procs", procs), _numbers("--chains", chains)
+        if lengths[-1] > zswap.LONGEST_CHAIN:
+            raise ValueError(f"--chains takes at most {zswap.LONGEST_CHAIN}, not {lengths[-1]}")
         with progress_bar("trials", len(counts) * len(lengths)) as ran:
             report = reclaim_report(testbed, counts, lengths, devices, workers, ran)
     console = Console()
-    console.print(_table(report, counts, lengths))
-    for count in counts:
-        console.print(report.sentence(count), highlight=False)
-    write("reclaim-batching", json, report.to_json())
+    with writing("reclaim-batching", json, report.to_json()):
+        console.print(_table(report, counts, lengths))
+        for count in counts:
+            console.print(report.sentence(count), highlight=False)
 
 
 def _numbers(option: str, text: str) -> list[int]:

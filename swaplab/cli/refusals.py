@@ -37,8 +37,19 @@ def writable(file: Path | None) -> Path | None:
     return file
 
 
-def write(command: str, file: Path | None, text: str) -> None:
-    """Write what `command` found to `file`, if one was named; called when all was printed, so that nothing is lost."""
-    if file is not None:
-        with refusals(command):
+@contextmanager
+def writing(command: str, file: Path | None, text: str) -> Iterator[None]:
+    """Write what `command` found to `file`, if one was named, and print it inside: neither is lost with the other.
+
+    Written first, since a pager may close the pipe; what stands in the way is said when all was printed.
+    """
+    failed: OSError | None = None
+    try:
+        if file is not None:
             file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        failed = error
+    yield
+    if failed is not None:
+        with refusals(command):
+            raise failed

@@ -15,7 +15,7 @@ from rich.table import Table
 
 import acomp
 from swaplab.cli.options import FolioSize, JsonFile
-from swaplab.cli.refusals import refusals, write
+from swaplab.cli.refusals import refusals, writing
 from swaplab.comparison import Column, Plan, Report, compare, hardware
 from swaplab.counters import CountersColumn, CountersReport, count
 from swaplab.inputs import FOLIO_PAGES, InputError, read_pages
@@ -55,11 +55,11 @@ def store(
         report: Report | CountersReport = uvloop.run(run)
     console = Console()
     left_out = f"; {pages.skipped} left out ({pages.first_skipped})" if pages.skipped else ""
-    console.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
-    for table in [_counters_table(report)] if isinstance(report, CountersReport) else _tables(report):
-        console.print(table)
-    print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")
-    write("store", json, report.model_dump_json(by_alias=True, indent=2) + "\n")
+    with writing("store", json, report.model_dump_json(by_alias=True, indent=2) + "\n"):
+        console.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
+        for table in [_counters_table(report)] if isinstance(report, CountersReport) else _tables(report):
+            console.print(table)
+        print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")
     if report.differing_pages:
         raise typer.Exit(1)
 

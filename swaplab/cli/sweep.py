@@ -10,6 +10,7 @@ from rich.table import Table
 from swaplab.cli.options import TestbedName, parse_scale
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals
+from swaplab.columns import ColumnError
 from swaplab.experiments.grid import Grid, GridError, parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_locally, run_on_dask
 from swaplab.testbed import TestbedError, load_testbed
@@ -37,7 +38,7 @@ def sweep(
     Axes: procs, devices, wqs, batch, seed, folio, compressor, kernel (base, v8, or patches as 8+9), sync_mode. A batch
     is a chain of pages of one folio, so a 64K folio stops at 16; the kernel stops at 8, and more is an experiment.
     """
-    with refusals("sweep", GridError, SweepError, TestbedError):
+    with refusals("sweep", ColumnError, GridError, SweepError, TestbedError):
         load_testbed(testbed)
         question = parse_grid([*grid, *(axes or [])], testbed, parse_scale(scale))
         job = Sweep(question, out)
@@ -75,7 +76,8 @@ def _figures(row: dict[str, Any]) -> list[str]:
 
 
 def _draw(grid: Grid, rows: list[dict[str, Any]], directory: Path) -> None:
-    from swaplab.experiments.saturation import draw  # takes a second to import
+    from swaplab.experiments.saturation import ORDER, draw  # takes a second to import
 
-    for suffix in (".png", ".svg"):
-        draw(grid, rows, directory / f"throughput{suffix}")
+    drawn = [draw(grid, rows, directory / f"throughput{suffix}") for suffix in (".png", ".svg")]
+    if not all(drawn):
+        print(f"no picture: none of {', '.join(ORDER)} has several values to draw along")

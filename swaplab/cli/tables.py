@@ -16,6 +16,9 @@ Report = TableReport[Any]
 Run = Callable[[Sequence[Request], int, Callable[[], object]], Report]
 """Runs the columns in so many processes, and calls the function once for each that is done."""
 
+WIDEST = 1000
+"""Characters, more than any table has."""
+
 SIZES = {"4K": "4kB", "64K": "64kB", "2M": "2048kB"}
 
 
@@ -30,17 +33,20 @@ def run_table(
     return report, columns
 
 
-def print_table(report: Report, with_published: bool, rows: Mapping[str, str], title: str, digits: int = 0) -> None:
-    """The series' table: a row per metric, a column per kernel, the change in percent, published figures beside."""
-    compressor = report.columns[0].compressor
-    testbed = load_testbed(report.testbed)
-    known = published(testbed, report.folio, compressor, report.workload) if with_published else None
+def print_table(report: Report, first: Request, rows: Mapping[str, str], title: str, digits: int = 0) -> None:
+    """The series' table: a row per metric, a column per kernel, the change in percent, published figures beside.
+
+    `first` is the request of the first column; published figures are shown if its machine is the published one.
+    """
+    compressor, testbed = first.compressor, load_testbed(first.testbed)
+    known = published(testbed, report.folio, compressor, report.workload) if first.is_default_machine else None
     shown = Table(title=f"{title}, {report.folio} folios, {compressor}, scale {report.scale}", title_justify="left")
     shown.add_column("")
     for column in report.columns:
         shown.add_column(column.name, justify="right")
     if len(report.columns) > 1:
-        shown.add_column("change", justify="right")
+        heading = "change" if len(report.columns) == 2 else f"{report.columns[-1].name}\nchange"
+        shown.add_column(heading, justify="right")
     cells_known = known.cells if known is not None else ()
     beside = [column.name for column in report.columns if any(cell.column == column.name for cell in cells_known)]
     for column_name in beside:
@@ -53,7 +59,8 @@ def print_table(report: Report, with_published: bool, rows: Mapping[str, str], t
         if known is not None:
             cells += [_published(known.cell(column_name, metric)) for column_name in beside]
         shown.add_row(heading.format(size=SIZES[report.folio]), *cells)
-    Console().print(shown)
+    needed = Console(width=WIDEST).measure(shown).maximum  # a figure that is cut off would be worse than a long line
+    Console(width=max(Console().width, needed)).print(shown)
 
 
 def _published(cell: object) -> str:

@@ -18,7 +18,7 @@ from swaplab.cli.options import (
     WorkQueues,
     requests_of_table,
 )
-from swaplab.cli.refusals import write
+from swaplab.cli.refusals import writing
 from swaplab.cli.tables import print_table, run_table
 from swaplab.experiments.usemem import usemem_report
 
@@ -49,14 +49,14 @@ def usemem(
         FolioSize, typer.Option(help="Size of the folios that are faulted in and swapped out.")
     ] = FolioSize.MEDIUM,
     compressor: Compressor = "deflate-iaa",
-    columns: Columns = "base,v8",
+    columns: Columns = None,
     patches: Patches = None,
     scale: Annotated[str, typer.Option(help="Of pages, memory.high and sleep; results are scaled back.")] = "1/64",
     procs: Annotated[int | None, typer.Option(min=1, help="Processes; default: the testbed's 30.")] = None,
     devices: Devices = 8,
     wqs: WorkQueues = None,
     batch: Batch = 8,
-    sync_mode: SyncMode = "async",
+    sync_mode: Annotated[SyncMode, typer.Option(help="The driver's mode.")] = SyncMode.ASYNC,
     seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
     workers: Workers = 2,
     json: JsonFile = None,
@@ -70,5 +70,5 @@ def usemem(
         ),
         workers,
     )
-    print_table(report, requests[0].is_default_machine, ROWS, "usemem30")
-    write("usemem", json, report.to_json())
+    with writing("usemem", json, report.to_json()):
+        print_table(report, requests[0], ROWS, "usemem30")

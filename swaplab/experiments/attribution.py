@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from swaplab.columns import ALL_PATCHES, BASE, PATCH_TITLES, V8, Column, with_needs, without
 from swaplab.experiments.tables import Request, effective_patches
 from swaplab.experiments.usemem import corpus_digest, run_all
+from swaplab.testbed import load_testbed
 
 METRIC = "throughput_total_kBps"
 NOTHING = 0.005
@@ -138,7 +139,7 @@ def attribute(plan: Plan, workers: int = 1, ran: Callable[[], object] = bool) ->
 
     return AttributionReport(
         swaplab=version("swaplab"),
-        testbed=plan.testbed,
+        testbed=load_testbed(plan.testbed).name,
         folio=plan.folio,
         compressor=plan.compressor,
         scale=str(plan.scale),

@@ -18,8 +18,7 @@ from swaplab.closed_form import estimate
 from swaplab.columns import BASE, V8
 from swaplab.experiments.tables import Request, published
 from swaplab.experiments.usemem import UsememColumn, corpus_digest, run_all
-from swaplab.machine import COMPRESSORS
-from swaplab.testbed import Calibration, Residual, Testbed, load_testbed
+from swaplab.testbed import COMPRESSORS, Calibration, Residual, Testbed, load_testbed
 
 FOLIO: Final = "64K"
 FITTED_METRICS = ("throughput_total_kBps", "elapsed_s", "sys_s")

@@ -10,7 +10,7 @@ import zswap
 from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import COMPRESSORS
+from swaplab.testbed import COMPRESSORS
 
 Value = int | str
 Point = tuple[tuple[str, Value], ...]

@@ -13,8 +13,7 @@ from swaplab.columns import BASE
 from swaplab.experiments.kernbench import KernbenchColumn, run_kernbench
 from swaplab.experiments.tables import Request, published, run_each
 from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import COMPRESSORS
-from swaplab.testbed import Kernbench, TestbedError, load_testbed
+from swaplab.testbed import COMPRESSORS, Kernbench, TestbedError, load_testbed
 
 FOLIO = "64K"
 

@@ -93,6 +93,10 @@ class ReclaimReport(BaseModel):
         enough = next(each for each in own if each.pages_per_s >= 0.98 * best.pages_per_s)
         gain = enough.pages_per_s / own[0].pages_per_s - 1
         count = "1 process" if processes == 1 else f"{processes} processes"
+        if len(own) == 1:
+            return f"{count}: no other length than {own[0].chain} was tried."
+        if enough is own[-1]:
+            return f"{count}: chains of {enough.chain} give {gain:+.0%} over chains of {own[0].chain}."
         if enough is own[0]:
             return f"{count}: longer chains than {own[0].chain} give nothing."
         return f"{count}: chains of {enough.chain} give {gain:+.0%} over chains of {own[0].chain}; longer ones no more."
@@ -109,7 +113,9 @@ def reclaim_report(
     """Every number of processes with every length of chain."""
     trials = [Trial(testbed, count, chain, devices) for count in processes for chain in chains]
     findings = run_each(run_trial, trials, workers, ran)
-    return ReclaimReport(swaplab=version("swaplab"), testbed=testbed, devices=devices, findings=tuple(findings))
+    return ReclaimReport(
+        swaplab=version("swaplab"), testbed=load_testbed(testbed).name, devices=devices, findings=tuple(findings)
+    )
 
 
 def run_trial(trial: Trial) -> Finding:

@@ -122,6 +122,8 @@ class Sweep:
         done = self.done()
         missing = [(point, self.grid.request(point)) for point in self.grid.points() if key(point) not in done]
         with (self.directory / JOURNAL).open("a", encoding="utf-8") as journal:
+            if not (self.directory / JOURNAL).read_text(encoding="utf-8").endswith("\n"):
+                journal.write("\n")  # behind a line that was being written when the sweep was interrupted
             for point, row in run(missing):
                 journal.write(json.dumps({"point": dict(point), "row": row}) + "\n")
                 journal.flush()
@@ -148,8 +150,8 @@ class Sweep:
         return {
             "schema": SCHEMA,
             "swaplab": version("swaplab"),
-            "testbed": self.grid.testbed,
-            "parameters": {name: p.value for name, p in load_testbed(self.grid.testbed).parameters.items()},
+            "testbed": load_testbed(self.grid.testbed).name,
+            "machine_sha256": load_testbed(self.grid.testbed).machine_sha256,
             "scale": str(self.grid.scale),
         }
 

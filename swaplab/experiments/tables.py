@@ -5,6 +5,7 @@ columns were asked for and by however many worker processes they were made. What
 build holds is in `usemem` and `kernbench`.
 """
 
+import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
@@ -119,7 +120,7 @@ def head_of(requests: Sequence[Request]) -> dict[str, Any]:
     first = requests[0]
     return {
         "swaplab": version("swaplab"),
-        "testbed": first.testbed,
+        "testbed": load_testbed(first.testbed).name,
         "folio": first.folio,
         "scale": str(first.scale),
         "seed": first.seed,
@@ -138,9 +139,10 @@ def run_each(
     """What `run` makes of each request, in order; in `workers` processes when more than one. `ran`: once for each."""
     with ExitStack() as stack:
         each: Callable[..., Iterable[T]] = map
-        if min(workers, len(requests)) > 1:
-            pool = ProcessPoolExecutor(min(workers, len(requests)), mp_context=get_context("spawn"))
+        if (processes := min(workers, len(requests))) > 1:
+            pool = ProcessPoolExecutor(processes, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_DFL))
             each = stack.enter_context(pool).map
+            stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # whoever leaves early waits for no more
         results = []
         for result in each(run, requests):
             results.append(result)

@@ -23,9 +23,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from acomp import PAGE_SIZE, cpu
-from swaplab.machine import CORES_PER_PACKAGE, Machine, Setup, open_machine
+from swaplab.machine import Machine, Setup, open_machine
 from swaplab.sim import sleep_ns
-from swaplab.testbed import Kernbench
 from swaplab.workloads.kernbench_memory import Memory, runs
 from swaplab.workloads.kernbench_pages import Needs
 from swaplab.workloads.kernbench_sizes import RECLAIM_PAGES, TURN_PAGES, Sizes, model, user_times
@@ -71,16 +70,18 @@ async def run(setup: Setup, scale: Fraction, seed: int = 0, threads: int | None 
         "mm.reclaim": setup.testbed.ns("mm.reclaim_ns", setup.folio),
     }
     async with open_machine(setup, 8 * sizes.footprint_pages, costs) as machine:
-        return await _Kernbench(machine, sizes, model(setup), seed).run()
+        return await _Kernbench(machine, sizes, setup, seed).run()
 
 
 class _Kernbench:
     """All threads, and what they share: the cgroup, its memory, and the work that is left."""
 
-    def __init__(self, machine: Machine, sizes: Sizes, work: Kernbench, seed: int) -> None:
+    def __init__(self, machine: Machine, sizes: Sizes, setup: Setup, seed: int) -> None:
         self._swap = machine.swap
         self._sizes = sizes
-        self._cpus = int(work.cpus.value)
+        work, topology = model(setup), setup.testbed.topology
+        package_0 = [cpu_id for cpu_id in range(topology.nr_cpus) if topology.package_of(cpu_id) == 0]
+        self._cpus = package_0[: int(work.cpus.value)]
         self._wait_ns = round(work.swapin_wait_ns.value)
         self._cgroup = Cgroup("kernbench", Cgroup(""), memory_max=sizes.memory_max_pages * PAGE_SIZE)
         self._memory = Memory(sizes.nr_pages, random.Random(f"{seed}/kernbench.swapin"))
@@ -124,8 +125,7 @@ class _Kernbench:
 
     def _some_cpu(self) -> int:
         """A cpu of package 0: its cores' first threads, then their second ones (kernel-facts 15)."""
-        cpu_id = self._placement.randrange(self._cpus)
-        return cpu_id if cpu_id < CORES_PER_PACKAGE else cpu_id + CORES_PER_PACKAGE
+        return self._cpus[self._placement.randrange(len(self._cpus))]
 
     async def _turn(self, user_ns: int) -> int:
         """Compute, then bring in what is needed by now; the idle time that comes after it."""

@@ -63,9 +63,24 @@ def test_columns_come_in_one_order(names: str) -> None:
 
 
 def test_patches_make_a_column_beside_base() -> None:
-    columns = parse_columns("base,v8", "9, 4,9")
+    columns = parse_columns(None, "9, 4,9")
     assert [column.name for column in columns] == ["base", "patches:4,9"]
     assert columns[1].patches == {1, 2, 3, 4, 8, 9}
+
+
+@pytest.mark.parametrize(
+    ("names", "patches", "expected"),
+    [
+        (None, None, ["base", "v8"]),
+        ("v8", None, ["v8"]),
+        ("v8", "8", ["patches:8", "v8"]),
+        ("v8,base", "8", ["base", "patches:8", "v8"]),
+    ],
+)
+def test_columns_that_were_named_are_there_whatever_else_is(
+    names: str | None, patches: str | None, expected: list[str]
+) -> None:
+    assert [column.name for column in parse_columns(names, patches)] == expected
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
+from acomp import cpu
+from iaa_emulator.presets import HOST, preset, preset_names
+from swaplab import sim
 from swaplab import testbed as testbeds
+from swaplab.columns import V8
+from swaplab.machine import Setup, open_machine
 from swaplab.testbed import Testbed, TestbedError, load_testbed
 
 SHIPPED = "spr-2s-8iaa"
@@ -94,6 +99,19 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
             lambda c: c["parameters"]["iaa.compress_engines"].update(value=1.5),
             "engines is 1.5, but .*whole number",
         ),
+        (lambda c: c["parameters"]["iaa.submit_ns"].update(unit="us"), "iaa.submit_ns is in ns, not in us"),
+        (lambda c: c["parameters"]["mm.jitter"].update(unit="ns"), "mm.jitter is in factor, not in ns"),
+        (lambda c: c["parameters"]["mm.jitter"].update(value=1), "mm.jitter is a spread below 1"),
+        (lambda c: c["parameters"].update({"iaa.foo": c["parameters"]["mm.jitter"]}), "iaa.foo is none that"),
+        (
+            lambda c: c["parameters"].update({"mm.fault_ns.1G": c["parameters"]["mm.fault_ns"]}),
+            "ns.1G is none",
+        ),
+        (lambda c: c["length_factors"].update(lz4=c["length_factors"]["zstd"]), "lz4 takes none, only deflate-iaa and"),
+        (lambda c: c["length_factors"]["zstd"].update(value=0.5), "zstd is a factor from 1 to 10"),
+        (lambda c: c["length_factors"]["zstd"].update(value=100), "zstd is a factor from 1 to 10"),
+        (lambda c: c.update(platform="foo"), "platform: 'foo' is none of .*spr-2s-8iaa"),
+        (lambda c: c.update(platform="host"), "platform: 'host' is none of"),
         (lambda c: c["usemem"].update(processes=0), "usemem.processes: .*greater"),
         (lambda c: c["published"][0]["cells"][0].update(values=[]), "cells.0.values: .*at least 1"),
     ],
@@ -129,3 +147,37 @@ def test_a_testbed_of_ones_own_is_used_by_file_name(content: dict[str, Any], tmp
     file.write_text(json.dumps(content))
     testbed = load_testbed(str(file))
     assert isinstance(testbed, Testbed) and testbed.name == "mine"
+
+
+def test_the_machine_has_the_cpus_of_its_platform(content: dict[str, Any], tmp_path: Path) -> None:
+    assert load_testbed(SHIPPED).topology.nr_cpus == 224
+    content["platform"] = next(name for name in preset_names() if name not in (SHIPPED, HOST))
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(content))
+    setup = Setup(load_testbed(str(file)), V8, "deflate-iaa", "64K")
+
+    async def cpus() -> int:
+        async with open_machine(setup, 1024, {}):
+            return cpu.nr_cpu_ids()
+
+    assert sim.run(cpus()) == preset(content["platform"]).topology.nr_cpus != 224
+
+
+@pytest.mark.parametrize(
+    ("edit", "other"),
+    [
+        (lambda c: c["parameters"]["mm.touch_ns"].update(value=1), True),
+        (lambda c: c["length_factors"]["zstd"].update(value=2), True),
+        (lambda c: c["usemem"].update(sleep_s=100), True),
+        (lambda c: c["kernbench"]["order0_ns"].update(value=1), True),
+        (lambda c: c.update(title="mine", name="mine"), False),
+        (lambda c: c["parameters"]["mm.touch_ns"].update(source="measured"), False),
+    ],
+)
+def test_two_machines_have_one_digest_if_they_are_one(
+    content: dict[str, Any], tmp_path: Path, edit: Edit, other: bool
+) -> None:
+    edit(content)
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(content))
+    assert (load_testbed(str(file)).machine_sha256 != load_testbed(SHIPPED).machine_sha256) == other

@@ -186,6 +186,14 @@ def test_patches_say_what_came_with_them(tmp_path: Path) -> None:
     assert "patches, with what they need: 8, 9" in result.output
 
 
+def test_no_figure_is_cut_off_where_the_terminal_is_narrow() -> None:
+    args = ["usemem", "--scale", TINY, "--columns", "base,v8", "--patches", "8,9"]
+    result = runner.invoke(app, args, env={"COLUMNS": "60"})
+    assert result.exit_code == 0
+    assert "patches:8,9" in result.output and "10,220,686" in result.output
+    assert "\N{HORIZONTAL ELLIPSIS}" not in result.output
+
+
 def test_published_figures_stand_beside_the_paper_machine_only() -> None:
     shown = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8"], env={"COLUMNS": "200"}).output
     assert "published" in shown and "10,220,686" in shown

@@ -1,11 +1,13 @@
 """Files that commands write: refused before the work when they cannot be; what was found is printed in any case."""
 
-from errno import ENOSPC
+import json
+from errno import ENOSPC, EPIPE
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from swaplab import testbed as testbeds
 from swaplab.cli import app
 
 COMMANDS = (
@@ -55,3 +57,31 @@ def test_a_full_disk_loses_nothing_that_was_printed(
     *found, said = output.splitlines()
     assert len(found) > 8, "what was found is printed before it is written"
     assert said == f"swaplab {command[0]}: {tmp_path / 'out'}: No space left on device"
+
+
+def test_a_pager_that_closes_the_pipe_does_not_cost_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError(EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("swaplab.cli.tables.Console.print", closed)
+    file = tmp_path / "out.json"
+    code, _ = invoke("usemem", "--scale", "1/8192", "--columns", "v8", "--json", str(file))
+    assert code != 0
+    assert json.loads(file.read_text())["workload"] == "usemem"
+
+
+@pytest.mark.parametrize("command", ["usemem", "kernbench", "chain"])
+def test_a_mode_that_the_driver_does_not_have_is_refused(command: str) -> None:
+    code, output = invoke(command, "--sync-mode", "foo")
+    assert code == 2
+    assert "'foo' is not one of" in output and "async_irq" in output
+
+
+def test_a_report_names_its_testbed_and_not_where_that_lies(tmp_path: Path) -> None:
+    testbed, out = tmp_path / "mine.json", tmp_path / "out.json"
+    testbed.write_text(
+        testbeds.testbed_file("spr-2s-8iaa").read_text().replace('"name": "spr-2s-8iaa"', '"name": "mine"')
+    )
+    arguments = ("--scale", "1/8192", "--columns", "v8", "--testbed", str(testbed), "--json", str(out))
+    assert invoke("usemem", *arguments)[0] == 0
+    assert json.loads(out.read_text())["testbed"] == "mine"

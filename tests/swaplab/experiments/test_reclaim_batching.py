@@ -58,6 +58,8 @@ def made(*paces: tuple[int, float]) -> ReclaimReport:
             "2 processes: chains of 2 give +50% over chains of 1; longer ones no more.",
         ),
         (((1, 100.0), (2, 101.0)), "2 processes: longer chains than 1 give nothing."),
+        (((8, 100.0), (16, 104.0)), "2 processes: chains of 16 give +4% over chains of 8."),
+        (((8, 100.0),), "2 processes: no other length than 8 was tried."),
     ],
 )
 def test_a_sentence_says_how_long_is_long_enough(paces: tuple[tuple[int, float], ...], sentence: str) -> None:
@@ -74,7 +76,14 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
     assert [finding.chain for finding in report.findings] == [1, 8]
 
 
-@pytest.mark.parametrize(("args", "message"), [(["--procs", "x"], "such as 1,8,32"), (["--chains", "0"], "not '0'")])
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--procs", "x"], "such as 1,8,32"),
+        (["--chains", "0"], "not '0'"),
+        (["--chains", "8,33"], "at most 32, not 33"),
+    ],
+)
 def test_bad_arguments_are_refused_with_the_remedy(args: list[str], message: str) -> None:
     result = CliRunner().invoke(app, ["reclaim-batching", *args], env={"COLUMNS": "200"})
     assert result.exit_code == 2

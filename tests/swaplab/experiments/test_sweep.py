@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from swaplab import testbed as testbeds
 from swaplab.cli import app
 from swaplab.columns import BASE, V8, with_needs
 from swaplab.experiments import sweep as sweeps
 from swaplab.experiments.grid import AXES, Grid, GridError, Point, parse_grid
-from swaplab.experiments.saturation import METRIC, draw, saturation
+from swaplab.experiments.saturation import METRIC, ORDER, draw, saturation
 from swaplab.experiments.sweep import JOURNAL, Row, Sweep, SweepError, run_locally, run_point
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import run_usemem
@@ -114,12 +115,33 @@ def test_a_line_that_was_being_written_when_the_sweep_was_cut_off_is_done_again(
     again = Counted()
     rows = Sweep(grid("procs=1,2"), tmp_path).run(again)
     assert len(again.ran) == 1 and len(rows) == 2
+    once_more = Counted()
+    assert Sweep(grid("procs=1,2"), tmp_path).run(once_more) == rows
+    assert once_more.ran == [], "what was written behind the broken line is there"
 
 
 def test_another_sweeps_directory_is_refused(tmp_path: Path) -> None:
     Sweep(grid("procs=1"), tmp_path).run(Counted())
     with pytest.raises(SweepError, match=r"belongs to another sweep.*name another directory"):
         Sweep(grid("procs=1", scale=Fraction(1, 64)), tmp_path).run(Counted())
+
+
+def test_a_testbed_that_was_changed_makes_another_sweep_and_one_that_was_moved_does_not(tmp_path: Path) -> None:
+    shipped = testbeds.testbed_file(TESTBED).read_text()
+    slower = shipped.replace('"sleep_s": 10', '"sleep_s": 100')
+    assert slower != shipped
+    for name, text in (("here", shipped), ("there", shipped), ("slower", slower)):
+        (tmp_path / f"{name}.json").write_text(text)
+    runs = {name: Counted() for name in ("here", "there", "slower")}
+
+    def run(name: str) -> None:
+        Sweep(parse_grid(["procs=1"], str(tmp_path / f"{name}.json"), TINY), tmp_path / "out").run(runs[name])
+
+    run("here")
+    run("there")
+    assert runs["there"].ran == []
+    with pytest.raises(SweepError, match="belongs to another sweep"):
+        run("slower")
 
 
 def test_one_failing_point_does_not_lose_the_rest(tmp_path: Path) -> None:
@@ -199,6 +221,7 @@ def test_the_command_sweeps_and_says_what_failed(tmp_path: Path) -> None:
         (["--grid", "batch=1,33"], "batch=1,33 cannot be read; write pages per chain, up to 32"),
         (["--grid", "procs=1", "--testbed", "mine"], f"use {TESTBED}"),
         (["--grid", "procs=1", "--scale", "none"], "write 1/64"),
+        (["--grid", "kernel=99"], "swaplab sweep: there is no patch 99"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_runs(tmp_path: Path, args: list[str], message: str) -> None:
@@ -206,6 +229,19 @@ def test_bad_arguments_are_refused_before_anything_runs(tmp_path: Path, args: li
     assert result.exit_code == 2
     assert message in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sweep_without_a_picture_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = "throughput_total_kBps", "elapsed_s", "sys_s", "zswpout"
+
+    def counted(workers: int) -> sweeps.Run:
+        return lambda points: ((point, dict.fromkeys(shown, 1) | {"error": None}) for point, _ in points)
+
+    monkeypatch.setattr(sys.modules["swaplab.cli.sweep"], "run_locally", counted)
+    result = runner.invoke(app, ["sweep", "--grid", "folio=4K,64K", "--out", str(tmp_path)], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    assert f"no picture: none of {', '.join(ORDER)} has several values" in result.output
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_every_axis_says_what_to_write() -> None:
