@@ -8,13 +8,16 @@ from pathlib import Path
 
 import typer
 
+from swaplab.experiments.tables import ProcessDiedError
+
 
 @contextmanager
 def refusals(command: str, *reasons: type[Exception]) -> Iterator[None]:
-    """End `command` with the message of one of `reasons`, or of a file that could not be read or written."""
+    """End `command` with the message of one of `reasons`, of a process that died, or of a file and what it refused."""
+    said: tuple[type[Exception], ...] = (*reasons, ProcessDiedError)
     try:
         yield
-    except reasons as error:
+    except said as error:
         why = str(error)
     except OSError as error:
         why = f"{error.filename}: {error.strerror}" if error.filename is not None else str(error)

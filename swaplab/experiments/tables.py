@@ -8,6 +8,7 @@ build holds is in `usemem` and `kernbench`.
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -133,21 +134,39 @@ def name_of(request: Request) -> dict[str, Any]:
     return {"name": column.name, "compressor": request.compressor, "patches": sorted(column.patches)}
 
 
+class ProcessDiedError(Exception):
+    """A process that ran a column was ended from outside; the message says what to do."""
+
+
 def run_each(
     run: Callable[[Q], T], requests: Sequence[Q], workers: int = 1, ran: Callable[[], object] = bool
 ) -> list[T]:
-    """What `run` makes of each request, in order; in `workers` processes when more than one. `ran`: once for each."""
+    """What `run` makes of each request, in order; in `workers` processes when more than one. `ran`: once for each.
+
+    ProcessDiedError when one of them is killed.
+    """
     with ExitStack() as stack:
         each: Callable[..., Iterable[T]] = map
         if (processes := min(workers, len(requests))) > 1:
-            pool = ProcessPoolExecutor(processes, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_DFL))
+            pool = ProcessPoolExecutor(processes, get_context("spawn"), _end_when_interrupted)
             each = stack.enter_context(pool).map
             stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # whoever leaves early waits for no more
         results = []
-        for result in each(run, requests):
-            results.append(result)
-            ran()
+        try:
+            for result in each(run, requests):
+                results.append(result)
+                ran()
+        except BrokenProcessPool:
+            raise ProcessDiedError(
+                "a process died (out of memory?); --workers 1 or a smaller --scale needs less"
+            ) from None
         return results
+
+
+def _end_when_interrupted() -> None:
+    """In a worker: let Ctrl-C end the process, or the pool would hand it the next column."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def published(testbed: Testbed, folio: str, compressor: str, workload: str = "usemem") -> Table | None:
