@@ -70,12 +70,15 @@ def _host_cpu_ids() -> int:
     return max(8, os.cpu_count() or 1)
 
 
-def current_cpu() -> int:
-    """Id of the cpu the caller runs on. Outside of a task (a plain callback) it is the pinned cpu, or 0."""
+def current_cpu(loop: asyncio.AbstractEventLoop | None = None) -> int:
+    """Id of the cpu the caller runs on. Outside of a task (a plain callback) it is the pinned cpu, or 0.
+
+    `loop` is the running one, if the caller knows it: asking may be a system call.
+    """
     pinned = _pinned.get()
     if pinned is not None:
         return pinned
-    account = _account()
+    account = _account(loop)
     if account is None:
         return 0
     if account.cpu is None or account.cpu >= nr_cpu_ids():
@@ -116,6 +119,11 @@ def charge(what: str, n: int = 1) -> None:
     account = _account()
     if account is not None:
         account.owed_ns += cost_ns
+
+
+def is_modelled() -> bool:
+    """Whether a cost model is installed, so that work takes the time that it is charged with."""
+    return _costs_ns is not None
 
 
 def owed_ns() -> int:
@@ -163,10 +171,10 @@ def costs(model_ns: Mapping[str, int]) -> Iterator[None]:
         _costs_ns, _loop = former
 
 
-def _account() -> _TaskAccount | None:
+def _account(loop: asyncio.AbstractEventLoop | None = None) -> _TaskAccount | None:
     global _latest
     try:
-        task = asyncio.current_task(_loop)
+        task = asyncio.current_task(loop or _loop)
     except RuntimeError:  # no running loop
         return None
     if task is None:

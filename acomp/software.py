@@ -83,6 +83,7 @@ def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -E
 
     def init(tfm: CryptoAcomp) -> None:
         tfm.ctx = codec()
+        tfm.decompress_at_once = tfm.ctx.decompress
 
     return AcompAlg(
         cra_name=name,

@@ -1,6 +1,7 @@
 """Transforms: an instance of an algorithm, bound to the event loop that first uses it (kernel-facts 2.1, patch 2)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -9,13 +10,16 @@ from .errors import ProtocolError, RequestBusyError, WrongLoopError
 from .flags import CRYPTO_ALG_ASYNC
 
 if TYPE_CHECKING:
+    from .codecs import BytesLike
     from .request import AcompReq
 
 
 class CryptoAcomp:
     """A transform. Made by `crypto_alloc_acomp`; the methods are copied from the algorithm, as in the kernel.
 
-    `alg` is the algorithm, `ctx` belongs to its methods (the kernel's tfm context).
+    `alg` is the algorithm, `ctx` belongs to its methods (the kernel's tfm context). `decompress_at_once(src, limit)` is
+    there if the algorithm's `init` has set it: what `decompress` does, without waiting and without a request, for an
+    owner who wants one page now; the bytes, or an exception. (Ours.)
     """
 
     __slots__ = (
@@ -27,6 +31,7 @@ class CryptoAcomp:
         "compress",
         "ctx",
         "decompress",
+        "decompress_at_once",
         "get_batch_size",
     )
 
@@ -36,6 +41,7 @@ class CryptoAcomp:
         self.decompress = alg.decompress
         self.get_batch_size = alg.get_batch_size
         self.ctx: Any = None
+        self.decompress_at_once: Callable[[BytesLike, int], bytes] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._freed = False
         self._requests: WeakSet[AcompReq] = WeakSet()

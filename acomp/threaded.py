@@ -72,6 +72,7 @@ class ThreadedAlgorithm:
 
     def _init_tfm(self, tfm: CryptoAcomp) -> None:
         tfm.ctx = CODECS[self.name]()  # for what runs inline
+        tfm.decompress_at_once = tfm.ctx.decompress
 
     def compress(self, req: AcompReq) -> Code:
         """A coroutine that hands the request or chain to the workers."""

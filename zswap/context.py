@@ -44,8 +44,8 @@ class CpuContext:
     """One cpu's resources in one pool.
 
     `nr_reqs` requests in `reqs`, with as many output `buffers`; 0 means never allocated. Only `reqs[0]` has a callback,
-    and there is one `wait` for it. `page` receives a decompressed page; `sources` hold the pages under way, so that
-    none of them is an object of its own in the heap, between objects that stay.
+    and there is one `wait` for it. `page` receives a decompressed page, on the loop's thread if `is_inline`; `sources`
+    hold the pages under way, so that none of them is an object of its own in the heap, between objects that stay.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class CpuContext:
         "_views",
         "buffers",
         "cpu",
-        "is_sleepable",
+        "is_inline",
         "mutex",
         "nr_reqs",
         "online",
@@ -76,7 +76,7 @@ class CpuContext:
         self._views: list[memoryview] = []
         self.page = bytearray()
         self.wait = CryptoWait()
-        self.is_sleepable = False
+        self.is_inline = True
         self.tfm: CryptoAcomp | None = None
         self._on_unlock = on_unlock
         self._used = 1  # the most requests that its holder may have submitted
@@ -122,7 +122,7 @@ class CpuContext:
         self.sources = [bytearray(PAGE_SIZE) for _ in range(nr_reqs)]
         self._views = [memoryview(source) for source in self.sources]
         self.page = bytearray(PAGE_SIZE)
-        self.is_sleepable = acomp_is_async(tfm)
+        self.is_inline = not acomp_is_async(tfm) or tfm.decompress_at_once is not None
 
     def free(self) -> None:
         """Give everything back. Called when nobody holds the context: with its pool, or offline without patch 12."""

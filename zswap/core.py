@@ -1,8 +1,9 @@
 """What the paths of a store share: one of each part, and no policy. `Zswap` makes it, the paths take it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from .counters import Counters
 from .inventory import Inventory
@@ -10,6 +11,10 @@ from .limits import PoolLimit
 from .params import ZSWAP_MAX_BATCH_SIZE, Params, Settings
 from .pool import PoolList
 from .slots import SlotLocks
+
+DECOMPRESSED_PER_COMPRESSED: Final = 4
+"""Pages that decompress in the time that one takes to compress, roughly and for every codec here."""
+INLINE_WORK_PER_TURN: Final = DECOMPRESSED_PER_COMPRESSED * ZSWAP_MAX_BATCH_SIZE
 
 
 class Backing(Protocol):
@@ -31,17 +36,26 @@ class Core:
     limit: PoolLimit
     slots: SlotLocks
     backing: Backing | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+    """The store's event loop, from when it was opened."""
     queue_shrink: Callable[[], None] = lambda: None
     """Wakes the global shrink worker."""
-    _inline_pages: int = 0
+    _inline_work: int = 0
 
-    def turn_is_due(self, nr_pages: int) -> bool:
+    def turn_is_due(self, compressed: int = 0, decompressed: int = 0) -> bool:
         """Whether the loop must be given a turn, after so many more pages were compressed or decompressed inline.
 
-        After every 8 pages, over all calls: nobody stalls the loop for long, and a single page does not pay for a turn.
+        After every 8 or 32 pages, over all calls: nobody stalls the loop for long, and a page does not pay for a turn.
         """
-        self._inline_pages += nr_pages
-        if self._inline_pages < ZSWAP_MAX_BATCH_SIZE:
+        self._inline_work += DECOMPRESSED_PER_COMPRESSED * compressed + decompressed
+        if self._inline_work < INLINE_WORK_PER_TURN:
             return False
-        self._inline_pages = 0
+        self._inline_work = 0
+        return True
+
+    def may_decompress_now(self) -> bool:
+        """Count a page that is decompressed inline, unless a turn would be due after it."""
+        if self._inline_work + 1 >= INLINE_WORK_PER_TURN:
+            return False
+        self._inline_work += 1
         return True

@@ -1,4 +1,8 @@
-"""The way of a page back: one page, one plain request on the current cpu's context (kernel-facts 11.9, 13.7)."""
+"""The way of a page back: one page, one plain request on the current cpu's context (kernel-facts 11.9, 13.7).
+
+Where nothing would wait (the slot and the context are free, the codec is software, time is real) a load is over before
+anybody else runs, and takes the short way: no lease, no lock, no request.
+"""
 
 import asyncio
 from errno import EIO
@@ -16,6 +20,41 @@ from .core import Core
 from .entries import NO_ENTRY
 from .errors import DecompressError
 from .lru import LruList
+
+
+def load_at_once(core: Core, offset: int, keep: bool) -> bytes | None:
+    """What `load` would return, if it would wait for nothing and nothing goes wrong; None for whatever else.
+
+    Who watches sees every step: with a trace sink the long way is taken.
+    """
+    if trace.sink is not None or cpu.is_modelled() or not core.slots.is_free(offset):
+        return None
+    entry = core.inventory.tree.get(offset)
+    if entry == NO_ENTRY:
+        return None
+    context = core.inventory.pool_of(entry).free_context_here(core.loop)
+    if context is None or context.tfm is None or context.tfm.decompress_at_once is None:
+        return None
+    if not core.may_decompress_now():
+        return None
+    blob = core.inventory.entries.blob[entry]
+    assert blob is not None
+    try:
+        page = context.tfm.decompress_at_once(blob, PAGE_SIZE)
+    except Exception:
+        return None  # the long way says what it was
+    if len(page) != PAGE_SIZE:
+        return None
+    _count(core, entry)
+    if not keep:
+        core.inventory.remove(offset)
+    return page
+
+
+def _count(core: Core, entry: int) -> None:
+    core.counters.events["zswpin"] += 1
+    if (cgroup := core.inventory.lru_of(entry).cgroup) is not None:
+        cgroup.count("zswpin")
 
 
 async def load(core: Core, offset: int, keep: bool) -> bytes | None:
@@ -39,9 +78,7 @@ async def load(core: Core, offset: int, keep: bool) -> bytes | None:
             await pay_for_freeing(lru)
         if lease.invalidated:
             return None
-        core.counters.events["zswpin"] += 1
-        if lru.cgroup is not None:
-            lru.cgroup.count("zswpin")
+        _count(core, entry)
         if not keep:
             core.inventory.remove(offset)
         if trace.sink is not None:
@@ -86,7 +123,7 @@ async def decompress(core: Core, entry: int) -> bytes:
         length, page = req.dlen, req.output if req.output is not None else bytes(context.page)
     finally:
         context.unlock()
-    if not context.is_sleepable and core.turn_is_due(1):
+    if context.is_inline and core.turn_is_due(decompressed=1):
         await asyncio.sleep(0)
     if err or length != PAGE_SIZE:
         core.counters.decompress_fail += 1

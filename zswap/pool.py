@@ -109,6 +109,11 @@ class Pool:
         self.refs += 1
         return context
 
+    def free_context_here(self, loop: asyncio.AbstractEventLoop | None) -> CpuContext | None:
+        """What `try_lock_current` would lock, on the running loop; for who is through before anybody else runs."""
+        context = self._context_here(loop)
+        return None if context is None or context.mutex.locked else context
+
     async def lock_current(self) -> CpuContext:
         """Lock the context of the cpu that the caller runs on, once that is online (13.3, patch 12).
 
@@ -122,13 +127,13 @@ class Pool:
                 return context
             context.unlock()
 
-    def _context_here(self) -> CpuContext | None:
+    def _context_here(self, loop: asyncio.AbstractEventLoop | None = None) -> CpuContext | None:
         """The current cpu's context; for an unpinned task on an offline cpu the next one online; else None.
 
         Cpus of a platform that was opened after the pool was made are online; each is prepared here, when it is first
         used.
         """
-        here = cpu.current_cpu()
+        here = cpu.current_cpu(loop)
         if here < len(self.contexts) and self.contexts[here].online:
             return self.contexts[here]
         nr_cpus = max(cpu.nr_cpu_ids(), len(self.contexts))

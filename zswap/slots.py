@@ -82,9 +82,13 @@ class SlotLocks:
             self._blocks.setdefault(block, []).append(lease)
         return lease
 
+    def is_free(self, slot: int) -> bool:
+        """Whether nobody works on this slot or waits for it."""
+        return not self._blocks or not self._overlapping(slot, slot + 1)
+
     def try_request(self, slot: int) -> SlotLease | None:
         """A held lease for this one slot, or None if anybody works on it or waits for it."""
-        return None if self._overlapping(slot, slot + 1) else self.request(slot)
+        return self.request(slot) if self.is_free(slot) else None
 
     def invalidate(self, first: int, nr_slots: int, before: SlotLease | None = None) -> None:
         """Mark every lease that overlaps these slots; with `before`, only those that stand before that one in line."""

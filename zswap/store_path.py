@@ -112,7 +112,7 @@ async def _store_folio(core: Core, folio: Folio, pool: Pool, lru: LruList, lease
             end = min(first + batch_size, folio.nr_pages)
             if not await _store_pages(core, folio, first, end, pool, lru, context, batching) or lease.invalidated:
                 return False
-            if not batching and core.turn_is_due(end - first):
+            if not batching and core.turn_is_due(compressed=end - first):
                 context.unlock()
                 context = None
                 await asyncio.sleep(0)

@@ -43,7 +43,6 @@ class Zswap:
             raise TypeError(f"a store is opened with zswap.Params, not {type(params).__name__}")
         self._in_flight = InFlight()
         self._pools_alive = InFlight()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._has_pool = False
         self._nr_slots = MAX_SLOTS
@@ -75,7 +74,7 @@ class Zswap:
         return cls(params if params is not None else Params(), backing)
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open" if self._loop is not None else "not entered"
+        state = "closed" if self._closed else "open" if self._core.loop is not None else "not entered"
         inventory = self._core.inventory
         calls = self._in_flight.count
         return f"<Zswap {self._core.settings.compressor} {state}: {inventory.stored_pages} pages, {calls} calls>"
@@ -83,12 +82,12 @@ class Zswap:
     async def __aenter__(self) -> Self:
         if self._closed:
             raise StoreClosedError("this store was closed; open another one")
-        if self._loop is not None:
+        if self._core.loop is not None:
             raise StoreOpenError("this store is open already; open another one")
         self._core.pools.switch_checked(self._core.settings.compressor, "compressor")
         self._pools_alive.begin()
         self._has_pool = True
-        self._loop = asyncio.get_running_loop()
+        self._core.loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(
@@ -128,7 +127,7 @@ class Zswap:
 
     def _check(self) -> None:
         """StoreClosedError unless the store is open, WrongLoopError on any loop but its own."""
-        if self._closed or self._loop is None:
+        if self._closed or self._core.loop is None:
             raise StoreClosedError(
                 "the store is closed; do this inside its context"
                 if self._closed
@@ -138,7 +137,7 @@ class Zswap:
             here = asyncio.get_running_loop()
         except RuntimeError:
             here = None
-        if here is not self._loop:
+        if here is not self._core.loop:
             raise WrongLoopError("a store is used on the event loop it was opened on; open one per loop")
 
     async def store(self, folio: Folio) -> bool:
@@ -168,7 +167,10 @@ class Zswap:
         the swap cache and not from an argument.
         """
         self._check()
-        self._check_slots(offset)
+        if type(offset) is not int or not 0 <= offset < self._nr_slots:
+            self._check_slots(offset)
+        if (page := load_path.load_at_once(self._core, offset, keep)) is not None:
+            return page
         self._in_flight.begin()
         try:
             return await load_path.load(self._core, offset, keep)
