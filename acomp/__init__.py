@@ -14,6 +14,7 @@ from .algapi import (
     crypto_unregister_acomp,
     current_registry,
 )
+from .batched import acomp_do_batch_req_chain
 from .chain import (
     acomp_chain_members,
     acomp_is_reqchain,
@@ -85,6 +86,7 @@ __all__ = [
     "WrongLoopError",
     "acomp_chain_members",
     "acomp_do_async_req_chain",
+    "acomp_do_batch_req_chain",
     "acomp_do_req_chain",
     "acomp_has_async_batching",
     "acomp_is_async",

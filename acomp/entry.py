@@ -37,17 +37,17 @@ def _enter(req: AcompReq, method: Callable[[AcompReq], Code]) -> Code:
         if req._chain_running:
             req.check_idle("submitted")
         return method(req)  # the runner moves the states of a chain
-    req.step("submit")
+    req.begin()
     try:
         code = method(req)
     except BaseException:
-        req.step("finish")
+        req.finish()
         raise
     if not isinstance(code, int):
-        req.step("finish")
+        req.finish()
         return _own(req, code)
     if code not in PENDING:
-        req.step("finish")
+        req.finish()
     return code
 
 
@@ -62,12 +62,12 @@ async def _own(req: AcompReq, work: Awaitable[int]) -> int:
         if isinstance(work, Coroutine):
             work.close()
         raise
-    req.step("submit")
+    req.begin()
     turn = req._submissions  # its completion function may submit the request again before the coroutine has ended
     code = 0
     try:
         code = await work
     finally:
         if req.state == "in_flight" and req._submissions == turn and code not in PENDING:
-            req.step("finish")
+            req.finish()
     return code

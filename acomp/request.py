@@ -13,11 +13,13 @@ from typing import Any, Final, Literal, NoReturn
 
 from .errors import ProtocolError, RequestBusyError
 from .flags import CRYPTO_ACOMP_ALLOC_OUTPUT, CRYPTO_TFM_REQ_CHAIN
-from .states import REQUEST, RequestState, request_after
+from .states import AFTER_FINISH, AFTER_SUBMIT, RequestState, request_after
 from .tfm import CryptoAcomp, check_is_transform
 
 Completion = Callable[[Any, int], None]
 """A completion function, called on the loop's thread as `compl(data, err)`."""
+
+_NO_ALLOC_OUTPUT: Final = ~CRYPTO_ACOMP_ALLOC_OUTPUT
 
 Path = Literal["software", "hardware"]
 
@@ -124,12 +126,15 @@ class AcompReq:
             return self.state != "freed"
         return self._head is not None and self._head._chain_running
 
-    def step(self, event: Literal["submit", "finish", "abandon", "free"]) -> None:
-        """Move along the table of `states.py`; for the runners and entry points of this package."""
-        if event == "submit":
-            self._submissions += 1
-            self.output = None
-        self.state = REQUEST[self.state].get(event) or request_after(self.state, event)
+    def begin(self) -> None:
+        """The event `submit` of `states.py`: an algorithm gets the request. For runners and entry points."""
+        self.state = AFTER_SUBMIT.get(self.state) or request_after(self.state, "submit")
+        self._submissions += 1
+        self.output = None
+
+    def finish(self) -> None:
+        """The event `finish` of `states.py`: the algorithm is through. For runners and entry points."""
+        self.state = AFTER_FINISH.get(self.state) or request_after(self.state, "finish")
         if self._idle_callbacks is not None:
             self._notify_if_idle()
 
@@ -171,12 +176,13 @@ class AcompReq:
         The caller has checked that it fits. (With a null dst the kernel's software wrapper allocates as well.)
         """
         length = len(output)
-        if self.dst is None:
+        dst = self.dst
+        if type(dst) is bytearray:
+            memoryview(dst)[:length] = output  # a bytearray's own slice would copy twice
+        elif dst is None:
             self.dst = bytearray(output)
-        elif type(self.dst) is bytearray:
-            memoryview(self.dst)[:length] = output  # a bytearray's own slice would copy twice
         else:
-            with memoryview(self.dst) as view, view.cast("B") as octets:
+            with memoryview(dst) as view, view.cast("B") as octets:
                 octets[:length] = output
         self.dlen = length
         self.output = output
@@ -191,7 +197,7 @@ class AcompReq:
                 f"request #{self.serial} was completed twice, or before its submission (it is {self.state}); err={err}"
             )
         abandoned = self.state == "abandoned"
-        self.step("finish")
+        self.finish()
         if abandoned:
             return
         if self.base.flags & CRYPTO_TFM_REQ_CHAIN:
@@ -245,7 +251,7 @@ def acomp_request_free(req: AcompReq) -> None:
         raise ProtocolError(f"request #{req.serial} was freed already")
     if req.busy or req.chained:
         req.check_unchained("freed")
-    req.step("free")
+    req.state = request_after(req.state, "free")
     req.src = req.dst = req.output = req.base.data = req.base._complete = None
     req.let_members_go()
     req._head = None
@@ -264,11 +270,17 @@ def acomp_request_set_params(req: AcompReq, src: Any, dst: Any, slen: int, dlen:
         check_is_request(req)
     # The conditions are those of the check, spelled out: this is called once a page.
     head = req._head
-    if req.state != "idle" or req._holds or req._chain_running or req.tfm._freed or (head and head._chain_running):
+    if (
+        req.state != "idle"
+        or req._holds
+        or req._chain_running
+        or req.tfm._freed
+        or (head is not None and head._chain_running)
+    ):
         req.check_idle("re-parametrised")
     if type(slen) is not int or type(dlen) is not int:
         raise TypeError(f"slen and dlen are ints, not {type(slen).__name__} and {type(dlen).__name__}")
-    if not 0 <= slen <= (len(src) if type(src) is bytes or type(src) is bytearray else _size(src, "src")):
+    if not 0 <= slen <= (len(src) if type(src) is bytearray or type(src) is bytes else _size(src, "src")):
         raise ValueError(f"slen {slen} is not within the {_size(src, 'src')} bytes of src")
     if dst is None:
         if dlen < 0:
@@ -277,7 +289,7 @@ def acomp_request_set_params(req: AcompReq, src: Any, dst: Any, slen: int, dlen:
     else:
         if not 0 <= dlen <= (len(dst) if type(dst) is bytearray else _size(dst, "dst", writable=True)):
             raise ValueError(f"dlen {dlen} is not within the {_size(dst, 'dst')} bytes of dst")
-        req.flags &= ~CRYPTO_ACOMP_ALLOC_OUTPUT
+        req.flags &= _NO_ALLOC_OUTPUT
     req.src, req.dst, req.slen, req.dlen = src, dst, slen, dlen
     req.output = None
 

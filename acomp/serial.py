@@ -56,7 +56,7 @@ async def _run_single(head: AcompReq, op: Callable[[AcompReq], Code]) -> int:
     is_head = head.base.flags & CRYPTO_TFM_REQ_CHAIN
     owned = head.state != "idle"  # its entry point has marked it, and will end it
     if not owned:
-        head.step("submit")
+        head.begin()
     result = -ECANCELED
     try:
         code = op(head)
@@ -66,7 +66,7 @@ async def _run_single(head: AcompReq, op: Callable[[AcompReq], Code]) -> int:
         result = returned
     finally:
         if not owned and head.state == "in_flight" and result not in PENDING:
-            head.step("finish")
+            head.finish()
         if is_head and result not in PENDING:
             head.base.err = result
         end_run(head)
@@ -157,7 +157,7 @@ class _SerialRun:
 
     def _submit(self, req: AcompReq) -> Code:
         self._current = req
-        req.step("submit")
+        req.begin()
         if trace.sink is not None:
             trace.emit("submit", request=req.serial, head=self._head.serial)
         self._in_op = True
@@ -182,7 +182,7 @@ class _SerialRun:
         if trace.sink is not None:
             trace.emit("complete", request=req.serial, head=self._head.serial, err=code)
         if req.state == "in_flight":
-            req.step("finish")
+            req.finish()
         req.base.err = code
         if req is not self._head:
             self._head._members.append(req)
@@ -207,7 +207,7 @@ class _SerialRun:
         """The run was left by an exception: what is unfinished ends as `code`, head and list are restored."""
         for req in (self._current, *reversed(self._pending)):
             if req.state == "in_flight":
-                req.step("finish")
+                req.finish()
             req.base.err = code
             if req is not self._head:
                 self._head._members.append(req)

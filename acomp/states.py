@@ -37,6 +37,15 @@ CHAIN: Final[Mapping[ChainState, Mapping[ChainEvent, ChainState]]] = {
 }
 
 
+AFTER_SUBMIT: Final[Mapping[RequestState, RequestState]] = {
+    state: row["submit"] for state, row in REQUEST.items() if "submit" in row
+}
+AFTER_FINISH: Final[Mapping[RequestState, RequestState]] = {
+    state: row["finish"] for state, row in REQUEST.items() if "finish" in row
+}
+"""Two columns of the table: every page goes through them, and one look-up is enough."""
+
+
 def request_after(state: RequestState, event: RequestEvent) -> RequestState:
     """The state of a request after `event`; ProtocolError where the table has none."""
     try:

@@ -6,16 +6,16 @@ small runs inline, with a turn for the loop now and then.
 """
 
 import asyncio
-from collections.abc import Callable
-from errno import EINPROGRESS, EINVAL, EIO, ENODEV
+from collections.abc import Callable, Sequence
+from errno import EINVAL, EIO, ENODEV
 from functools import partial
 from typing import Any, Final, Protocol
 
 from .algapi import AcompAlg
+from .batched import acomp_do_batch_req_chain
 from .chain import acomp_chain_members, acomp_is_reqchain
 from .codecs import CODECS, CodecError, ZstdCodec
 from .flags import CRYPTO_ACOMP_DST_MAX, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, PAGE_SIZE
-from .parallel import acomp_do_async_req_chain
 from .request import AcompReq, acomp_request_get, acomp_request_put
 from .software import capacity_of, decompressor
 from .tfm import CryptoAcomp
@@ -96,8 +96,11 @@ class ThreadedAlgorithm:
             self._inline_pages = 0
             await asyncio.sleep(0)
         if acomp_is_reqchain(req):
-            return await acomp_do_async_req_chain(req, _accept, self._inline)
+            return await acomp_do_batch_req_chain(req, self._inline_all)
         return self._inline(req)
+
+    async def _inline_all(self, reqs: Sequence[AcompReq]) -> list[int]:
+        return [self._inline(req) for req in reqs]
 
     def _inline(self, req: AcompReq) -> int:
         """Decompress here and now; as on a worker, what the codec raises unforeseen is -EIO, and the handler hears."""
@@ -111,11 +114,6 @@ class ThreadedAlgorithm:
 def _room(req: AcompReq) -> int:
     """Bytes that a decompression may write; whether the request is in order, its method finds."""
     return CRYPTO_ACOMP_DST_MAX if req.dst is None else req.dlen
-
-
-def _accept(_req: AcompReq) -> int:
-    """The submit of a chain whose work is done in its polls, so that a head that fails does not end the others."""
-    return -EINPROGRESS
 
 
 def _no_device(_req: AcompReq) -> int:
@@ -144,8 +142,6 @@ class _Handing:
         "_missing",
         "_outcomes",
         "_pool",
-        "_reqs",
-        "_results",
         "_when_closed",
     )
 
@@ -153,7 +149,7 @@ class _Handing:
         self,
         pool: Pool,
         lane: Lane,
-        items_of: Callable[[list[AcompReq]], list[Any]],
+        items_of: Callable[[Sequence[AcompReq]], list[Any]],
         when_closed: Callable[[AcompReq], int],
     ) -> None:
         self._pool = pool
@@ -161,11 +157,9 @@ class _Handing:
         self._admitted = 0
         self._lane = lane
         self._items_of = items_of
-        self._reqs: list[AcompReq] = []
         self._items: list[Any] = []
         self._held: list[AcompReq] = []
         self._outcomes: list[Any] = []
-        self._results: dict[AcompReq, Any] = {}
         self._missing = 0
         self._future: asyncio.Future[None] | None = None
 
@@ -177,13 +171,9 @@ class _Handing:
         if not pool.admit_now(self._admitted):
             await pool.admit(self._admitted)
         try:
-            if pool.closed:
-                op = self._when_closed
-                return await acomp_do_async_req_chain(head, _accept, op) if is_chain else op(head)
             if is_chain:
-                return await acomp_do_async_req_chain(head, self._submit, self._poll, None, self._hold)
-            code = self._submit(head)
-            return await self._landing(head) if code == -EINPROGRESS else code
+                return await acomp_do_batch_req_chain(head, self._perform, self._hold)
+            return (await self._perform([head]))[0]
         except BaseException:
             if not is_chain:
                 self._hold(head)
@@ -192,23 +182,30 @@ class _Handing:
             if self._future is None:
                 pool.leave(self._admitted)
 
-    def _submit(self, req: AcompReq) -> int:
-        capacity = capacity_of(req)
-        if capacity < 0:
-            return capacity
-        self._reqs.append(req)
-        return -EINPROGRESS
+    async def _perform(self, reqs: Sequence[AcompReq]) -> list[int]:
+        """Have all of them done, and wait for all of it; the code of each, its output delivered."""
+        if self._pool.closed:
+            return [self._when_closed(req) for req in reqs]
+        capacities = [capacity_of(req) for req in reqs]
+        if min(capacities) < 0:
+            return await self._perform_valid(reqs, capacities)
+        await self._hand_over(reqs)
+        return [
+            self._deliver(req, capacity, outcome)
+            for req, capacity, outcome in zip(reqs, capacities, self._outcomes, strict=True)
+        ]
 
-    def _poll(self, req: AcompReq) -> Code:
-        """The head is polled first, and waits for all: so none is ever found pending, and none is polled twice."""
-        return self._landing(req) if self._future is None else self._finish(req)
+    async def _perform_valid(self, reqs: Sequence[AcompReq], capacities: list[int]) -> list[int]:
+        """Those that are in order go to the workers; the capacity of the others is their code."""
+        valid = [req for req, capacity in zip(reqs, capacities, strict=True) if capacity > 0]
+        codes = iter(await self._perform(valid) if valid else [])
+        return [next(codes) if capacity > 0 else capacity for capacity in capacities]
 
-    async def _landing(self, head: AcompReq) -> int:
-        """Everything is submitted: hand it over as one batch, and wait for all of it; the code of the head."""
-        self._items = self._items_of(self._reqs)
-        count = len(self._items)
+    async def _hand_over(self, reqs: Sequence[AcompReq]) -> None:
+        """Hand them over as one batch; all have landed when this returns."""
+        self._items = self._items_of(reqs)
+        self._missing = count = len(self._items)
         self._outcomes = [None] * count
-        self._missing = count
         self._pool.leave(self._admitted - count)  # those that were refused
         self._admitted = count
         self._future = self._pool.loop.create_future()
@@ -217,7 +214,6 @@ class _Handing:
         except NoWorkersError:
             self._failed(0, count)
         await self._future
-        return self._finish(head)
 
     def _hold(self, req: AcompReq) -> None:
         """A request is left behind; as long as a worker reads its buffer it stays busy, and its output is forgotten."""
@@ -230,7 +226,6 @@ class _Handing:
         self._missing -= len(outcomes)
         if self._missing:
             return
-        self._results = dict(zip(self._reqs, self._outcomes, strict=True))
         assert self._future is not None
         if not self._future.done():
             self._future.set_result(None)
@@ -250,26 +245,26 @@ class _Handing:
             raise
         self._pool.leave(self._admitted)
 
-    def _finish(self, req: AcompReq) -> int:
+    def _deliver(self, req: AcompReq, capacity: int, outcome: Any) -> int:
         """Deliver what came of a request that has landed; its code."""
-        outcome = self._results[req]
-        if type(outcome) is int:
-            return outcome
+        if type(outcome) is bytes:
+            req.path = "software"
+            if len(outcome) > capacity:
+                return -EINVAL  # as from the generic algorithms
+            req.deliver(outcome)
+            return 0
         if isinstance(outcome, Exception):
             _tell(self._pool, req, outcome)
             return -EIO
-        req.path = "software"
-        if len(outcome) > capacity_of(req):
-            return -EINVAL  # as from the generic algorithms
-        req.deliver(outcome)
-        return 0
+        code: int = outcome
+        return code
 
 
-def _sources(reqs: list[AcompReq]) -> list[Any]:
+def _sources(reqs: Sequence[AcompReq]) -> list[Any]:
     return [req.source() for req in reqs]
 
 
-def _sources_and_limits(reqs: list[AcompReq]) -> list[Any]:
+def _sources_and_limits(reqs: Sequence[AcompReq]) -> list[Any]:
     return [(req.source(), capacity_of(req)) for req in reqs]
 
 

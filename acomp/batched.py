@@ -1,0 +1,52 @@
+"""The batch runner: a chain goes down as one submission and lands as one. (Ours; the kernel has no counterpart.)
+
+For algorithms below which no request is submitted or polled by itself, such as worker threads: what the parallel runner
+asks of them per request costs as much as the rest of a chain.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from .errors import ProtocolError
+from .request import PENDING, AcompReq, refuse_code
+from .run import Run
+
+BatchOperation = Callable[[Sequence[AcompReq]], Awaitable[Sequence[int]]]
+"""Works off requests that are in flight, and ends in the final code of each, in order."""
+
+
+async def acomp_do_batch_req_chain(
+    head: AcompReq, op: BatchOperation, abandon: Callable[[AcompReq], object] | None = None
+) -> int:
+    """Run the chain of `head` as one submission that lands as one, and return the head's result. (Ours.)
+
+    `op(reqs)` is awaited once, with the head first and the members in their order, all of them in flight; it ends in
+    the final code of each, and no code stops anything. Err, list, completion function, cancellation and `abandon` are
+    as in the parallel runner; what is no chain is a batch of the head alone. Anything but one final code each is a
+    ProtocolError.
+    """
+    run = Run(head, abandon)
+    try:
+        reqs = run.open = run.unsubmitted
+        run.unsubmitted = []
+        for req in reqs:
+            run.begin(req)
+        codes = await op(reqs)
+        _check(reqs, codes)
+        run.open = []
+        for req, code in zip(reqs, codes, strict=True):
+            run.record(req, code)
+        return run.finish()
+    except BaseException:
+        run.unwind()
+        raise
+
+
+def _check(reqs: Sequence[AcompReq], codes: Sequence[int]) -> None:
+    if len(codes) != len(reqs):
+        raise ProtocolError(f"an operation on {len(reqs)} requests ended in {len(codes)} codes; each has one")
+    if any(codes):
+        for req, code in zip(reqs, codes, strict=True):
+            if code > 0:
+                refuse_code(req, code)
+            if code in PENDING:
+                raise ProtocolError(f"an operation on requests ended in the pending code {code} for #{req.serial}")
