@@ -1,7 +1,7 @@
 """Request chains: a head and its members, built by the user, run by a driver (patch 1; kernel-facts 3.1 and 3.2)."""
 
 from errno import EINPROGRESS
-from typing import Any
+from typing import Any, NoReturn
 
 from . import trace
 from .errors import ProtocolError
@@ -37,27 +37,36 @@ def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
     if type(req) is not AcompReq or type(head) is not AcompReq:
         check_is_request(req)
         check_is_request(head)
-    if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
-        head.check_usable()
-        raise ProtocolError(f"request #{head.serial} is not the head of a chain; call acomp_reqchain_init first")
     # The conditions are those of the checks, spelled out: this is called once a page.
-    if head.state != "idle" or head._holds or head._chain_running:
-        head.check_idle("given another member")
+    base = req.base
+    if head.state != "idle" or head._holds or head._chain_running or not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
+        _check_head(head)
     if req.state != "idle" or req._holds or req._head is not None or req.tfm._freed:
         req.check_unchained("chained")
-    if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
-        what = "itself" if req is head else f"#{head.serial}: it is the head of a chain; clear that first"
-        raise ProtocolError(f"request #{req.serial} cannot be chained to {what}")
-    if req.tfm is not head.tfm:
-        raise ProtocolError(
-            f"request #{req.serial} belongs to another transform ({req.tfm.alg.cra_driver_name}) than the head"
-            f" #{head.serial} ({head.tfm.alg.cra_driver_name}); chain requests of one transform"
-        )
-    req.base.err = -EINPROGRESS
+    if base.flags & CRYPTO_TFM_REQ_CHAIN or req.tfm is not head.tfm:
+        _refuse_member(req, head)
+    base.err = -EINPROGRESS
     req._head = head
     head._members.append(req)
     if trace.sink is not None:
         trace.emit("chain.add", head=head.serial, request=req.serial)
+
+
+def _check_head(head: AcompReq) -> None:
+    if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
+        head.check_usable()
+        raise ProtocolError(f"request #{head.serial} is not the head of a chain; call acomp_reqchain_init first")
+    head.check_idle("given another member")
+
+
+def _refuse_member(req: AcompReq, head: AcompReq) -> NoReturn:
+    if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
+        what = "itself" if req is head else f"#{head.serial}: it is the head of a chain; clear that first"
+        raise ProtocolError(f"request #{req.serial} cannot be chained to {what}")
+    raise ProtocolError(
+        f"request #{req.serial} belongs to another transform ({req.tfm.alg.cra_driver_name}) than the head"
+        f" #{head.serial} ({head.tfm.alg.cra_driver_name}); chain requests of one transform"
+    )
 
 
 def acomp_is_reqchain(req: AcompReq) -> bool:

@@ -190,10 +190,15 @@ class _Handing:
         if min(capacities) < 0:
             return await self._perform_valid(reqs, capacities)
         await self._hand_over(reqs)
-        return [
-            self._deliver(req, capacity, outcome)
-            for req, capacity, outcome in zip(reqs, capacities, self._outcomes, strict=True)
-        ]
+        codes = [0] * len(reqs)
+        for number, outcome in enumerate(self._outcomes):
+            req = reqs[number]
+            if type(outcome) is bytes and len(outcome) <= capacities[number]:
+                req.path = "software"
+                req.deliver(outcome)
+            else:
+                codes[number] = self._failure(req, outcome)
+        return codes
 
     async def _perform_valid(self, reqs: Sequence[AcompReq], capacities: list[int]) -> list[int]:
         """Those that are in order go to the workers; the capacity of the others is their code."""
@@ -245,23 +250,17 @@ class _Handing:
             raise
         self._pool.leave(self._admitted)
 
-    def _deliver(self, req: AcompReq, capacity: int, outcome: Any) -> int:
-        """Deliver what came of a request that has landed; its code."""
-        if type(outcome) is bytes:
-            req.path = "software"
-            if len(outcome) > capacity:
-                return -EINVAL  # as from the generic algorithms
-            req.deliver(outcome)
-            return 0
+    def _failure(self, req: AcompReq, outcome: Any) -> int:
+        """The code of a request that came to nothing: the worker's, or that of an output that is too long."""
         if isinstance(outcome, Exception):
             _tell(self._pool, req, outcome)
             return -EIO
-        code: int = outcome
-        return code
+        return outcome if isinstance(outcome, int) else -EINVAL  # as from the generic algorithms
 
 
 def _sources(reqs: Sequence[AcompReq]) -> list[Any]:
-    return [req.source() for req in reqs]
+    # What `source` returns of a whole bytearray, spelled out: this is done once a page.
+    return [src if type(src := req.src) is bytearray and len(src) == req.slen else req.source() for req in reqs]
 
 
 def _sources_and_limits(reqs: Sequence[AcompReq]) -> list[Any]:

@@ -462,8 +462,8 @@ TABLE = [
     Row(
         "chain: err starts as -EINPROGRESS",
         "acomp.chain",
-        "req.base.err = -EINPROGRESS",
-        "pass",
+        "base.err = -EINPROGRESS\n    req._head",
+        "req._head",
         [of(chain.TestChain, "test_sets_the_err_and_touches_nothing_else")],
     ),
     Row(
