@@ -41,27 +41,27 @@ class Inventory:
         """Published entries."""
         return len(self.tree)
 
-    def fill(self, entries: Sequence[int], pool: Pool, blobs: Iterable[bytes]) -> int:
+    def fill(self, entries: Sequence[int], pool: Pool, blobs: Sequence[bytes]) -> int:
         """Put a compressed page into the allocator for each entry: 0, or the negative errno of the first that failed.
 
         Entries come from `entries.alloc`; those filled before one that failed stay filled.
         """
-        malloc, table = pool.zs.malloc, self.entries
-        for entry, blob in zip(entries, blobs, strict=True):
-            failing = fault.decider is not None and fault.should_fail(ZPOOL_MALLOC)
-            handle = -ENOMEM if failing else malloc(len(blob))
-            if handle < 0:
-                return handle
-            table.handle[entry] = handle
-            table.blob[entry] = blob
-        return 0
+        lengths: Sequence[int] = list(map(len, blobs))
+        if fault.decider is not None:
+            lengths = list(itertools.takewhile(lambda _: not fault.should_fail(ZPOOL_MALLOC), lengths))
+        handles, err = pool.zs.malloc(lengths)
+        if not err and len(handles) < len(entries):
+            err = -ENOMEM
+        handle_of, blob_of = self.entries.handle, self.entries.blob
+        for entry, handle, blob in zip(entries, handles, blobs, strict=False):
+            handle_of[entry] = handle
+            blob_of[entry] = blob
+        return err
 
     def discard(self, entries: Sequence[int], pool: Pool) -> None:
         """Free entries that were not published, with their blobs in `pool` as far as they have some."""
-        for entry in entries:
-            handle = self.entries.handle[entry]
-            if handle != NO_HANDLE:
-                pool.zs.free(handle)
+        handles = map(self.entries.handle.__getitem__, entries)
+        pool.zs.free(handle for handle in handles if handle != NO_HANDLE)
         self.entries.free(entries)
 
     def publish(self, slot: int, entries: Sequence[int], pool: Pool, lru: LruList) -> int:
@@ -138,10 +138,8 @@ class Inventory:
 
     def _free_alike(self, entries: Sequence[int], lru: LruList, pool: Pool) -> None:
         lru.remove(entries)
-        free, handles = pool.zs.free, self.entries.handle
-        for entry in entries:
-            free(handles[entry])
+        length = pool.zs.free(map(self.entries.handle.__getitem__, entries))
         if lru.cgroup is not None:
-            lru.cgroup.uncharge_zswap(self._lengths(entries), len(entries))
+            lru.cgroup.uncharge_zswap(length, len(entries))
         self.entries.free(entries)
         pool.put(len(entries))
