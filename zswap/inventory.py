@@ -121,7 +121,8 @@ class Inventory:
 
     def _free(self, entries: Sequence[int]) -> None:
         """Free published entries that left the tree, in the order of 11.8; most often all of one list and pool."""
-        homes = list(map(self.entries.home.__getitem__, entries))
+        home_of = self.entries.home
+        homes = [home_of[entry] for entry in entries]
         if homes.count(homes[0]) == len(homes):
             self._free_alike(entries, homes[0])
             return
@@ -131,7 +132,8 @@ class Inventory:
     def _free_alike(self, entries: Sequence[int], home: int) -> None:
         lru, pool = self.lrus.lists[home >> POOL_BITS], self._pools[home & POOL_MASK]
         lru.remove(entries)
-        length = pool.zs.free(map(self.entries.handle.__getitem__, entries))
+        handle_of = self.entries.handle
+        length = pool.zs.free([handle_of[entry] for entry in entries])
         if lru.cgroup is not None:
             lru.cgroup.uncharge_zswap(length, len(entries))
         self.entries.free(entries)

@@ -62,7 +62,7 @@ class LruList:
         self.length += len(new)
 
     def remove(self, gone: Sequence[int]) -> None:
-        """Take entries off, one at least. Those that are neighbours here as in `gone`, as a batch is, go in one piece."""
+        """Take entries off, one at least. What is next to each other here as it is in `gone` goes in one piece."""
         following = self._entries.next
         first = last = gone[0]
         for entry in gone[1:]:

@@ -197,20 +197,22 @@ class ZsPool:
 
     def _relist(self, index: int, zspage: int, free: list[int]) -> None:
         """The slot of a zspage that was freed last has brought it into another group."""
-        groups, nr_free = _GROUPS[index], len(free)
-        before, after = groups[nr_free - 1], groups[nr_free]
-        if free is self._heads[index]:
+        groups, group_of, nr_free = self._groups[index], _GROUPS[index], len(free)
+        head, group = self._heads[index], group_of[nr_free]
+        if nr_free == 1 and group != _EMPTY:
+            # It was full. No group is fuller than the one it enters, and there it is the most recent.
+            if head and head is not free:
+                groups[group_of[len(head)]][self._zspage_of[head[-1]]] = head
+            self._heads[index] = free
+            return
+        if head is free:
             self._heads[index] = _NO_ZSPAGE
-        elif before == _FULL:
-            self._list_head(index)
-        else:
-            del self._groups[index][before][zspage]
-        if after == _EMPTY:
+        elif nr_free > 1:
+            del groups[group_of[nr_free - 1]][zspage]
+        if group == _EMPTY:
             self._give_back(index, free)
-        elif before == _FULL:
-            self._heads[index] = free  # no group is fuller than its own, and in that it is the most recent one
         else:
-            self._groups[index][after][zspage] = free
+            groups[group][zspage] = free
 
     def _new_zspage(self, index: int) -> list[int]:
         """A zspage with new slots; the lowest is taken first."""
