@@ -51,9 +51,10 @@ class Inventory:
             lengths = itertools.takewhile(lambda _: not fault.should_fail(ZPOOL_MALLOC), lengths)
         handles, err = pool.zs.malloc(lengths)
         handle_of, blob_of = self.entries.handle, self.entries.blob
-        for entry, handle, blob in zip(entries, handles, blobs, strict=False):
+        for index, handle in enumerate(handles):
+            entry = entries[index]
             handle_of[entry] = handle
-            blob_of[entry] = blob
+            blob_of[entry] = blobs[index]
         return err if err or len(handles) == len(entries) else -ENOMEM
 
     def discard(self, entries: Sequence[int], pool: Pool) -> None:

@@ -7,8 +7,8 @@ the most recently freed slot of that zspage; an emptied zspage goes back at once
 
 Half a million objects are ordinary, so an object is no Python object but an entry in flat arrays, 6 bytes, and its
 share of a zspage, which is a list of free slots. A page is stored and freed all the time, so `malloc` and `free` take
-many objects at a time, each in constant time and most of them without a call. A pool belongs to one thread. Making
-allocations fail is the caller's business.
+many objects at a time: each in constant time, and without a call unless its zspage fills up, or is left by so much that
+its group changes. A pool belongs to one thread. Making allocations fail is the caller's business.
 """
 
 from array import array
@@ -70,13 +70,12 @@ class ClassStats:
 class ZsPool:
     """One allocator instance. Handles are integers >= 0, valid until freed, also across `compact`; then reused.
 
-    A handle is the name of a slot. A zspage is known by its free slots, a list of handles with the most recently freed
-    last. Of each class one zspage is the *head*, where the next object goes: the most recent one of the fullest group.
-    The others that have both objects and room are in the dictionary of their group, most recently inserted last.
+    A handle is the name of a slot, and a zspage is known by its free slots: a list of handles, most recently freed last.
+    One zspage of each class is the *head*, where the next object goes: the most recent one of the fullest group. The
+    others that have both objects and room are in the dictionary of their group, most recently inserted last.
 
-    The head is in none, and so costs nothing while it fills: there is nothing fuller, so that it stays the head until
-    it is full, and whenever it leaves off being the head, it is still the most recent one of the group that it has
-    reached. Until then a group is left, entered or found empty only by what is freed.
+    The head itself is in none, and filling it moves nothing: as no other is fuller, it enters each group as the only
+    one there, and stays the head until it is full or something is freed.
     """
 
     def __init__(self) -> None:
