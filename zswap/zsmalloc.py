@@ -7,8 +7,8 @@ the most recently freed slot of that zspage; an emptied zspage goes back at once
 
 Half a million objects are ordinary, so an object is no Python object but an entry in flat arrays, 6 bytes, and its
 share of a zspage, which is a list of free slots. A page is stored and freed all the time, so `malloc` and `free` take
-many objects at a time: each in constant time, and without a call unless its zspage fills up, or is left by so much that
-its group changes. A pool belongs to one thread. Making allocations fail is the caller's business.
+many objects at a time: each in constant time, and without a call unless that fills its zspage or, by what is freed,
+brings it into another group. A pool belongs to one thread. Making allocations fail is the caller's business.
 """
 
 from array import array
@@ -70,9 +70,9 @@ class ClassStats:
 class ZsPool:
     """One allocator instance. Handles are integers >= 0, valid until freed, also across `compact`; then reused.
 
-    A handle is the name of a slot, and a zspage is known by its free slots: a list of handles, most recently freed last.
-    One zspage of each class is the *head*, where the next object goes: the most recent one of the fullest group. The
-    others that have both objects and room are in the dictionary of their group, most recently inserted last.
+    A handle is the name of a slot. A zspage is known by its free slots, a list of handles with the most recently freed
+    last. One zspage of each class is the *head*, where the next object goes: the most recent one of the fullest group.
+    The others that have both objects and room are in the dictionary of their group, most recently inserted last.
 
     The head itself is in none, and filling it moves nothing: as no other is fuller, it enters each group as the only
     one there, and stays the head until it is full or something is freed.
@@ -91,7 +91,7 @@ class ZsPool:
         self._zspages = [0] * len(SIZE_CLASSES)
         self._returned: tuple[list[list[int]], ...] = tuple([] for _ in SIZE_CLASSES)
         # The slots, in order, of zspages in which they are not consecutive, because objects have moved.
-        self._mixed: dict[int, list[int]] = {}
+        self._mixed: dict[int, array[int]] = {}
         self._total_pages = 0
 
     def __repr__(self) -> str:
@@ -249,7 +249,11 @@ class ZsPool:
         self._give_back(index, free)
         self._list_head(index)
 
-    def _slots(self, index: int, zspage: int) -> list[int]:
+    def _slots(self, index: int, zspage: int) -> "array[int]":
         """The slots of one zspage in order; from now on a list that can be changed."""
-        first = self._first_slot[zspage]
-        return self._mixed.setdefault(zspage, list(range(first, first + SIZE_CLASSES[index].objs_per_zspage)))
+        slots = self._mixed.get(zspage)
+        if slots is None:
+            first = self._first_slot[zspage]
+            end = first + SIZE_CLASSES[index].objs_per_zspage
+            slots = self._mixed[zspage] = array("I", range(first, end))
+        return slots
