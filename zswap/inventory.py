@@ -71,6 +71,8 @@ class Inventory:
         """
         if fault.decider is not None:
             entries = list(itertools.takewhile(lambda _: not fault.should_fail(TREE_INSERT), entries))
+            if not entries:
+                return 0
         replaced = self.tree.put_range(slot, entries)
         if replaced:
             self._free(replaced)
@@ -78,6 +80,7 @@ class Inventory:
         pool.refs += nr
         if lru.cgroup is not None:
             lru.cgroup.charge_zswap(self._lengths(entries), nr)
+        assert pool.id <= POOL_MASK
         home = lru.index << POOL_BITS | pool.id
         slot_of, home_of, referenced = self.entries.slot, self.entries.home, self.entries.referenced
         for its_slot, entry in enumerate(entries, slot):

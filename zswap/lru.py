@@ -42,9 +42,7 @@ class LruList:
         return f"<LruList of {owner}, node {self.node}: {self.length} entries>"
 
     def add(self, new: Sequence[int]) -> None:
-        """Put entries at the tail, in this order."""
-        if not new:
-            return
+        """Put entries at the tail, in this order; one at least."""
         prev, following = self._entries.prev, self._entries.next
         first, tail = new[0], self.tail
         if tail == NO_ENTRY:

@@ -51,7 +51,7 @@ class SlotMap:
         return EMPTY if leaf is None else leaf[slot & _MASK]
 
     def put_range(self, first: int, values: Sequence[int]) -> list[int]:
-        """Set the slots from `first` on to `values`, and return what they held before, without EMPTY."""
+        """Set the slots from `first` on to `values`, one at least; return what they held before, without EMPTY."""
         start = first & _MASK
         if start + len(values) <= _LEAF_SLOTS:
             return self._put_piece(first >> _LEAF_BITS, start, values)
