@@ -113,8 +113,7 @@ class Cgroup:
 
     def uncharge_zswap(self, length: int, nr_pages: int = 1) -> None:
         """Those pages are gone."""
-        for cgroup in self.lineage:
-            cgroup.forget_zswap(length, nr_pages)
+        self.charge_zswap(-length, -nr_pages)
 
     def forget_zswap(self, length: int, nr_pages: int = 1) -> None:
         """Those pages are the heir's from now on, which goes on being charged for them."""

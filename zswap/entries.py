@@ -12,10 +12,10 @@ from acomp import fault
 
 NO_ENTRY: Final = -1
 """Instead of an index: there is no entry."""
-NO_HANDLE: Final = -1
-"""The handle of an entry that has no blob yet."""
+POOL_BITS: Final = 12
+"""Bits of a `home` that say which pool; there is one pool for each compressor at most."""
+POOL_MASK: Final = (1 << POOL_BITS) - 1
 _BLOCK: Final = 256
-_NO_HANDLES: Final = array("q", [NO_HANDLE] * _BLOCK)
 
 ENTRY_ALLOC: Final = fault.declare(
     "zswap.entry_alloc", "no memory for an entry: reject_kmemcache_fail, the batch and so the folio are not stored"
@@ -25,29 +25,29 @@ ENTRY_ALLOC: Final = fault.declare(
 class EntryTable:
     """Entries by index; an index is reused after `free`.
 
-    `blob` is the compressed page and `handle` its place in the allocator of `pool` (an index of `PoolList`); `slot` the
-    swap slot; `lru` the index of the LRU it is on, `next`, `prev` its neighbours there; `referenced` the second chance.
+    `blob` is the compressed page, None in an entry that has none yet, and `handle` its place in the allocator; `slot`
+    the swap slot; `home` the index of the LRU it is on << POOL_BITS | the id of the pool that holds it, for what is
+    freed together mostly has both in common; `next`, `prev` its neighbours on the LRU; `referenced` the second chance.
     """
 
-    __slots__ = ("_free", "_used", "blob", "handle", "lru", "next", "pool", "prev", "referenced", "slot")
+    __slots__ = ("_free", "_used", "blob", "handle", "home", "next", "prev", "referenced", "slot")
 
     def __init__(self) -> None:
         self.blob: list[bytes | None] = []
-        self.handle = array("q")
+        self.handle = array("I")
         self.slot = array("Q")
-        self.pool = array("H")
-        self.lru = array("I")
+        self.home = array("I")
         self.next = array("i")
         self.prev = array("i")
         self.referenced = bytearray()
-        self._free = array("I")
+        self._free: list[int] = []
         self._used = 0
 
     def __len__(self) -> int:
         return self._used
 
     def alloc(self, nr: int) -> list[int] | None:
-        """`nr` entries without handles; None, and nothing allocated, when there is no memory for one of them."""
+        """`nr` >= 1 entries without blobs; None, and nothing allocated, when there is no memory for one of them."""
         if fault.decider is not None and any(fault.should_fail(ENTRY_ALLOC) for _ in range(nr)):
             return None
         while len(self._free) < nr:
@@ -56,23 +56,21 @@ class EntryTable:
         taken = self._free[-nr:]
         del self._free[-nr:]
         taken.reverse()
-        return taken.tolist()
+        return taken
 
     def _grow(self) -> None:
         """Add a block of entries to every column; the lowest index comes out first."""
         first = len(self.blob)
         self.blob.extend([None] * _BLOCK)
-        self.handle.extend(_NO_HANDLES)
-        for column in (self.slot, self.pool, self.lru, self.next, self.prev):
+        for column in (self.handle, self.slot, self.home, self.next, self.prev):
             column.frombytes(bytes(_BLOCK * column.itemsize))  # published entries have others
         self.referenced.extend(bytes(_BLOCK))
         self._free.extend(range(first + _BLOCK - 1, first - 1, -1))
 
     def free(self, entries: Sequence[int]) -> None:
-        """Give entries back; their blobs and links were given back before."""
-        blob, handle = self.blob, self.handle
+        """Give entries back; their handles and links were given back before."""
+        blob = self.blob
         for entry in entries:
             blob[entry] = None
-            handle[entry] = NO_HANDLE
         self._free.extend(entries)
         self._used -= len(entries)

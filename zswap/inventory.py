@@ -11,7 +11,7 @@ from typing import Final
 
 from acomp import fault
 
-from .entries import NO_ENTRY, NO_HANDLE, EntryTable
+from .entries import POOL_BITS, POOL_MASK, EntryTable
 from .folio import MAX_SLOTS
 from .lru import LruList, LruTable
 from .pool import Pool, PoolList
@@ -41,28 +41,27 @@ class Inventory:
         """Published entries."""
         return len(self.tree)
 
-    def fill(self, entries: Sequence[int], pool: Pool, blobs: Iterable[bytes]) -> int:
+    def fill(self, entries: Sequence[int], pool: Pool, blobs: Sequence[bytes]) -> int:
         """Put a compressed page into the allocator for each entry: 0, or the negative errno of the first that failed.
 
         Entries come from `entries.alloc`; those filled before one that failed stay filled.
         """
-        malloc, table = pool.zs.malloc, self.entries
-        for entry, blob in zip(entries, blobs, strict=True):
-            failing = fault.decider is not None and fault.should_fail(ZPOOL_MALLOC)
-            handle = -ENOMEM if failing else malloc(len(blob))
-            if handle < 0:
-                return handle
-            table.handle[entry] = handle
-            table.blob[entry] = blob
-        return 0
+        lengths: Iterable[int] = map(len, blobs)
+        if fault.decider is not None:
+            lengths = itertools.takewhile(lambda _: not fault.should_fail(ZPOOL_MALLOC), lengths)
+        handles, err = pool.zs.malloc(lengths)
+        handle_of, blob_of = self.entries.handle, self.entries.blob
+        for index, handle in enumerate(handles):
+            entry = entries[index]
+            handle_of[entry] = handle
+            blob_of[entry] = blobs[index]
+        return err if err or len(handles) == len(entries) else -ENOMEM
 
     def discard(self, entries: Sequence[int], pool: Pool) -> None:
         """Free entries that were not published, with their blobs in `pool` as far as they have some."""
-        for entry in entries:
-            handle = self.entries.handle[entry]
-            if handle != NO_HANDLE:
-                pool.zs.free(handle)
-        self.entries.free(entries)
+        table = self.entries
+        pool.zs.free(table.handle[entry] for entry in entries if table.blob[entry] is not None)
+        table.free(entries)
 
     def publish(self, slot: int, entries: Sequence[int], pool: Pool, lru: LruList) -> int:
         """Put filled entries into the tree at consecutive slots, in place of what was there; returns how many.
@@ -72,29 +71,28 @@ class Inventory:
         """
         if fault.decider is not None:
             entries = list(itertools.takewhile(lambda _: not fault.should_fail(TREE_INSERT), entries))
+            if not entries:
+                return 0
         replaced = self.tree.put_range(slot, entries)
         if replaced:
             self._free(replaced)
         nr = len(entries)
         pool.refs += nr
-        table, pool_id = self.entries, pool.id
         if lru.cgroup is not None:
             lru.cgroup.charge_zswap(self._lengths(entries), nr)
-        for entry in entries:
-            table.slot[entry] = slot
-            table.pool[entry] = pool_id
-            table.referenced[entry] = 1
-            slot += 1
+        assert pool.id <= POOL_MASK
+        home = lru.index << POOL_BITS | pool.id
+        slot_of, home_of, referenced = self.entries.slot, self.entries.home, self.entries.referenced
+        for its_slot, entry in enumerate(entries, slot):
+            slot_of[entry] = its_slot
+            home_of[entry] = home
+            referenced[entry] = 1
         lru.add(entries)
         return nr
 
     def remove(self, slot: int) -> bool:
         """Take whatever is at `slot` out of the tree and free it; whether there was something."""
-        entry = self.tree.pop(slot)
-        if entry == NO_ENTRY:
-            return False
-        self._free([entry])
-        return True
+        return self.remove_range(slot, 1) > 0
 
     def remove_range(self, first: int, nr: int) -> int:
         """`remove` for each of these slots; how many held something."""
@@ -115,11 +113,11 @@ class Inventory:
 
     def pool_of(self, entry: int) -> Pool:
         """The pool that holds a published entry's page."""
-        return self._pools[self.entries.pool[entry]]
+        return self._pools[self.entries.home[entry] & POOL_MASK]
 
     def lru_of(self, entry: int) -> LruList:
         """The LRU that a published entry is on."""
-        return self.lrus.lists[self.entries.lru[entry]]
+        return self.lrus.lists[self.entries.home[entry] >> POOL_BITS]
 
     def _lengths(self, entries: Iterable[int]) -> int:
         """Bytes of these entries' compressed pages together."""
@@ -127,21 +125,20 @@ class Inventory:
 
     def _free(self, entries: Sequence[int]) -> None:
         """Free published entries that left the tree, in the order of 11.8; most often all of one list and pool."""
-        table = self.entries
-        kinds = list(zip(map(table.lru.__getitem__, entries), map(table.pool.__getitem__, entries), strict=True))
-        distinct = dict.fromkeys(kinds)
-        for kind in distinct:
-            one_of = (
-                entries if len(distinct) == 1 else [e for e, its in zip(entries, kinds, strict=True) if its == kind]
-            )
-            self._free_alike(one_of, self.lrus.lists[kind[0]], self._pools[kind[1]])
+        home_of = self.entries.home
+        homes = [home_of[entry] for entry in entries]
+        if homes.count(homes[0]) == len(homes):
+            self._free_alike(entries, homes[0])
+            return
+        for home in dict.fromkeys(homes):
+            self._free_alike([entry for entry, its in zip(entries, homes, strict=True) if its == home], home)
 
-    def _free_alike(self, entries: Sequence[int], lru: LruList, pool: Pool) -> None:
+    def _free_alike(self, entries: Sequence[int], home: int) -> None:
+        lru, pool = self.lrus.lists[home >> POOL_BITS], self._pools[home & POOL_MASK]
         lru.remove(entries)
-        free, handles = pool.zs.free, self.entries.handle
-        for entry in entries:
-            free(handles[entry])
+        handle_of = self.entries.handle
+        length = pool.zs.free([handle_of[entry] for entry in entries])
         if lru.cgroup is not None:
-            lru.cgroup.uncharge_zswap(self._lengths(entries), len(entries))
+            lru.cgroup.uncharge_zswap(length, len(entries))
         self.entries.free(entries)
         pool.put(len(entries))

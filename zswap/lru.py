@@ -12,7 +12,7 @@ from typing import Final
 from acomp import fault
 
 from .cgroup import Cgroup
-from .entries import NO_ENTRY, EntryTable
+from .entries import NO_ENTRY, POOL_BITS, POOL_MASK, EntryTable
 from .mutex import Mutex
 
 LRU_ALLOC: Final = fault.declare(
@@ -42,37 +42,47 @@ class LruList:
         return f"<LruList of {owner}, node {self.node}: {self.length} entries>"
 
     def add(self, new: Sequence[int]) -> None:
-        """Put entries at the tail, in this order."""
-        entries = self._entries
-        lru, prev, following = entries.lru, entries.prev, entries.next
-        index, tail = self.index, self.tail
-        for entry in new:
-            lru[entry] = index
+        """Put entries at the tail, in this order; one at least."""
+        prev, following = self._entries.prev, self._entries.next
+        first, tail = new[0], self.tail
+        if tail == NO_ENTRY:
+            self.head = first
+        else:
+            following[tail] = first
+        prev[first] = tail
+        tail = first
+        for entry in new[1:]:
+            following[tail] = entry
             prev[entry] = tail
-            if tail == NO_ENTRY:
-                self.head = entry
-            else:
-                following[tail] = entry
             tail = entry
-        if new:
-            following[tail] = NO_ENTRY
-            self.tail = tail
-            self.length += len(new)
+        following[tail] = NO_ENTRY
+        self.tail = tail
+        self.length += len(new)
 
     def remove(self, gone: Sequence[int]) -> None:
-        """Take entries off."""
-        prev, following = self._entries.prev, self._entries.next
-        for entry in gone:
-            before, after = prev[entry], following[entry]
-            if before == NO_ENTRY:
-                self.head = after
-            else:
-                following[before] = after
-            if after == NO_ENTRY:
-                self.tail = before
-            else:
-                prev[after] = before
+        """Take entries off, one at least. What is next to each other here as it is in `gone` goes in one piece."""
+        following = self._entries.next
+        first = last = gone[0]
+        for entry in gone[1:]:
+            if following[last] != entry:
+                self._cut(first, last)
+                first = entry
+            last = entry
+        self._cut(first, last)
         self.length -= len(gone)
+
+    def _cut(self, first: int, last: int) -> None:
+        """Join the neighbours of a piece of the list."""
+        prev, following = self._entries.prev, self._entries.next
+        before, after = prev[first], following[last]
+        if before == NO_ENTRY:
+            self.head = after
+        else:
+            following[before] = after
+        if after == NO_ENTRY:
+            self.tail = before
+        else:
+            prev[after] = before
 
     def rotate(self, entry: int) -> None:
         """Move an entry to the tail."""
@@ -130,12 +140,14 @@ class LruTable:
         With them go its own charges; the heir was charged for them all along.
         """
         gone = list(itertools.takewhile(lambda one: not one.online, cgroup.lineage))
+        home = self._entries.home
         for lru in self.of(cgroup):
             heir = self.heir_of(lru)
             while lru.head != NO_ENTRY:
                 entry = lru.head
                 lru.remove([entry])
                 heir.add([entry])
+                home[entry] = heir.index << POOL_BITS | home[entry] & POOL_MASK
                 for one in gone:
                     one.forget_zswap(len(self._entries.blob[entry] or b""))
             self._free.append(lru.index)

@@ -51,50 +51,57 @@ class SlotMap:
         return EMPTY if leaf is None else leaf[slot & _MASK]
 
     def put_range(self, first: int, values: Sequence[int]) -> list[int]:
-        """Set the slots from `first` on to `values`, and return what they held before, without EMPTY."""
+        """Set the slots from `first` on to `values`, one at least; return what they held before, without EMPTY."""
+        start = first & _MASK
+        if start + len(values) <= _LEAF_SLOTS:
+            return self._put_piece(first >> _LEAF_BITS, start, values)
         replaced: list[int] = []
-        done = 0
-        while done < len(values):
-            slot = first + done
-            leaf = self._leaves.get(slot >> _LEAF_BITS)
-            if leaf is None:
-                leaf = self._leaves[slot >> _LEAF_BITS] = array("i", [EMPTY]) * (_LEAF_SLOTS + 1)
-                leaf[_COUNT] = 0
-            start = slot & _MASK
-            nr = min(_LEAF_SLOTS - start, len(values) - done)
-            old = leaf[start : start + nr]
-            leaf[start : start + nr] = array("i", values[done : done + nr])
-            added = old.count(EMPTY)
-            leaf[_COUNT] += added
-            self._used += added
-            if added < nr:
-                replaced += [value for value in old if value != EMPTY]
-            done += nr
+        while values:
+            start = first & _MASK
+            nr = _LEAF_SLOTS - start
+            replaced += self._put_piece(first >> _LEAF_BITS, start, values[:nr])
+            first, values = first + nr, values[nr:]
         return replaced
-
-    def pop(self, slot: int) -> int:
-        """Empty `slot` and return what was there, or EMPTY."""
-        leaf = self._leaves.get(slot >> _LEAF_BITS)
-        if leaf is None:
-            return EMPTY
-        old = leaf[slot & _MASK]
-        if old != EMPTY:
-            leaf[slot & _MASK] = EMPTY
-            self._dropped(slot >> _LEAF_BITS, leaf, 1)
-        return old
 
     def pop_range(self, first: int, nr: int) -> list[int]:
         """Empty the slots `first` .. `first + nr - 1` and return what they held, as `values` does."""
+        start = first & _MASK
+        if start + nr <= _LEAF_SLOTS:
+            return self._pop_piece(first >> _LEAF_BITS, start, start + nr)
         popped: list[int] = []
         for key, start, end in self._pieces(first, nr):
-            leaf = self._leaves[key]
-            held = leaf[start:end].tolist()
-            if EMPTY in held:
-                held = [value for value in held if value != EMPTY]
-            leaf[start:end] = _EMPTIES[start:end]
-            self._dropped(key, leaf, len(held))
-            popped += held
+            popped += self._pop_piece(key, start, end)
         return popped
+
+    def _put_piece(self, key: int, start: int, values: Sequence[int]) -> list[int]:
+        """`put_range` within a leaf."""
+        leaf = self._leaves.get(key)
+        if leaf is None:
+            leaf = self._leaves[key] = array("i", [EMPTY]) * (_LEAF_SLOTS + 1)
+            leaf[_COUNT] = 0
+        end = start + len(values)
+        old = leaf[start:end]
+        leaf[start:end] = array("i", values)
+        added = old.count(EMPTY)
+        leaf[_COUNT] += added
+        self._used += added
+        return [] if added == len(values) else [value for value in old if value != EMPTY]
+
+    def _pop_piece(self, key: int, start: int, end: int) -> list[int]:
+        """`pop_range` within a leaf, which need not be there."""
+        leaf = self._leaves.get(key)
+        if leaf is None:
+            return []
+        held = leaf[start:end].tolist()
+        if EMPTY in held:
+            held = [value for value in held if value != EMPTY]
+        if held:
+            leaf[start:end] = _EMPTIES[start:end]
+            leaf[_COUNT] -= len(held)
+            self._used -= len(held)
+            if not leaf[_COUNT]:
+                del self._leaves[key]
+        return held
 
     def _pieces(self, first: int, nr: int) -> list[tuple[int, int, int]]:
         """A range by leaves that are there: each one's key, and the part of it (start, end), in ascending order.
@@ -103,8 +110,6 @@ class SlotMap:
         """
         end = first + nr
         low, high = first >> _LEAF_BITS, end - 1 >> _LEAF_BITS
-        if low == high:
-            return [(low, first & _MASK, (end - 1 & _MASK) + 1)] if low in self._leaves else []
         if high - low <= len(self._leaves):
             keys = [key for key in range(low, high + 1) if key in self._leaves]
         else:
@@ -113,9 +118,3 @@ class SlotMap:
             (key, first & _MASK if key == low else 0, (end - 1 & _MASK) + 1 if key == high else _LEAF_SLOTS)
             for key in keys
         ]
-
-    def _dropped(self, key: int, leaf: "array[int]", nr: int) -> None:
-        leaf[_COUNT] -= nr
-        self._used -= nr
-        if not leaf[_COUNT]:
-            del self._leaves[key]

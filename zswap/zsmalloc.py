@@ -5,22 +5,39 @@ count is exact (with the class table of kernel-facts 18 it equals the running ke
 policy to the slot: the fullest zspage that has room, in groups 10 % wide, within a group the most recently inserted;
 the most recently freed slot of that zspage; an emptied zspage goes back at once (B13).
 
-Half a million objects are ordinary, so an object is no Python object but an entry in flat arrays, 10 bytes in all, and
-every operation but `compact` and `class_stats` takes constant time. A pool belongs to one thread. Making allocations
-fail is the caller's business.
+Half a million objects are ordinary, so an object is no Python object but an entry in flat arrays, 6 bytes, and its
+share of a zspage, which is a list of free slots. A page is stored and freed all the time, so `malloc` and `free` take
+many objects at a time: each in constant time, and without a call unless that fills its zspage or, by what is freed,
+brings it into another group. A pool belongs to one thread. Making allocations fail is the caller's business.
 """
 
 from array import array
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
 
 from acomp.flags import PAGE_SIZE
 from zswap.size_classes import INDEX_OF_LENGTH, SIZE_CLASSES, SizeClass, class_index
 
-_CLASS_BITS = 7
-_CLASS_MASK = (1 << _CLASS_BITS) - 1
-_FULL = 10
-"""The group after the ten of zspages that have both objects and room; never listed, for nothing can be put there."""
-_NONE = -1
+_NR_GROUPS: Final = 10
+_FULL: Final = _NR_GROUPS
+_EMPTY: Final = _NR_GROUPS + 1
+"""Instead of a group: zspages without room, or without objects. Neither is listed."""
+
+
+def _group_by_free_slots(slots: int) -> bytes:
+    """The group of a zspage of so many slots by how many of them are free. Group 0 is the fullest, and 10 % wide."""
+    partial = (_NR_GROUPS - 1 - inuse * _NR_GROUPS // slots for inuse in range(slots - 1, 0, -1))
+    return bytes((_FULL, *partial, _EMPTY))
+
+
+_GROUPS: Final = tuple(_group_by_free_slots(size_class.objs_per_zspage) for size_class in SIZE_CLASSES)
+_CHANGES_GROUP: Final = tuple(bytes((0, *(a != b for a, b in pairwise(groups)))) for groups in _GROUPS)
+"""By class and free slots: whether the zspage was in another group until the last of these became free."""
+_NO_ZSPAGE: Final[list[int]] = []
+"""Instead of a head that was taken away; like one that is full, it has no free slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +68,34 @@ class ClassStats:
 
 
 class ZsPool:
-    """One allocator instance. Handles are integers >= 0, valid until freed, also across `compact`; then reused."""
+    """One allocator instance. Handles are integers >= 0, valid until freed, also across `compact`; then reused.
+
+    A handle is the name of a slot. A zspage is known by its free slots, a list of handles with the most recently freed
+    last. One zspage of each class is the *head*, where the next object goes: the most recent one of the fullest group.
+    The others that have both objects and room are in the dictionary of their group, most recently inserted last.
+
+    The head itself is in none, and filling it moves nothing: as no other is fuller, it enters each group as the only
+    one there, and stays the head until it is full or something is freed.
+    """
 
     def __init__(self) -> None:
-        self._classes = tuple(_ClassPool(size_class, self) for size_class in SIZE_CLASSES)
+        # By handle. Length 0 marks a free slot.
+        self._lengths = array("H")
+        self._zspage_of = array("I")
+        # By zspage. One that went back keeps its slots, all of them free, until its class wants it again.
+        self._free_slots: list[list[int]] = []
+        self._first_slot = array("I")
+        # By class.
+        self._heads = [_NO_ZSPAGE] * len(SIZE_CLASSES)
+        self._groups = tuple(tuple(dict[int, list[int]]() for _ in range(_NR_GROUPS)) for _ in SIZE_CLASSES)
+        self._zspages = [0] * len(SIZE_CLASSES)
+        self._returned: tuple[list[list[int]], ...] = tuple([] for _ in SIZE_CLASSES)
+        # The slots, in order, of zspages in which they are not consecutive, because objects have moved.
+        self._mixed: dict[int, array[int]] = {}
         self._total_pages = 0
-        self._bytes_stored = 0
 
     def __repr__(self) -> str:
-        return f"<ZsPool of {self._total_pages} pages with {self._bytes_stored} bytes>"
+        return f"<ZsPool of {self._total_pages} pages with {self.bytes_stored} bytes>"
 
     @property
     def total_pages(self) -> int:
@@ -68,223 +104,156 @@ class ZsPool:
 
     @property
     def bytes_stored(self) -> int:
-        """The sum of the lengths given to malloc: what a cgroup is charged for."""
-        return self._bytes_stored
+        """The sum of the lengths given to malloc: what cgroups are charged for. Adds them up afresh."""
+        return sum(self._lengths)
 
-    def malloc(self, length: int) -> int:
-        """Take a slot for `length` bytes and return its handle, or -EINVAL for no bytes, -ENOSPC for over a page."""
-        if not 0 < length <= PAGE_SIZE:
-            return class_index(length)
-        index = INDEX_OF_LENGTH[length]
-        self._bytes_stored += length
-        return self._classes[index].malloc(length) << _CLASS_BITS | index
+    def malloc(self, lengths: Iterable[int]) -> tuple[list[int], int]:
+        """Take a slot for each of these lengths; their handles, and 0.
 
-    def free(self, handle: int) -> None:
-        """Give the slot back. A handle that is not allocated is a ValueError (in the kernel, a corrupted pool)."""
-        length = 0
-        if handle >= 0:
-            try:
-                length = self._classes[handle & _CLASS_MASK].free(handle >> _CLASS_BITS)
-            except IndexError:
-                pass
-        if not length:
-            raise ValueError(f"handle {handle} is not allocated")
-        self._bytes_stored -= length
+        Or a negative errno, and the handles for those before the length that has no slot: -EINVAL for no bytes,
+        -ENOSPC for over a page.
+        """
+        handles: list[int] = []
+        heads, stored = self._heads, self._lengths
+        for length in lengths:
+            if not 0 < length <= PAGE_SIZE:
+                return handles, class_index(length)
+            index = INDEX_OF_LENGTH[length]
+            handle = (heads[index] or self._next_head(index)).pop()
+            stored[handle] = length
+            handles.append(handle)
+        return handles, 0
+
+    def free(self, handles: Iterable[int]) -> int:
+        """Give slots back and return the bytes they held together.
+
+        A handle that is not allocated is a ValueError (in the kernel, a corrupted pool); those before it are freed.
+        """
+        freed = 0
+        stored, zspage_of, free_slots = self._lengths, self._zspage_of, self._free_slots
+        nr_slots = len(stored)
+        for handle in handles:
+            length = stored[handle] if 0 <= handle < nr_slots else 0
+            if not length:
+                raise ValueError(f"handle {handle} is not allocated")
+            stored[handle] = 0
+            freed += length
+            zspage = zspage_of[handle]
+            free = free_slots[zspage]
+            free.append(handle)
+            index = INDEX_OF_LENGTH[length]
+            if _CHANGES_GROUP[index][len(free)]:
+                self._relist(index, zspage, free)
+        return freed
 
     def compact(self) -> int:
         """Empty as many sparse zspages into the room of denser ones as possible; return the pages freed.
 
-        What the kernel's shrinker does. Time is proportional to the slots of the zspages emptied.
+        What the kernel's shrinker does. Time is proportional to the slots of the zspages emptied, and of those that
+        receive, beside a look at each zspage with room.
         """
         before = self._total_pages
-        for class_pool in self._classes:
-            class_pool.compact()
+        for index, groups in enumerate(self._groups):
+            self._list_head(index)
+            free_slots = sum(len(free) for group in groups for free in group.values())
+            # Whatever is chosen, as many zspages can go as the free slots of the class amount to.
+            for _ in range(free_slots // SIZE_CLASSES[index].objs_per_zspage):
+                self._empty_sparsest(index)
         return before - self._total_pages
 
     def class_stats(self) -> tuple[ClassStats, ...]:
         """One entry per class, in the order of `SIZE_CLASSES`. Counts afresh, in time proportional to the objects."""
-        return tuple(class_pool.stats() for class_pool in self._classes)
+        bytes_stored = [0] * len(SIZE_CLASSES)
+        for length, nr in Counter(self._lengths).items():
+            bytes_stored[INDEX_OF_LENGTH[length]] += length * nr
+        stats = []
+        for index, size_class in enumerate(SIZE_CLASSES):
+            free = [len(free) for group in self._groups[index] for free in group.values()]
+            if self._heads[index]:
+                free.append(len(self._heads[index]))
+            zspages = self._zspages[index]
+            objects = zspages * size_class.objs_per_zspage - sum(free)
+            stats.append(ClassStats(size_class, objects, bytes_stored[index], zspages - len(free), len(free)))
+        return tuple(stats)
 
+    def _next_head(self, index: int) -> list[int]:
+        """Choose the zspage for the next objects of a class, or make one, in place of a head without room."""
+        for group in self._groups[index]:
+            if group:
+                self._heads[index] = free = group.popitem()[1]
+                return free
+        returned = self._returned[index]
+        self._heads[index] = free = returned.pop() if returned else self._new_zspage(index)
+        self._zspages[index] += 1
+        self._total_pages += SIZE_CLASSES[index].pages_per_zspage
+        return free
 
-class _ClassPool:
-    """The zspages of one size class.
+    def _list_head(self, index: int) -> None:
+        """The head, if it has room, joins its group, so that the next one is chosen afresh."""
+        if head := self._heads[index]:
+            self._groups[index][_GROUPS[index][len(head)]][self._zspage_of[head[-1]]] = head
+            self._heads[index] = _NO_ZSPAGE
 
-    An *object number* stays the same for the object's life; its *position* (zspage * slots per zspage + slot) changes
-    when compaction moves it. `_occupant` is the way back; for a free position it is the next free one of the zspage
-    instead (how many are free follows from `_inuse`, so that chain needs no end). Zspages with both objects and room
-    are on one doubly linked list per group, most recently inserted first.
-    """
-
-    __slots__ = (
-        "_first_free",
-        "_free_objects",
-        "_free_zspages",
-        "_group_of_inuse",
-        "_groups",
-        "_heads",
-        "_inuse",
-        "_length",
-        "_next",
-        "_occupant",
-        "_pool",
-        "_position",
-        "_previous",
-        "_size_class",
-        "_slots",
-    )
-
-    def __init__(self, size_class: SizeClass, pool: ZsPool) -> None:
-        self._pool = pool
-        self._size_class = size_class
-        self._slots = slots = size_class.objs_per_zspage
-        self._group_of_inuse = bytes(inuse * 10 // slots for inuse in range(slots + 1))
-        # By object number. Length 0 marks a number that is not in use.
-        self._position = array("I")
-        self._length = array("H")
-        self._free_objects = array("I")
-        # By position.
-        self._occupant = array("I")
-        # By zspage. One that went back keeps its place here until it is wanted again.
-        self._inuse = array("H")
-        self._first_free = array("I")
-        self._next = array("i")
-        self._previous = array("i")
-        self._free_zspages = array("I")
-        # By group; and a bit for each group that is not empty, so that the fullest is one bit_length away.
-        self._heads = [_NONE] * _FULL
-        self._groups = 0
-
-    def malloc(self, length: int) -> int:
-        position = self._take_slot()
-        if self._free_objects:
-            number = self._free_objects.pop()
-            self._position[number] = position
-            self._length[number] = length
+    def _relist(self, index: int, zspage: int, free: list[int]) -> None:
+        """The slot of a zspage that was freed last has brought it into another group."""
+        groups, group_of, nr_free = self._groups[index], _GROUPS[index], len(free)
+        head, group = self._heads[index], group_of[nr_free]
+        if nr_free == 1 and group != _EMPTY:
+            # It was full. No group is fuller than the one it enters, and there it is the most recent.
+            if head and head is not free:
+                groups[group_of[len(head)]][self._zspage_of[head[-1]]] = head
+            self._heads[index] = free
+            return
+        if head is free:
+            self._heads[index] = _NO_ZSPAGE
+        elif nr_free > 1:
+            del groups[group_of[nr_free - 1]][zspage]
+        if group == _EMPTY:
+            self._give_back(index, free)
         else:
-            number = len(self._position)
-            self._position.append(position)
-            self._length.append(length)
-        self._occupant[position] = number
-        return number
+            groups[group][zspage] = free
 
-    def free(self, number: int) -> int:
-        """Free the object and return its length, or 0 if there was none; an IndexError for a number never used."""
-        length = self._length[number]
-        if length:
-            self._length[number] = 0
-            self._free_objects.append(number)
-            self._give_slot(self._position[number])
-        return length
+    def _new_zspage(self, index: int) -> list[int]:
+        """A zspage with new slots; the lowest is taken first."""
+        slots = SIZE_CLASSES[index].objs_per_zspage
+        zspage, first = len(self._free_slots), len(self._lengths)
+        self._lengths.extend([0] * slots)
+        self._zspage_of.extend([zspage] * slots)
+        self._first_slot.append(first)
+        self._free_slots.append(list(range(first + slots - 1, first - 1, -1)))
+        return self._free_slots[zspage]
 
-    def compact(self) -> None:
-        # Whatever is chosen, as many zspages can go as the free slots of the class amount to.
-        for _ in range((self._zspages() * self._slots - self._objects()) // self._slots):
-            group = (self._groups & -self._groups).bit_length() - 1
-            sparsest = self._heads[group]
-            # Off the list nothing is moved into it, and the rest of the class has room for all it holds.
-            self._unlink(sparsest, group)
-            for position in self._occupied(sparsest):
-                number = self._occupant[position]
-                self._position[number] = target = self._take_slot()
-                self._occupant[target] = number
-                self._occupant[position] = self._first_free[sparsest]
-                self._first_free[sparsest] = position
-            self._inuse[sparsest] = 0
-            self._release(sparsest)
+    def _give_back(self, index: int, free: list[int]) -> None:
+        self._returned[index].append(free)
+        self._zspages[index] -= 1
+        self._total_pages -= SIZE_CLASSES[index].pages_per_zspage
 
-    def stats(self) -> ClassStats:
-        full = self._inuse.count(self._slots)
-        return ClassStats(self._size_class, self._objects(), sum(self._length), full, self._zspages() - full)
+    def _empty_sparsest(self, index: int) -> None:
+        """Move the objects of the sparsest zspage of a class to where malloc would put them, in the order of slots.
 
-    def _objects(self) -> int:
-        return len(self._position) - len(self._free_objects)
+        An object keeps its handle, which so becomes the name of another slot: the two slots exchange theirs.
+        """
+        sparsest = next(group for group in reversed(self._groups[index]) if group)
+        # Off the list nothing is moved into it, and the rest of the class has room for all it holds.
+        source, free = sparsest.popitem()
+        slots = self._slots(index, source)
+        for position, handle in enumerate(slots):
+            if length := self._lengths[handle]:
+                other = (self._heads[index] or self._next_head(index)).pop()
+                target = self._zspage_of[other]
+                target_slots = self._slots(index, target)
+                slots[position], target_slots[target_slots.index(other)] = other, handle
+                self._zspage_of[handle], self._zspage_of[other] = target, source
+                self._lengths[handle], self._lengths[other] = length, 0
+                free.append(other)
+        self._give_back(index, free)
+        self._list_head(index)
 
-    def _zspages(self) -> int:
-        return len(self._inuse) - len(self._free_zspages)
-
-    def _occupied(self, zspage: int) -> list[int]:
-        """The positions of the objects of one zspage."""
-        free = set()
-        position = self._first_free[zspage]
-        for _ in range(self._slots - self._inuse[zspage]):
-            free.add(position)
-            position = self._occupant[position]
-        base = zspage * self._slots
-        return [position for position in range(base, base + self._slots) if position not in free]
-
-    def _take_slot(self) -> int:
-        """Choose a zspage by the policy, or make one; return the position of its most recently freed slot."""
-        if self._groups:
-            before = self._groups.bit_length() - 1
-            zspage = self._heads[before]
-        else:
-            before = _NONE
-            zspage = self._new_zspage()
-        position = self._first_free[zspage]
-        self._first_free[zspage] = self._occupant[position]
-        self._inuse[zspage] = inuse = self._inuse[zspage] + 1
-        after = self._group_of_inuse[inuse]
-        if after != before:
-            if before != _NONE:  # unlinked as what it is, the head
-                self._heads[before] = following = self._next[zspage]
-                if following != _NONE:
-                    self._previous[following] = _NONE
-                else:
-                    self._groups &= ~(1 << before)
-            if after != _FULL:
-                self._link(zspage, after)
-        return position
-
-    def _give_slot(self, position: int) -> None:
-        """Put a position at the head of its zspage's free chain; the zspage goes back if this was its last object."""
-        zspage = position // self._slots
-        self._occupant[position] = self._first_free[zspage]
-        self._first_free[zspage] = position
-        inuse = self._inuse[zspage]
-        self._inuse[zspage] = inuse - 1
-        before = self._group_of_inuse[inuse]
-        after = self._group_of_inuse[inuse - 1] if inuse > 1 else _NONE
-        if after != before:
-            if before != _FULL:
-                self._unlink(zspage, before)
-            if after != _NONE:
-                self._link(zspage, after)
-            else:
-                self._release(zspage)
-
-    def _new_zspage(self) -> int:
-        self._pool._total_pages += self._size_class.pages_per_zspage
-        if self._free_zspages:
-            return self._free_zspages.pop()  # its free chain holds all its slots
-        zspage = len(self._inuse)
-        base = zspage * self._slots
-        self._occupant.extend(range(base + 1, base + 1 + self._slots))
-        self._inuse.append(0)
-        self._first_free.append(base)
-        self._next.append(_NONE)
-        self._previous.append(_NONE)
-        return zspage
-
-    def _release(self, zspage: int) -> None:
-        self._free_zspages.append(zspage)
-        self._pool._total_pages -= self._size_class.pages_per_zspage
-
-    def _link(self, zspage: int, group: int) -> None:
-        head = self._heads[group]
-        self._next[zspage] = head
-        self._previous[zspage] = _NONE
-        if head != _NONE:
-            self._previous[head] = zspage
-        self._heads[group] = zspage
-        self._groups |= 1 << group
-
-    def _unlink(self, zspage: int, group: int) -> None:
-        following, previous = self._next[zspage], self._previous[zspage]
-        if following != _NONE:
-            self._previous[following] = previous
-        if previous != _NONE:
-            self._next[previous] = following
-        else:
-            self._heads[group] = following
-            if following == _NONE:
-                self._groups &= ~(1 << group)
+    def _slots(self, index: int, zspage: int) -> "array[int]":
+        """The slots of one zspage in order; from now on a list that can be changed."""
+        slots = self._mixed.get(zspage)
+        if slots is None:
+            first = self._first_slot[zspage]
+            end = first + SIZE_CLASSES[index].objs_per_zspage
+            slots = self._mixed[zspage] = array("I", range(first, end))
+        return slots

@@ -197,11 +197,11 @@ class Zswap:
         self._check()
         self._check_slots(offset, nr_pages)
         inventory = self._core.inventory
-        lrus = Counter(map(inventory.entries.lru.__getitem__, inventory.tree.values(offset, nr_pages)))
+        lrus = Counter(map(inventory.lru_of, inventory.tree.values(offset, nr_pages)))
         self._in_flight.begin()
         try:
             for lru, count in lrus.items():
-                await load_path.pay_for_freeing(inventory.lrus.lists[lru], count)
+                await load_path.pay_for_freeing(lru, count)
             self._core.slots.invalidate(offset, nr_pages)
             return inventory.remove_range(offset, nr_pages)
         finally:

@@ -46,7 +46,7 @@ def check(swap: zswap.Swap) -> None:
 
 def held(swap: zswap.Swap, pool_id: int) -> int:
     inventory = swap.zswap._core.inventory
-    return sum(inventory.entries.pool[inventory.tree.get(slot)] == pool_id for slot in inventory.tree)
+    return sum(inventory.pool_of(inventory.tree.get(slot)).id == pool_id for slot in inventory.tree)
 
 
 async def test_each_folio_goes_where_it_belongs_and_is_found_again() -> None:

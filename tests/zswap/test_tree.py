@@ -19,8 +19,8 @@ def test_what_a_range_holds() -> None:
     assert slots.values(1, 64) == [63 % 7, 64 % 7]
     assert slots.values(0, 2**50) == [slot % 7 for slot in (0, 63, 64, 1000, FAR)]
     assert slots.values(65, FAR - 65) == [1000 % 7]
-    assert slots.pop(1000) == 1000 % 7
-    assert slots.pop(1000) == EMPTY
+    assert slots.pop_range(1000, 1) == [1000 % 7]
+    assert slots.pop_range(1000, 1) == []
     assert slots.values(65, 2**50) == [FAR % 7]
     assert slots.get(1000) == EMPTY
 

@@ -98,40 +98,42 @@ class AgainstTheModel(RuleBasedStateMachine):
         self.model = [NaiveClass(size_class) for size_class in SIZE_CLASSES]
         self.class_of: dict[int, NaiveClass] = {}
 
-    def malloc_one(self, length: int) -> int:
-        handle = self.pool.malloc(length)
-        assert handle >= 0
-        assert handle not in self.class_of
-        naive = self.class_of[handle] = self.model[class_index(length)]
-        naive.length[handle] = length
-        naive.put(handle)
-        return handle
+    def malloc_all(self, lengths: list[int]) -> list[int]:
+        handles, err = self.pool.malloc(lengths)
+        assert err == 0
+        for handle, length in zip(handles, lengths, strict=True):
+            assert handle >= 0
+            assert handle not in self.class_of
+            naive = self.class_of[handle] = self.model[class_index(length)]
+            naive.length[handle] = length
+            naive.put(handle)
+        return handles
 
-    def free_one(self, handle: int) -> None:
-        self.pool.free(handle)
-        naive = self.class_of.pop(handle)
-        del naive.length[handle]
-        naive.take(handle)
+    def free_all(self, handles: list[int]) -> None:
+        lengths = 0
+        for handle in handles:
+            naive = self.class_of.pop(handle)
+            lengths += naive.length.pop(handle)
+            naive.take(handle)
+        assert self.pool.free(handles) == lengths
 
     @rule(target=handles, length=st.sampled_from(LENGTHS))
     def malloc(self, length: int) -> int:
-        return self.malloc_one(length)
+        return self.malloc_all([length])[0]
 
     @rule(lengths=st.lists(st.sampled_from(LENGTHS[3:]), max_size=40))
     def malloc_many(self, lengths: list[int]) -> None:
-        for length in lengths:
-            self.malloc_one(length)
+        self.malloc_all(lengths)
 
     @rule(handle=consumes(handles))
     def free(self, handle: int) -> None:
         if handle in self.class_of:
-            self.free_one(handle)
+            self.free_all([handle])
 
     @rule(seed=st.integers(0, 1000), share=st.floats(0, 1))
     def free_many(self, seed: int, share: float) -> None:
         generator = random.Random(seed)
-        for handle in [handle for handle in self.class_of if generator.random() < share]:
-            self.free_one(handle)
+        self.free_all([handle for handle in self.class_of if generator.random() < share])
 
     @rule()
     def compact(self) -> None:
@@ -147,7 +149,7 @@ class AgainstTheModel(RuleBasedStateMachine):
     def a_freed_handle_is_refused(self, handle: int) -> None:
         if handle not in self.class_of:
             with pytest.raises(ValueError, match="not allocated"):
-                self.pool.free(handle)
+                self.pool.free([handle])
 
     @invariant()
     def equal(self) -> None:
@@ -157,8 +159,7 @@ class AgainstTheModel(RuleBasedStateMachine):
         assert self.pool.bytes_stored == sum(stats.bytes_stored for stats in expected)
 
     def teardown(self) -> None:
-        for handle in list(self.class_of):
-            self.free_one(handle)
+        self.free_all(list(self.class_of))
         self.equal()
         assert self.pool.total_pages == self.pool.bytes_stored == 0
 
@@ -173,17 +174,23 @@ def test_a_long_random_run_against_the_model(lengths: tuple[int, ...]) -> None:
     generator = random.Random(18)
     machine = AgainstTheModel()
     for phase in range(24):
-        for _ in range(400):
-            machine.malloc_one(generator.choice(lengths))
+        for nr in (1, 8, 391):
+            machine.malloc_all(generator.choices(lengths, k=nr))
         for handle in generator.sample(list(machine.class_of), int(len(machine.class_of) * generator.random())):
-            machine.free_one(handle)
+            machine.free_all([handle])
             if generator.random() < 0.3:
-                machine.malloc_one(generator.choice(lengths))
+                machine.malloc_all([generator.choice(lengths)])
         machine.equal()
         if phase % 3 == 2:
             machine.compact()
             machine.equal()
     machine.teardown()
+
+
+def malloc_one(pool: ZsPool, length: int) -> int:
+    (handle,), err = pool.malloc([length])
+    assert err == 0
+    return handle
 
 
 def stats_of(pool: ZsPool, length: int) -> ClassStats:
@@ -194,8 +201,15 @@ class TestMalloc:
     @pytest.mark.parametrize(("length", "code"), [(0, -errno.EINVAL), (-1, -errno.EINVAL), (4097, -errno.ENOSPC)])
     def test_what_cannot_be_stored(self, length: int, code: int) -> None:
         pool = ZsPool()
-        assert pool.malloc(length) == code
+        assert pool.malloc([length]) == ([], code)
         assert pool.total_pages == pool.bytes_stored == 0
+
+    def test_what_comes_before_it_is_stored(self) -> None:
+        pool = ZsPool()
+        handles, err = pool.malloc([100, 4000, 4097, 100])
+        assert (len(handles), err) == (2, -errno.ENOSPC)
+        assert pool.bytes_stored == 4100
+        assert pool.free(handles) == 4100
 
     @pytest.mark.parametrize("size_class", SIZE_CLASSES, ids=lambda size_class: str(size_class.size))
     def test_every_class_fills_its_zspages(self, size_class: SizeClass) -> None:
@@ -204,65 +218,75 @@ class TestMalloc:
         slots, pages = size_class.objs_per_zspage, size_class.pages_per_zspage
         handles = []
         for count in range(1, 2 * slots + 2):
-            handles.append(pool.malloc(length))
+            handles.append(malloc_one(pool, length))
             assert pool.total_pages == -(-count // slots) * pages
         assert len(set(handles)) == len(handles)
         assert pool.bytes_stored == len(handles) * length
         stats = stats_of(pool, length)
         assert (stats.objects, stats.full, stats.zspages) == (2 * slots + 1, 3 if size_class.is_huge else 2, 3)
         for handle in handles:
-            pool.free(handle)
+            pool.free([handle])
         assert pool.total_pages == pool.bytes_stored == 0
 
     def test_the_fullest_group_is_filled_first(self) -> None:
         pool = ZsPool()
         assert size_class_of(3000).objs_per_zspage == 4
-        zspages = [[pool.malloc(3000) for _ in range(4)] for _ in range(3)]
+        zspages = [[malloc_one(pool, 3000) for _ in range(4)] for _ in range(3)]
         for zspage, freed in zip(zspages, (3, 1, 2), strict=True):
             for handle in zspage[:freed]:
-                pool.free(handle)
+                pool.free([handle])
         assert (stats_of(pool, 3000).full, stats_of(pool, 3000).partial) == (0, 3)
-        pool.malloc(3000)
+        malloc_one(pool, 3000)
         assert stats_of(pool, 3000).full == 1  # the one with a single free slot
-        pool.malloc(3000)
-        pool.malloc(3000)
+        malloc_one(pool, 3000)
+        malloc_one(pool, 3000)
         assert stats_of(pool, 3000).full == 2
-        pool.free(zspages[0][3])  # the last object of the first: its zspage is gone
+        pool.free([zspages[0][3]])  # the last object of the first: its zspage is gone
         assert (stats_of(pool, 3000).full, stats_of(pool, 3000).partial) == (2, 0)
 
     def test_within_a_group_the_most_recently_listed_is_first(self) -> None:
         pool = ZsPool()
-        zspages = [[pool.malloc(3000) for _ in range(4)] for _ in range(2)]
-        pool.free(zspages[1][0])
-        pool.free(zspages[0][0])
-        pool.malloc(3000)  # goes to the first, the later one on the list
+        zspages = [[malloc_one(pool, 3000) for _ in range(4)] for _ in range(2)]
+        pool.free([zspages[1][0]])
+        pool.free([zspages[0][0]])
+        malloc_one(pool, 3000)  # goes to the first, the later one on the list
         for handle in zspages[1][1:]:
-            pool.free(handle)
+            pool.free([handle])
         assert (stats_of(pool, 3000).full, stats_of(pool, 3000).partial) == (1, 0)
 
 
 class TestFree:
     def test_twice(self) -> None:
         pool = ZsPool()
-        handle = pool.malloc(100)
-        pool.malloc(100)
-        pool.free(handle)
+        handle = malloc_one(pool, 100)
+        malloc_one(pool, 100)
+        pool.free([handle])
         with pytest.raises(ValueError, match=f"handle {handle} is not allocated"):
-            pool.free(handle)
+            pool.free([handle])
         assert pool.bytes_stored == 100
 
-    @pytest.mark.parametrize("handle", [-1, -128, 0, 127, 1 << 20])
+    def test_twice_at_once(self) -> None:
+        pool = ZsPool()
+        (first, second), _ = pool.malloc([100, 200])
+        with pytest.raises(ValueError, match=f"handle {first} is not allocated"):
+            pool.free([first, first, second])
+        assert pool.bytes_stored == 200
+        assert pool.free([second]) == 200
+        assert pool.total_pages == 0
+
+    @pytest.mark.parametrize("handle", [-1, -2, -128, 1, 2, 127, 1 << 20])
     def test_what_was_never_allocated(self, handle: int) -> None:
         pool = ZsPool()
-        pool.malloc(4096)
+        assert size_class_of(2040).objs_per_zspage == 2
+        assert malloc_one(pool, 2040) == 0
         with pytest.raises(ValueError, match="not allocated"):
-            pool.free(handle)
+            pool.free([handle])
         assert pool.total_pages == 1
 
     def test_an_emptied_zspage_goes_back_at_once(self) -> None:
         pool = ZsPool()
         for _ in range(3):
-            pool.free(pool.malloc(20))
+            pool.free([malloc_one(pool, 20)])
             assert pool.total_pages == 0
 
 
@@ -273,9 +297,9 @@ class TestCompact:
     def test_handles_stay_valid_and_nothing_is_lost(self) -> None:
         generator = random.Random(5)
         pool = ZsPool()
-        live = {pool.malloc(length): length for length in generator.choices(range(1, 4097), k=6000)}
+        live = {malloc_one(pool, length): length for length in generator.choices(range(1, 4097), k=6000)}
         for handle in generator.sample(sorted(live), 4500):
-            pool.free(handle)
+            pool.free([handle])
             del live[handle]
         before = pool.total_pages
         freed = pool.compact()
@@ -289,14 +313,14 @@ class TestCompact:
         )
         for handle, length in live.items():
             stored = pool.bytes_stored
-            pool.free(handle)
+            pool.free([handle])
             assert stored - pool.bytes_stored == length
         assert pool.total_pages == 0
 
     def test_there_is_nothing_to_gain_in_huge_objects(self) -> None:
         pool = ZsPool()
-        handles = [pool.malloc(4096) for _ in range(10)]
-        pool.free(handles[3])
+        handles = [malloc_one(pool, 4096) for _ in range(10)]
+        pool.free([handles[3]])
         assert pool.compact() == 0
         assert pool.total_pages == 9
 
@@ -307,16 +331,16 @@ class TestCost:
         """Lines executed, as clocks are noisy: the dearest single call, a zspage being made apart."""
         generator = random.Random(objects)
         pool = ZsPool()
-        handles = [pool.malloc(length) for length in generator.choices(range(1, 3625), k=objects)]
+        handles = [malloc_one(pool, length) for length in generator.choices(range(1, 3625), k=objects)]
         generator.shuffle(handles)
         for handle in handles[: objects // 2]:
-            pool.free(handle)
+            pool.free([handle])
         for length in generator.choices(range(1, 3625), k=100):
-            lines, handle = lines_of(pool.malloc, length)
+            lines, (taken, _) = lines_of(pool.malloc, [length])
             assert lines < 60
-            handles.append(handle)
+            handles += taken
         for handle in handles[objects // 2 :][-200:]:
-            assert lines_of(pool.free, handle)[0] < 60
+            assert lines_of(pool.free, [handle])[0] < 60
 
     def test_memory_per_object(self) -> None:
         lengths = random.Random(7).choices(range(500, 2500), k=50_000)
@@ -324,7 +348,7 @@ class TestCost:
         try:
             pool = ZsPool()
             for length in lengths:
-                pool.malloc(length)
+                malloc_one(pool, length)
             held = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
@@ -332,7 +356,7 @@ class TestCost:
         assert held / len(lengths) < 20
 
 
-def lines_of(call: Callable[[int], Any], argument: int) -> tuple[int, Any]:
+def lines_of(call: Callable[[list[int]], Any], argument: list[int]) -> tuple[int, Any]:
     """Lines of Python that `call(argument)` executes, and its result."""
     lines = 0
 
@@ -352,5 +376,5 @@ def lines_of(call: Callable[[int], Any], argument: int) -> tuple[int, Any]:
 
 def test_the_repr_says_what_is_held() -> None:
     pool = ZsPool()
-    pool.malloc(4000)
+    malloc_one(pool, 4000)
     assert repr(pool) == "<ZsPool of 1 pages with 4000 bytes>"
