@@ -26,15 +26,10 @@ async def acomp_do_batch_req_chain(
     """
     run = Run(head, abandon)
     try:
-        reqs = run.open = run.unsubmitted
-        run.unsubmitted = []
-        for req in reqs:
-            run.begin(req)
+        reqs = run.begin_all()
         codes = await op(reqs)
         _check(reqs, codes)
-        run.open = []
-        for req, code in zip(reqs, codes, strict=True):
-            run.record(req, code)
+        run.record_all(codes)
         return run.finish()
     except BaseException:
         run.unwind()

@@ -3,7 +3,7 @@
 `parallel` and `batched` drive it; `serial` has a state of its own, for it may go on in completion functions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from errno import ECANCELED
 from typing import Any
 
@@ -46,6 +46,27 @@ class Run:
             self.head._members.append(req)
         if trace.sink is not None:
             trace.emit("complete", request=req.serial, head=self.head.serial, err=code)
+
+    def begin_all(self) -> list[AcompReq]:
+        """All of them are about to be submitted, as one."""
+        self.open, self.unsubmitted = self.unsubmitted, []
+        for req in self.open:
+            if req.state == "idle":
+                req.begin()
+            if trace.sink is not None:
+                trace.emit("submit", request=req.serial, head=self.head.serial)
+        return self.open
+
+    def record_all(self, codes: Sequence[int]) -> None:
+        """All of them are final, with a code each."""
+        reqs, self.open = self.open, []
+        for req, code in zip(reqs, codes, strict=True):
+            if req.state == "in_flight":
+                req.finish()
+            req.base.err = code
+            if trace.sink is not None:
+                trace.emit("complete", request=req.serial, head=self.head.serial, err=code)
+        self.head._members += reqs[1:]
 
     def reject(self) -> int:
         """The head's submit failed: its error on every member, which stay linked; nothing else happens."""
