@@ -7,35 +7,25 @@ Numbers of the model live in these files and nowhere else. `fitted` ones are wha
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from iaa_emulator.presets import HOST, preset, preset_names
 from iaa_emulator.topology import Topology
-from swaplab.inputs import FOLIO_PAGES
+from swaplab.parameter import KERNBENCH, LENGTH_FACTORS, PARAMETERS, Parameter, Strict, Text, faults
+from swaplab.published import Table, twice
+from swaplab.testbed_text import laid_out
 
 SCHEMA: Literal["swaplab.testbed/1"] = "swaplab.testbed/1"
 
-Firmness = Literal["input", "fitted", "fixed"]
-
-REQUIRED = (
-    *("iaa.submit_ns", "iaa.pipeline_ns", "iaa.service_ns", "iaa.reap_ns", "iaa.compress_engines"),
-    *("zswap.lru_hold_ns", "zswap.free_hold_ns", "zswap.free_hold_zstd_factor", "zswap.free_hold_unbatched_factor"),
-    *("zswap.store_page_ns", "zswap.free_page_ns", "zstd.compress_ns", "zstd.decompress_ns", "deflate.decompress_ns"),
-    *("mm.touch_ns", "mm.fault_ns", "mm.reclaim_ns", "mm.free_resident_ns", "mm.jitter"),
-)
-"""What the model cannot do without."""
-PER_FOLIO = ("mm.fault_ns", "mm.reclaim_ns", "mm.touch_ns")
-"""Of these there may be others for a folio size, as mm.fault_ns.2M."""
-
-COMPRESSORS = ("deflate-iaa", "zstd")
+COMPRESSORS = tuple(LENGTH_FACTORS)
 """Those that the modelled machine has costs for."""
-MAX_LENGTH_FACTOR = 10
 
 
 class TestbedError(Exception):
@@ -44,51 +34,20 @@ class TestbedError(Exception):
     __test__ = False  # not a test class, whatever its name begins with
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+def _is_scale(text: str) -> str:
+    try:
+        usable = 0 < Fraction(text) <= 1
+    except (ValueError, ZeroDivisionError):
+        usable = False
+    if not usable:
+        raise ValueError(f"{text!r} is no fraction above 0 and up to 1; write 1/64, for example")
+    return text
 
 
-class Parameter(_Strict):
-    """One number. `value` is in `unit`, which the parameter's name repeats where it has one ("iaa.submit_ns")."""
-
-    value: float = Field(ge=0)
-    unit: str
-    firmness: Firmness
-    source: str
-
-    def rounded(self, value: float) -> float:
-        """`value` to the digits that this unit is written with: whole nanoseconds, three decimals of a factor."""
-        return float(round(value)) if self.unit == "ns" else round(value, 3)
+Pages = Annotated[int, Field(ge=1, le=1 << 40)]
 
 
-class Cell(_Strict):
-    """One published figure of one column."""
-
-    metric: str
-    column: str
-    values: tuple[float, ...] = Field(min_length=1, description="more than one where the run was published twice")
-
-    @property
-    def value(self) -> float:
-        """The mean of the published runs."""
-        return sum(self.values) / len(self.values)
-
-
-class Table(_Strict):
-    """A published table: workload, folio size, compressor columns, and where it stands."""
-
-    workload: Literal["usemem", "kernbench"]
-    folio: Literal["4K", "64K", "2M"]
-    compressor: str
-    source: str
-    cells: tuple[Cell, ...]
-
-    def cell(self, column: str, metric: str) -> Cell | None:
-        """The published figure of `metric` in `column`, if there is one."""
-        return next((cell for cell in self.cells if (cell.column, cell.metric) == (column, metric)), None)
-
-
-class Residual(_Strict):
+class Residual(Strict):
     """One cell as published and as modelled; `error` is modelled / published - 1, `fitted` whether it was fitted on."""
 
     compressor: str
@@ -100,12 +59,12 @@ class Residual(_Strict):
     fitted: bool
 
 
-class Calibration(_Strict):
+class Calibration(Strict):
     """How `swaplab calibrate` left the fitted parameters: at which scale and seed, and what it missed by."""
 
     workload: Literal["usemem"]
     folio: Literal["4K", "64K", "2M"]
-    scale: str
+    scale: Annotated[str, AfterValidator(_is_scale)]
     seed: int
     lengths_sha256: dict[str, str]
     cells: tuple[Residual, ...]
@@ -115,16 +74,16 @@ class Calibration(_Strict):
         return max((cell for cell in self.cells if cell.fitted), key=lambda cell: abs(cell.error))
 
 
-class Usemem(_Strict):
+class Usemem(Strict):
     """The workload of kernel-facts 14.1."""
 
-    processes: int = Field(ge=1)
-    pages_per_process: int = Field(ge=1)
-    memory_high_pages: int = Field(ge=1)
-    sleep_s: float = Field(ge=0)
+    processes: int = Field(ge=1, le=10_000)
+    pages_per_process: Pages
+    memory_high_pages: Pages
+    sleep_s: float = Field(ge=0, le=1_000_000)
 
 
-class Kernbench(_Strict):
+class Kernbench(Strict):
     """The workload of kernel-facts 14.2; its page counts and user time are those of the published base column."""
 
     threads: Parameter
@@ -137,15 +96,15 @@ class Kernbench(_Strict):
     swapin_wait_ns: Parameter
 
 
-class Testbed(_Strict):
+class Testbed(Strict):
     """A machine, its costs, its workloads, and what was published about it."""
 
     __test__ = False
 
     schema_: Literal["swaplab.testbed/1"] = Field(SCHEMA, alias="schema")
     swaplab: str
-    name: str
-    title: str
+    name: Text
+    title: Text
     platform: str = Field(description="name of an iaa_emulator preset")
     parameters: dict[str, Parameter]
     length_factors: dict[str, Parameter]
@@ -155,25 +114,27 @@ class Testbed(_Strict):
     calibration: Calibration | None = None
 
     @model_validator(mode="after")
-    def _is_complete(self) -> Self:
-        missing = [name for name in REQUIRED if name not in self.parameters]
-        missing += [name for name in COMPRESSORS if name not in self.length_factors]
-        if missing:
-            raise ValueError(f"lacks {', '.join(missing)}")
-        for name, parameter in self.parameters.items():
-            _check(name, parameter)
-        for name, parameter in self.length_factors.items():
-            if name not in COMPRESSORS:
-                raise ValueError(f"length_factors: {name} takes none, only {' and '.join(COMPRESSORS)} do")
-            if not 1 <= parameter.value <= MAX_LENGTH_FACTOR or parameter.unit != "factor":
-                raise ValueError(f"length_factors: {name} is a factor from 1 to {MAX_LENGTH_FACTOR}; it only adds")
+    def _can_be_simulated(self) -> Self:
+        for fault in self._faults():
+            raise ValueError(fault)
+        return self
+
+    def _faults(self) -> Iterator[str]:
+        """What is wrong with the parts, and what does not go together; one sentence each, with the remedy."""
+        yield from faults("parameters", self.parameters, PARAMETERS)
+        yield from faults("length_factors", self.length_factors, LENGTH_FACTORS)
         if self.platform == HOST or self.platform not in preset_names():
             presets = ", ".join(name for name in preset_names() if name != HOST)
-            raise ValueError(f"platform: {self.platform!r} is none of {presets}")
-        engines = self.value("iaa.compress_engines")
-        if engines < 1 or not engines.is_integer():
-            raise ValueError(f"iaa.compress_engines is {engines:g}, but a device has a whole number of them, 1 or more")
-        return self
+            yield f"platform: {self.platform!r} is none of {presets}"
+        work = self.usemem
+        if work.memory_high_pages >= work.processes * work.pages_per_process:
+            yield "usemem: nothing would be swapped out; memory_high_pages must be below what all processes write"
+        for table in twice([(table.workload, table.folio, table.compressor) for table in self.published]):
+            yield f"published: the table {' '.join(table)} is there twice; leave one out"
+        if self.kernbench is not None:
+            yield from faults("kernbench", dict(self.kernbench), KERNBENCH)
+            if self.kernbench.cpus.value > len(self.package_0):
+                yield f"kernbench.cpus is more than the {len(self.package_0)} cpus of package 0"
 
     def value(self, name: str, folio: str = "") -> float:
         """A parameter, that of this folio size where it has one of its own ("mm.fault_ns.2M")."""
@@ -188,6 +149,12 @@ class Testbed(_Strict):
     def topology(self) -> Topology:
         """The cpus of the machine."""
         return preset(self.platform).topology
+
+    @property
+    def package_0(self) -> list[int]:
+        """The cpus of package 0: its cores' first threads, then their second ones (kernel-facts 15)."""
+        topology = self.topology
+        return [cpu for cpu in range(topology.nr_cpus) if topology.package_of(cpu) == 0]
 
     @property
     def compress_engines(self) -> int:
@@ -217,19 +184,7 @@ class Testbed(_Strict):
 
     def to_json(self) -> str:
         """The file's text: a line per parameter and per cell, so that a change shows as one."""
-        return _laid_out(self.model_dump(by_alias=True, mode="json", exclude_none=True)) + "\n"
-
-
-def _check(name: str, parameter: Parameter) -> None:
-    """ValueError for a parameter that the model does not know, or in a unit that its name does not say."""
-    base, _, folio = name.rpartition(".")
-    if name not in REQUIRED and not (base in PER_FOLIO and folio in FOLIO_PAGES):
-        raise ValueError(f"parameters: {name} is none that the model has")
-    unit = "ns" if "_ns" in name else "engines" if name == "iaa.compress_engines" else "factor"
-    if parameter.unit != unit:
-        raise ValueError(f"parameters: {name} is in {unit}, not in {parameter.unit}")
-    if name == "mm.jitter" and parameter.value >= 1:
-        raise ValueError("parameters: mm.jitter is a spread below 1")
+        return laid_out(self.model_dump(by_alias=True, mode="json", exclude_none=True)) + "\n"
 
 
 def testbed_names() -> list[str]:
@@ -279,28 +234,3 @@ def _check_schema(name: str, content: Any) -> None:
 
 def _shipped() -> resources.abc.Traversable:
     return resources.files("swaplab") / "testbeds"
-
-
-def _laid_out(value: Any, depth: int = 0) -> str:
-    """JSON with an object of scalars on one line, and whole numbers without a fraction."""
-    inner, outer = " " * (depth + 1), " " * depth
-    if isinstance(value, dict) and not (depth and _is_flat(value)):
-        lines = [f"{inner}{json.dumps(key)}: {_laid_out(item, depth + 1)}" for key, item in value.items()]
-        return "{\n" + ",\n".join(lines) + f"\n{outer}}}"
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return "[\n" + ",\n".join(inner + _laid_out(item, depth + 1) for item in value) + f"\n{outer}]"
-    return json.dumps(_whole(value), ensure_ascii=False)
-
-
-def _is_flat(value: dict[str, Any]) -> bool:
-    """Whether all it holds are scalars and lists of scalars."""
-    parts = [part for item in value.values() for part in (item if isinstance(item, list) else [item])]
-    return not any(isinstance(part, dict | list) for part in parts)
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _whole(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_whole(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

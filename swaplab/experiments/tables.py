@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swaplab.columns import Column, with_needs
 from swaplab.machine import Setup
-from swaplab.testbed import Table, Testbed, load_testbed
+from swaplab.published import Table
+from swaplab.testbed import Testbed, load_testbed
 
 Q = TypeVar("Q")
 T = TypeVar("T")

@@ -79,9 +79,8 @@ class _Kernbench:
     def __init__(self, machine: Machine, sizes: Sizes, setup: Setup, seed: int) -> None:
         self._swap = machine.swap
         self._sizes = sizes
-        work, topology = model(setup), setup.testbed.topology
-        package_0 = [cpu_id for cpu_id in range(topology.nr_cpus) if topology.package_of(cpu_id) == 0]
-        self._cpus = package_0[: int(work.cpus.value)]
+        work = model(setup)
+        self._cpus = setup.testbed.package_0[: int(work.cpus.value)]
         self._wait_ns = round(work.swapin_wait_ns.value)
         self._cgroup = Cgroup("kernbench", Cgroup(""), memory_max=sizes.memory_max_pages * PAGE_SIZE)
         self._memory = Memory(sizes.nr_pages, random.Random(f"{seed}/kernbench.swapin"))
@@ -124,7 +123,7 @@ class _Kernbench:
         thread.ended_ns = cpu.now_ns()
 
     def _some_cpu(self) -> int:
-        """A cpu of package 0: its cores' first threads, then their second ones (kernel-facts 15)."""
+        """A cpu of package 0."""
         return self._cpus[self._placement.randrange(len(self._cpus))]
 
     async def _turn(self, user_ns: int) -> int:

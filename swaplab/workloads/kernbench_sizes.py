@@ -7,7 +7,8 @@ from itertools import accumulate, pairwise
 
 from swaplab.inputs import FOLIO_PAGES
 from swaplab.machine import Setup
-from swaplab.testbed import Kernbench, Table
+from swaplab.published import Table
+from swaplab.testbed import Kernbench
 
 TURN_PAGES = 8
 """Pages swapped out per turn of work."""

@@ -12,7 +12,11 @@ from iaa_emulator.presets import HOST, preset, preset_names
 from swaplab import sim
 from swaplab import testbed as testbeds
 from swaplab.columns import V8
+from swaplab.experiments.kernbench import KernbenchColumn
+from swaplab.experiments.tables import TableColumn
+from swaplab.experiments.usemem import UsememColumn
 from swaplab.machine import Setup, open_machine
+from swaplab.published import COUNTED, MEASURED
 from swaplab.testbed import Testbed, TestbedError, load_testbed
 
 SHIPPED = "spr-2s-8iaa"
@@ -88,32 +92,32 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
         (lambda c: c.update(schema="swaplab.testbed/2"), "swaplab.testbed/2 was written by swaplab .*; use that one"),
         (lambda c: c.update(schema="swaplab.table/1"), "no testbed; one begins with"),
         (lambda c: c.pop("schema"), "no testbed; one begins with"),
-        (lambda c: c["parameters"].pop("mm.touch_ns"), "lacks mm.touch_ns; correct it"),
-        (lambda c: c["length_factors"].pop("zstd"), "lacks zstd"),
-        (lambda c: c["parameters"]["mm.touch_ns"].update(value=-1), "parameters.mm.touch_ns.value: .*greater"),
+        (lambda c: c["parameters"].pop("mm.touch_ns"), "parameters lacks mm.touch_ns; correct it"),
+        (lambda c: c["length_factors"].pop("zstd"), "length_factors lacks zstd"),
         (lambda c: c["parameters"]["mm.touch_ns"].update(value=float("inf")), "mm.touch_ns.value: .*finite"),
+        (lambda c: c["parameters"]["mm.touch_ns"].update(value=True), "mm.touch_ns.value: .*valid number"),
+        (lambda c: c["parameters"]["mm.touch_ns"].update(value="200"), "mm.touch_ns.value: .*valid number"),
         (lambda c: c["parameters"]["mm.touch_ns"].update(firmness="sure"), "mm.touch_ns.firmness: .*'fitted'"),
         (lambda c: c["parameters"]["mm.touch_ns"].update(note="x"), "mm.touch_ns.note: Extra inputs"),
-        (lambda c: c["parameters"]["iaa.compress_engines"].update(value=0), "compress_engines is 0, but .*1 or more"),
-        (
-            lambda c: c["parameters"]["iaa.compress_engines"].update(value=1.5),
-            "engines is 1.5, but .*whole number",
-        ),
-        (lambda c: c["parameters"]["iaa.submit_ns"].update(unit="us"), "iaa.submit_ns is in ns, not in us"),
-        (lambda c: c["parameters"]["mm.jitter"].update(unit="ns"), "mm.jitter is in factor, not in ns"),
-        (lambda c: c["parameters"]["mm.jitter"].update(value=1), "mm.jitter is a spread below 1"),
+        (lambda c: c["parameters"]["mm.touch_ns"].update(source=" "), "mm.touch_ns.source: it is empty; say"),
         (lambda c: c["parameters"].update({"iaa.foo": c["parameters"]["mm.jitter"]}), "iaa.foo is none that"),
         (
             lambda c: c["parameters"].update({"mm.fault_ns.1G": c["parameters"]["mm.fault_ns"]}),
             "ns.1G is none",
         ),
-        (lambda c: c["length_factors"].update(lz4=c["length_factors"]["zstd"]), "lz4 takes none, only deflate-iaa and"),
-        (lambda c: c["length_factors"]["zstd"].update(value=0.5), "zstd is a factor from 1 to 10"),
-        (lambda c: c["length_factors"]["zstd"].update(value=100), "zstd is a factor from 1 to 10"),
+        (
+            lambda c: c["length_factors"].update(lz4=c["length_factors"]["zstd"]),
+            "lz4 is none .*; there are deflate-iaa",
+        ),
         (lambda c: c.update(platform="foo"), "platform: 'foo' is none of .*spr-2s-8iaa"),
         (lambda c: c.update(platform="host"), "platform: 'host' is none of"),
         (lambda c: c["usemem"].update(processes=0), "usemem.processes: .*greater"),
-        (lambda c: c["published"][0]["cells"][0].update(values=[]), "cells.0.values: .*at least 1"),
+        (lambda c: c["usemem"].update(processes="30"), "usemem.processes: .*valid integer"),
+        (lambda c: c["usemem"].update(memory_high_pages=1 << 30), "usemem: nothing would be swapped out; memory_high"),
+        (lambda c: c.update(name=""), "name: it is empty"),
+        (lambda c: c["calibration"].update(scale="abc"), "calibration.scale: 'abc' is no fraction .*; write 1/64"),
+        (lambda c: c["calibration"].update(scale="2"), "calibration.scale: '2' is no fraction"),
+        (lambda c: c["kernbench"].pop("cpus"), "kernbench.cpus: Field required"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_place_and_remedy(
@@ -124,6 +128,87 @@ def test_what_cannot_be_used_is_refused_with_place_and_remedy(
     file.write_text(json.dumps(content))
     with pytest.raises(TestbedError, match=f"mine.json: .*{message}"):
         load_testbed(str(file))
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "change", "message"),
+    [
+        ("parameters", "mm.touch_ns", {"value": -1}, "is -1, but must be a whole number from 0 to 1,000,000,000 "),
+        ("parameters", "mm.touch_ns", {"value": 0}, "is fitted and 0, and a fit moves by factors; begin"),
+        ("parameters", "mm.fault_ns", {"value": 0.5}, "is 0.5, but must be a whole number from 0"),
+        ("parameters", "iaa.service_ns", {"value": 0}, "is 0, but must be a whole number from 1 to"),
+        ("parameters", "iaa.service_ns", {"value": 1e30}, "is 1e\\+30, but must be"),
+        ("parameters", "iaa.submit_ns", {"unit": "us"}, "is in ns, not in us"),
+        ("parameters", "mm.jitter", {"unit": "ns"}, "is in factor, not in ns"),
+        ("parameters", "mm.jitter", {"value": 1}, "is 1, but must be a number from 0 to 0.99"),
+        ("parameters", "iaa.compress_engines", {"value": 0}, "is 0, but must be a whole number from 1 to 8"),
+        ("parameters", "iaa.compress_engines", {"value": 1.5}, "is 1.5, but must be a whole number"),
+        ("parameters", "iaa.compress_engines", {"value": 9}, "is 9, but must be"),
+        ("parameters", "iaa.compress_engines", {"firmness": "fitted"}, "is declared fitted, but no fit moves it"),
+        ("parameters", "zswap.free_hold_zstd_factor", {"value": 0}, "is 0, but must be a number from 0.01 to 100"),
+        ("length_factors", "zstd", {"value": 0.5}, "is 0.5, but must be a number from 1 to 10"),
+        ("length_factors", "zstd", {"value": 100}, "is 100, but must be"),
+        ("length_factors", "zstd", {"firmness": "fitted"}, "is declared fitted, but no fit moves it; declare it input"),
+        ("kernbench", "cpus", {"value": 0}, "is 0, but must be a whole number from 1"),
+        ("kernbench", "cpus", {"value": 1000}, "is more than the 112 cpus of package 0"),
+        ("kernbench", "threads", {"value": 1.5}, "is 1.5, but must be a whole number"),
+        ("kernbench", "footprint", {"value": 0.5}, "is 0.5, but must be a number from 1 to 2 "),
+        ("kernbench", "footprint", {"value": 4}, "is 4, but must be"),
+        ("kernbench", "file_share", {"value": 2}, "is 2, but must be a number from 0 to 1"),
+        ("kernbench", "memory_max_pages", {"value": 0}, "is 0, but must be a whole number from 1"),
+        ("kernbench", "order0_ns", {"unit": "s"}, "is in ns, not in s"),
+    ],
+)
+def test_a_number_out_of_bounds_is_refused_with_the_bounds(
+    content: dict[str, Any], tmp_path: Path, section: str, name: str, change: dict[str, Any], message: str
+) -> None:
+    content[section][name].update(change)
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(
+        TestbedError, match=rf"mine.json: {section}.{name} {message}.*; correct it, or copy a shipped one"
+    ):
+        load_testbed(str(file))
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda t: t["cells"][0].update(values=[]), "0.cells.0.values: .*at least 1"),
+        (lambda t: t["cells"][0].update(values=[0]), "0: throughput_total_kBps of base is 0, and errors .*; leave"),
+        (lambda t: t["cells"][0].update(values=[-5]), "0.cells.0.values.0: .*greater"),
+        (lambda t: t["cells"][0].update(metric="thruput"), "0: there is no metric 'thruput' of usemem; use through"),
+        (lambda t: t["cells"][0].update(metric="real_s"), "0: there is no metric 'real_s' of usemem"),
+        (lambda t: t["cells"][0].update(column="v9"), "0.cells.0.column: .*'base' or 'v8'"),
+        (lambda t: t["cells"].append(t["cells"][0]), "0: throughput_total_kBps of base is there twice; a run"),
+        (lambda t: t.update(compressor="lz4"), "0.compressor: .*'zstd'"),
+        (lambda t: t.update(compressor="zstd"), ": the table usemem 64K zstd is there twice; leave one out"),
+        (lambda t: t.update(source=""), "0.source: it is empty"),
+    ],
+)
+def test_a_published_table_has_figures_that_ours_have_too(
+    content: dict[str, Any], tmp_path: Path, edit: Edit, message: str
+) -> None:
+    edit(content["published"][0])
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(TestbedError, match=rf"mine.json: published\.?{message}"):
+        load_testbed(str(file))
+
+
+def test_a_build_without_the_counts_that_it_works_off_is_refused(content: dict[str, Any], tmp_path: Path) -> None:
+    build = next(table for table in content["published"] if table["workload"] == "kernbench")
+    build["cells"] = [cell for cell in build["cells"] if cell["metric"] != "zswpin"]
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(TestbedError, match="zswpin of base is missing, and the build works it off; add the cell"):
+        load_testbed(str(file))
+
+
+@pytest.mark.parametrize(("workload", "column"), [("usemem", UsememColumn), ("kernbench", KernbenchColumn)])
+def test_published_metrics_are_those_of_our_tables(workload: str, column: type[TableColumn]) -> None:
+    ours = [field.alias or name for name, field in column.model_fields.items() if name not in TableColumn.model_fields]
+    assert sorted(MEASURED[workload] + COUNTED[workload]) == sorted(ours)
 
 
 @pytest.mark.parametrize("text", ["", "[1, 2]", "{", "\N{SNOWMAN}"])

@@ -17,7 +17,8 @@ from swaplab.experiments import calibration
 from swaplab.experiments.calibration import FITTED_METRICS, SHARING, Fit
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import UsememColumn
-from swaplab.testbed import Cell, Testbed, load_testbed
+from swaplab.published import Cell
+from swaplab.testbed import Testbed, load_testbed
 
 TESTBED = "spr-2s-8iaa"
 POOL_PAGES_PER_PAGE = {"deflate-iaa": 0.3905, "zstd": 0.1964}
