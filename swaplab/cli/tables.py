@@ -34,33 +34,33 @@ def run_table(
 
 
 def print_table(report: Report, first: Request, rows: Mapping[str, str], title: str, digits: int = 0) -> None:
-    """The series' table: a row per metric, a column per kernel, the change in percent, published figures beside.
+    """The series' table: a row per metric, a column per kernel, changes in percent, published figures beside.
 
-    `first` is the request of the first column; published figures are shown if its machine is the published one.
+    `first` is the request of the first column, which the changes are relative to; published figures are shown if its
+    machine is the published one.
     """
     compressor, testbed = first.compressor, load_testbed(first.testbed)
     known = published(testbed, report.folio, compressor, report.workload) if first.is_default_machine else None
+    names = [column.name for column in report.columns]
+    beside = [name for name in names if known and any(cell.column == name for cell in known.cells)]
     shown = Table(title=f"{title}, {report.folio} folios, {compressor}, scale {report.scale}", title_justify="left")
     shown.add_column("")
-    for column in report.columns:
-        shown.add_column(column.name, justify="right")
-    if len(report.columns) > 1:
-        heading = "change" if len(report.columns) == 2 else f"{report.columns[-1].name}\nchange"
+    for heading in names + (["change"] if len(names) == 2 else [f"{name}\nchange" for name in names[1:]]):
         shown.add_column(heading, justify="right")
-    cells_known = known.cells if known is not None else ()
-    beside = [column.name for column in report.columns if any(cell.column == column.name for cell in cells_known)]
-    for column_name in beside:
-        shown.add_column(f"published\n{column_name}", justify="right", style="dim")
+    for name in beside:
+        shown.add_column(f"published\n{name}", justify="right", style="dim")
     for metric, heading in rows.items():
         values = [column.metric(metric) for column in report.columns]
-        cells = [_number(value) for value in values]
-        if len(values) > 1:
-            cells.append(f"{(values[-1] / values[0] - 1) * 100:+.{digits}f} %" if values[0] else "")
+        cells = [_number(value) for value in values] + [_change(value, values[0], digits) for value in values[1:]]
         if known is not None:
-            cells += [_published(known.cell(column_name, metric)) for column_name in beside]
+            cells += [_published(known.cell(name, metric)) for name in beside]
         shown.add_row(heading.format(size=SIZES[report.folio]), *cells)
     needed = Console(width=WIDEST).measure(shown).maximum  # a figure that is cut off would be worse than a long line
     Console(width=max(Console().width, needed)).print(shown)
+
+
+def _change(value: float, before: float, digits: int) -> str:
+    return f"{(value / before - 1) * 100:+.{digits}f} %" if before else ""
 
 
 def _published(cell: object) -> str:

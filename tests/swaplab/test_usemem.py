@@ -194,6 +194,15 @@ def test_no_figure_is_cut_off_where_the_terminal_is_narrow() -> None:
     assert "\N{HORIZONTAL ELLIPSIS}" not in result.output
 
 
+def test_every_column_but_the_first_has_its_change() -> None:
+    args = ["usemem", "--scale", TINY, "--columns", "base,v8", "--patches", "9"]
+    shown = runner.invoke(app, args, env={"COLUMNS": "200"}).output
+    row = next(line for line in shown.splitlines() if "zswpout" in line)
+    cells = [cell.strip() for cell in row.split("\N{BOX DRAWINGS LIGHT VERTICAL}")]
+    base, *others = [int(cell.replace(",", "")) for cell in cells[2:5]]
+    assert cells[5:7] == [f"{(other / base - 1) * 100:+.0f} %" for other in others]
+
+
 def test_published_figures_stand_beside_the_paper_machine_only() -> None:
     shown = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8"], env={"COLUMNS": "200"}).output
     assert "published" in shown and "10,220,686" in shown
