@@ -149,7 +149,7 @@ async def _run(trial: Trial) -> Finding:
 async def _reclaim(index: int, trial: Trial, pages: Sequence[bytes], lock: asyncio.Lock) -> int:
     """One process from its first page to its last; the pages that failed."""
     failed = 0
-    with cpu.on_cpu(index):
+    with cpu.on_cpu(index % cpu.nr_cpu_ids()):
         tfm = crypto_alloc_acomp("deflate-iaa")
         reqs = [acomp_request_alloc(tfm) for _ in range(trial.chain)]
         wait = CryptoWait()

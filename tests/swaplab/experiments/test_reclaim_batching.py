@@ -42,6 +42,11 @@ def test_a_chain_that_does_not_divide_the_pages_ends_with_a_shorter_one() -> Non
     assert 0 < finding.engines_busy < 1
 
 
+def test_more_processes_than_cpus_share_them() -> None:
+    nr_cpus = load_testbed(TESTBED).topology.nr_cpus
+    assert run_trial(Trial(TESTBED, processes=nr_cpus + 1, chain=1, pages=1)).failed_pages == 0
+
+
 def made(*paces: tuple[int, float]) -> ReclaimReport:
     findings = [
         Finding(processes=2, chain=chain, pages_per_s=pace, ns_per_page=1, engines_busy=0.5, failed_pages=0)
