@@ -34,10 +34,42 @@ class TestMarked:
     async def test_a_method(self, delay):
         await asyncio.sleep(delay)
 
+    def test_a_plain_method_beside_it(self):
+        pass
+"""
+
+MISTAKES = """
+import unittest
+import pytest
+
+@pytest.mark.virtual_time(100)
+async def test_a_number():
+    pass
+
+@pytest.mark.virtual_time(max_event=100)
+async def test_a_misspelt_bound():
+    pass
+
+@pytest.mark.virtual_time(max_events="100")
+async def test_a_bound_that_is_text():
+    pass
+
 @pytest.mark.virtual_time
 def test_a_plain_function():
     pass
+
+class TestOldStyle(unittest.IsolatedAsyncioTestCase):
+    @pytest.mark.virtual_time
+    async def test_a_method_of_unittest(self):
+        pass
 """
+SAID = [
+    "*virtual_time of test_a_number: its bounds have names; write max_events=N or max_time_ns=N, not 100",
+    "*virtual_time of test_a_misspelt_bound: there is no bound max_event; there are max_events and max_time_ns",
+    "*virtual_time of test_a_bound_that_is_text: max_events is an integer above 0, or None for no bound, not '100'",
+    "*virtual_time of test_a_plain_function: it is no coroutine function, so no loop runs it; make it async, *",
+    "*virtual_time of test_a_method_of_unittest: unittest runs coroutines on a loop of its own; make it a function*",
+]
 
 OTHERS = """
 import asyncio
@@ -74,6 +106,15 @@ def test_marked_tests_run_in_virtual_time(suite: pytest.Pytester, asyncio_plugin
     result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", "--strict-markers", *asyncio_plugin)
     result.assert_outcomes(passed=5, failed=2)
     result.stdout.fnmatch_lines_random(ERRORS)
+
+
+@pytest.mark.parametrize("asyncio_plugin", [["-p", "no:asyncio"], STRICT, AUTO])
+def test_a_marker_that_would_not_do_what_it_says_is_an_error(suite: pytest.Pytester, asyncio_plugin: list[str]) -> None:
+    suite.makepyfile(test_mistakes=MISTAKES)
+    result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", *asyncio_plugin, "test_mistakes.py")
+    result.assert_outcomes(errors=5)
+    result.stdout.fnmatch_lines_random(SAID)
+    result.stdout.no_fnmatch_line("*never awaited*")
 
 
 def test_the_others_stay_where_they_were(suite: pytest.Pytester) -> None:
