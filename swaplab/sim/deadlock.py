@@ -1,4 +1,4 @@
-"""Who waits for what: one line per unfinished task, for `DeadlockError`.
+"""Who waits for what, and whose turn it is: one line per unfinished task, for `DeadlockError` and `EventBoundError`.
 
 The lines are equal in equal runs: they name tasks, functions and states, and no addresses. Only ever called when
 a run has already failed, so it may look into frames and is in no hurry.
@@ -14,12 +14,14 @@ from types import AsyncGeneratorType, FrameType
 from typing import Any
 
 ASYNCIO = Path(asyncio.__file__).parent
+MACHINERY = (ASYNCIO, Path(__file__).parent)
+"""Whoever waits in there was sent by somebody's own code."""
 ADDRESS = re.compile(r"( object)? at 0x[0-9a-f]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One task in a deadlock: its name, the place in its own code where it stands, and what it waits for there."""
+    """One task of a failed run: its name, the place in its own code where it stands, and what it waits for there."""
 
     task: str
     where: str
@@ -37,6 +39,14 @@ def who_waits(tasks: Iterable[asyncio.Task[Any]]) -> tuple[Waiting, ...]:
         if not task.done()
         for frames in [_frames(task.get_coro())]
     )
+
+
+def whose_turn(handles: Iterable[asyncio.Handle]) -> str:
+    """Who runs next, of handles in the order of their turn: a task by its name, or a callback."""
+    callbacks = (getattr(handle, "_callback", None) for handle in handles)
+    callback = next((callback for callback in callbacks if callback is not None), None)
+    owner = getattr(callback, "__self__", None)
+    return f"task {owner.get_name()!r}" if isinstance(owner, asyncio.Task) else _without_address(callback)
 
 
 def _frames(coroutine: Any) -> list[FrameType]:
@@ -63,8 +73,8 @@ def _hidden_generator(step: object) -> object:
 
 
 def _where(frames: list[FrameType]) -> str:
-    """The innermost place outside of asyncio: there somebody can do something about it."""
-    own = [frame for frame in frames if Path(frame.f_code.co_filename).parent != ASYNCIO] or frames
+    """The innermost place outside of asyncio and of the virtual loop: there somebody can do something about it."""
+    own = [frame for frame in frames if Path(frame.f_code.co_filename).parent not in MACHINERY] or frames
     if not own:
         return "a coroutine that has not begun"
     code = own[-1].f_code

@@ -41,13 +41,19 @@ class BoundReachedError(SimError):
 
 
 class EventBoundError(BoundReachedError):
-    """One run took `bound` events and did not end: it spins, or `max_events` is too small. It says what came next."""
+    """One run took `bound` events and did not end: it spins, or `max_events` is too small.
+
+    `waiting` says where every task is, in order of creation; the message says it too, and whose turn it is.
+    """
 
     errno = errno.ELOOP
 
-    def __init__(self, bound: int, time_ns: int, following: str):
+    def __init__(self, bound: int, time_ns: int, following: str, waiting: tuple[Waiting, ...]):
+        self.waiting = waiting
         super().__init__(
-            bound, f"{bound} events and no end at {time_ns} ns, next {following}: raise max_events, unless this spins"
+            bound,
+            f"{bound} events and no end at {time_ns} ns, next is {following}: raise max_events, unless this spins"
+            + "".join(f"\n  {one}" for one in waiting),
         )
 
 

@@ -14,7 +14,7 @@ from concurrent.futures import Executor
 from contextvars import Context
 from typing import Any, TypeVar, TypeVarTuple
 
-from .deadlock import who_waits
+from .deadlock import who_waits, whose_turn
 from .errors import DeadlockError, EventBoundError, TimeBoundError
 from .refusals import Refusals
 from .schedule import NEVER, Schedule
@@ -102,7 +102,8 @@ class VirtualLoop(Refusals, Schedule):
                 self._run_due()
             if self._stopping:
                 return
-        raise EventBoundError(self.max_events or 0, self.now_ns, repr(next(iter(ready), None) or self.timers()[:1]))
+        turn = whose_turn([*ready, *self.timers()])
+        raise EventBoundError(self.max_events or 0, self.now_ns, turn, who_waits(in_order(asyncio.all_tasks(self))))
 
     def _run_due(self) -> None:
         """Run the timers of this very moment: they were asked for before anything in the ready queue was."""

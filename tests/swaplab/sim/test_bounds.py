@@ -20,7 +20,7 @@ async def tick() -> None:
 
 def test_spinning_reaches_the_bound_of_events() -> None:
     with pytest.raises(
-        sim.EventBoundError, match=r"1000 events and no end at 0 ns, next <.*raise max_events"
+        sim.EventBoundError, match=r"1000 events and no end at 0 ns, next is task 'Task-1': raise max_events"
     ) as caught:
         sim.run(spin(), max_events=1000)
     assert caught.value.bound == 1000
@@ -28,9 +28,40 @@ def test_spinning_reaches_the_bound_of_events() -> None:
     assert isinstance(caught.value, sim.BoundReachedError)
 
 
+def test_all_tasks_are_named_with_their_place_and_without_an_address() -> None:
+    async def main() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(spin(), name="top")
+            group.create_task(tick(), name="clock")
+
+    said = []
+    for _ in range(2):
+        with pytest.raises(sim.EventBoundError) as caught:
+            sim.run(main(), max_events=1001)
+        said.append(str(caught.value))
+        assert [one.task for one in caught.value.waiting] == ["Task-1", "top", "clock"]
+        top, clock = caught.value.waiting[1:]
+        assert "spin (test_bounds.py:" in top.where and "yields by itself" in top.awaits
+        assert "tick (test_bounds.py:" in clock.where and "sleep of 1 ns" in clock.awaits
+    assert said[0] == said[1]
+    assert "0x" not in said[0] and "next is task 'top'" in said[0]
+
+
+def test_a_callback_that_spins_is_named() -> None:
+    loop = sim.VirtualLoop(max_events=10)
+
+    def again() -> None:
+        loop.call_soon(again)
+
+    again()
+    with pytest.raises(sim.EventBoundError, match=r"next is <function .*again>: raise"):
+        loop.run_forever()
+    loop.close()
+
+
 def test_ticking_reaches_the_bound_of_events() -> None:
     loop = sim.VirtualLoop(max_events=1000)
-    with pytest.raises(sim.EventBoundError, match=r"next .*sleep of 1 ns"):
+    with pytest.raises(sim.EventBoundError, match=r"next is task [^:]*: .*\n .*tick .*sleep of 1 ns"):
         loop.run_until_complete(tick())
     assert loop.time_ns() == pytest.approx(1000, abs=2)
     (task,) = asyncio.all_tasks(loop)
