@@ -41,6 +41,8 @@ from swaplab.testbed import load_testbed
 
 CHAINS = (1, 2, 4, 8, 16, 32)
 PROCESSES = (1, 8, 30)
+NOTICED = 0.02
+"""Paces that differ by less are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +89,29 @@ class ReclaimReport(BaseModel):
         return {(each.processes, each.chain): each for each in self.findings}[processes, chain]
 
     def sentence(self, processes: int) -> str:
-        """What chains give these processes, and from which length on they give no more."""
+        """What chains give these processes, from which length on they give no more, and what too long ones lose."""
         own = sorted((each for each in self.findings if each.processes == processes), key=lambda each: each.chain)
-        best = max(own, key=lambda each: each.pages_per_s)
-        enough = next(each for each in own if each.pages_per_s >= 0.98 * best.pages_per_s)
-        gain = enough.pages_per_s / own[0].pages_per_s - 1
-        count = "1 process" if processes == 1 else f"{processes} processes"
+        first, count = own[0].chain, "1 process" if processes == 1 else f"{processes} processes"
         if len(own) == 1:
-            return f"{count}: no other length than {own[0].chain} was tried."
-        if enough is own[-1]:
-            return f"{count}: chains of {enough.chain} give {gain:+.0%} over chains of {own[0].chain}."
+            return f"{count}: no other length than {first} was tried."
+        best = max(own, key=lambda each: each.pages_per_s)
+        enough = next(each for each in own if each.pages_per_s >= (1 - NOTICED) * best.pages_per_s)
+        longer = own[own.index(enough) + 1 :]
         if enough is own[0]:
-            return f"{count}: longer chains than {own[0].chain} give nothing."
-        return f"{count}: chains of {enough.chain} give {gain:+.0%} over chains of {own[0].chain}; longer ones no more."
+            return f"{count}: longer chains than {first} give nothing{_lost(enough, longer)}."
+        no_more = f"; longer ones no more{_lost(enough, longer)}" if longer else ""
+        gain = enough.pages_per_s / own[0].pages_per_s - 1
+        return f"{count}: chains of {enough.chain} give {gain:+.0%} over chains of {first}{no_more}."
+
+
+def _lost(enough: Finding, longer: Sequence[Finding]) -> str:
+    """Which longer chains are worse, from the first one that is, and by how much at most."""
+    worse = [each for each in longer if each.pages_per_s < (1 - NOTICED) * enough.pages_per_s]
+    if not worse:
+        return ""
+    loss = 1 - min(each.pages_per_s for each in worse) / enough.pages_per_s
+    which, most = (f"of {worse[0].chain}", "") if len(worse) == 1 else (f"from {worse[0].chain} on", "up to ")
+    return f", and those {which} lose {most}{loss:.0%}"
 
 
 def reclaim_report(

@@ -42,6 +42,13 @@ def test_a_chain_that_does_not_divide_the_pages_ends_with_a_shorter_one() -> Non
     assert 0 < finding.engines_busy < 1
 
 
+def test_chains_that_together_outnumber_the_descriptors_starve_each_other() -> None:
+    fits, starved = (run_trial(Trial(TESTBED, processes, 32, devices=2, pages=256)) for processes in (2, 8))
+    assert starved.failed_pages == 0
+    assert starved.engines_busy < 0.75 < 0.95 < run_trial(Trial(TESTBED, 8, 8, devices=2, pages=256)).engines_busy
+    assert starved.pages_per_s < 2 * fits.pages_per_s, "eight processes with what two need: 64 descriptors"
+
+
 def test_more_processes_than_cpus_share_them() -> None:
     nr_cpus = load_testbed(TESTBED).topology.nr_cpus
     assert run_trial(Trial(TESTBED, processes=nr_cpus + 1, chain=1, pages=1)).failed_pages == 0
@@ -64,6 +71,15 @@ def made(*paces: tuple[int, float]) -> ReclaimReport:
         ),
         (((1, 100.0), (2, 101.0)), "2 processes: longer chains than 1 give nothing."),
         (((8, 100.0), (16, 104.0)), "2 processes: chains of 16 give +4% over chains of 8."),
+        (
+            ((8, 956.0), (32, 621.0)),
+            "2 processes: longer chains than 8 give nothing, and those of 32 lose 35%.",
+        ),
+        (
+            ((1, 100.0), (8, 150.0), (16, 140.0), (32, 75.0)),
+            "2 processes: chains of 8 give +50% over chains of 1; longer ones no more, and those from 16 on lose"
+            " up to 50%.",
+        ),
         (((8, 100.0),), "2 processes: no other length than 8 was tried."),
     ],
 )
