@@ -16,6 +16,8 @@ PANEL_INCHES = (6.0, 4.2)
 PER_ROW = 2
 BAR = 0.62
 TITLE_CHARS_PER_PANEL = 45
+FOOTER_CHARS_PER_PANEL = 85
+"""Lines that are as wide as a panel, in the sizes of their letters."""
 
 
 def draw(report: AttributionReport, file: Path) -> None:
@@ -33,11 +35,11 @@ def draw(report: AttributionReport, file: Path) -> None:
         _panel(figure.add_subplot(rows, per_row, index + 1), attribution, shown)
     title = textwrap.fill(report.finding(), width=TITLE_CHARS_PER_PANEL * per_row)
     figure.suptitle(title, fontsize=14, fontweight="bold")
-    figure.supxlabel(
+    footer = (
         f"usemem, {report.folio} folios, {report.compressor}, testbed {report.testbed}, scale {report.scale}; "
-        "patches applied in the order of the series, those without effect left out",
-        fontsize=9,
+        "patches applied in the order of the series, those without effect left out"
     )
+    figure.supxlabel(textwrap.fill(footer, width=FOOTER_CHARS_PER_PANEL * per_row), fontsize=9)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
 

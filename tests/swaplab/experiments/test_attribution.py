@@ -4,6 +4,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from typer.testing import CliRunner
 
 from swaplab.cli import app
@@ -18,6 +20,7 @@ from swaplab.experiments.attribution import (
     processes,
     up_to,
 )
+from swaplab.experiments.waterfall import draw
 
 INERT = {1, 2, 3, 6, 7, 10, 11, 12, 13}
 """Patches that change nothing that usemem could measure while 4, 5, 8, 9 and 14 are there or not."""
@@ -129,6 +132,22 @@ def test_the_command_prints_and_draws(tmp_path: Path) -> None:
     assert "8 with 9" in result.output
     assert files[0].read_bytes().startswith(b"\x89PNG") and files[0].stat().st_size > 10_000
     assert "<svg" in files[1].read_text()
+
+
+@pytest.mark.parametrize("panels", [1, 2, 3])
+def test_no_text_of_a_picture_is_cut_off(
+    report: AttributionReport, panels: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    attributions = (report.attributions * 2)[:panels]
+    draw(report.model_copy(update={"attributions": attributions}), tmp_path / "waterfall.png")
+    (figure,) = figures
+    figure.draw_without_rendering()
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and text.get_text():
+            extent = text.get_window_extent()
+            assert extent.x0 >= 0 and extent.x1 <= figure.bbox.x1, text.get_text()
 
 
 @pytest.mark.parametrize(
