@@ -46,7 +46,9 @@ def kernbench(
     columns: Columns = None,
     patches: Patches = None,
     scale: Annotated[str, typer.Option(help="Of pages, memory.max and times; results are scaled back.")] = "1/1024",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; default: the testbed's 32.")] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", "--procs", min=1, help="Threads; default: the testbed's 32.")
+    ] = None,
     devices: Devices = 8,
     wqs: WorkQueues = None,
     batch: Batch = 8,

@@ -159,6 +159,14 @@ def test_the_command_prints_the_published_base_column_beside(tmp_path: Path) -> 
     assert [column["name"] for column in content["columns"]] == ["base", "patches:14"]
 
 
+def test_threads_may_be_called_procs_as_in_usemem(tmp_path: Path) -> None:
+    args = ["kernbench", "--columns", "v8", "--scale", "1/65536"]
+    for option in ("--threads", "--procs"):
+        result = runner.invoke(app, [*args, option, "16", "--json", str(tmp_path / option)])
+        assert result.exit_code == 0, result.output
+    assert (tmp_path / "--threads").read_text() == (tmp_path / "--procs").read_text()
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
