@@ -9,6 +9,7 @@ import gc
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from inspect import getclosurevars
 from pathlib import Path
 from types import AsyncGeneratorType, FrameType
 from typing import Any
@@ -86,8 +87,12 @@ def _awaits(task: asyncio.Task[Any], frames: list[FrameType]) -> str:
     waiter = _future(getattr(task, "_fut_waiter", None))
     if not frames or Path(frames[-1].f_code.co_filename).parent != ASYNCIO:
         return waiter
-    inside = frames[-1].f_locals.get("self")
-    return f"{frames[-1].f_code.co_qualname} of {waiter if inside is None else _without_address(inside)}"
+    inside = frames[-1].f_locals
+    if "fs" in inside:  # asyncio.wait hides them behind a future of its own
+        waiter = _several(inside["fs"])
+    elif "self" in inside:
+        waiter = _without_address(inside["self"])
+    return f"{frames[-1].f_code.co_qualname} of {waiter}"
 
 
 def _future(waiter: object) -> str:
@@ -97,8 +102,22 @@ def _future(waiter: object) -> str:
         return f"task {waiter.get_name()!r}"
     children = getattr(waiter, "_children", None)
     if children is not None:
-        return "all of " + ", ".join(_future(child) for child in children if not child.done())
-    return _without_address(waiter)
+        return "all of " + _several(children)
+    shielded = _shielded(waiter)
+    return _without_address(waiter) if shielded is None else f"shielded {_future(shielded)}"
+
+
+def _several(futures: Iterable[asyncio.Future[Any]]) -> str:
+    """Those that are not done; sorted, for a set of futures is in the order of their addresses."""
+    return ", ".join(sorted(_future(future) for future in futures if not future.done()))
+
+
+def _shielded(waiter: object) -> object:
+    """What `asyncio.shield` made `waiter` for; only the callback that ties them knows it."""
+    for callback, *_ in getattr(waiter, "_callbacks", None) or ():
+        if getattr(callback, "__qualname__", "").startswith("shield."):
+            return getclosurevars(callback).nonlocals.get("inner")
+    return None
 
 
 def _without_address(thing: object) -> str:

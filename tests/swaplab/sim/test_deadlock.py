@@ -52,6 +52,16 @@ def deadlock(make: Callable[[], Awaitable[object]]) -> sim.DeadlockError:
             "stuck_on (",
             "all of task 'other'",
         ),
+        (
+            lambda: asyncio.wait([asyncio.create_task(asyncio.Event().wait(), name=name) for name in ("b", "a")]),
+            "stuck_on (",
+            "_wait of task 'a', task 'b'",
+        ),
+        (
+            lambda: asyncio.shield(asyncio.create_task(asyncio.Event().wait(), name="inner")),
+            "stuck_on (",
+            "shielded task 'inner'",
+        ),
     ],
 )
 def test_it_names_who_waits_for_what(make: Callable[[], Awaitable[object]], where: str, awaits: str) -> None:
