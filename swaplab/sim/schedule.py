@@ -29,6 +29,8 @@ Ts = TypeVarTuple("Ts")
 NS_PER_S = 1_000_000_000
 NEVER = sys.maxsize
 """A time in ns that no run reaches: 292 years."""
+NEVER_S = NEVER // NS_PER_S
+"""The same in whole seconds."""
 
 MIN_CANCELLED = 100
 """Cancelled timers stay in the heap until they are due, or until they are more than this and more than half of it."""
@@ -164,9 +166,16 @@ class Schedule(Internals):
 
 
 def _ns(seconds: float) -> int:
-    """Round half-even to nanoseconds; NEVER for infinity. TypeError and ValueError for what is no time."""
+    """Round half-even to nanoseconds; NEVER for infinity. What is long past, minus infinity too, is as good as now.
+
+    ValueError for not a number, OverflowError for a time that virtual time does not get to, TypeError for no number.
+    """
+    if -NEVER_S < seconds < NEVER_S:
+        return round(seconds * NS_PER_S)
     if seconds == math.inf:
         return NEVER
+    if seconds <= -NEVER_S:
+        return -NEVER
     if seconds != seconds:
-        raise ValueError("not a number is not a time")
-    return round(seconds * NS_PER_S)
+        raise ValueError("not a number is not a time; use math.inf for never")
+    raise OverflowError(f"{seconds:g} s is beyond the {NEVER_S:,} s of virtual time; use math.inf for never")

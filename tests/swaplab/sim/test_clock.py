@@ -80,6 +80,29 @@ def test_seconds_are_exact_for_integer_nanoseconds(delays_ns: list[int]) -> None
     assert sim.run(main()) == sum(delays_ns)
 
 
+@pytest.mark.parametrize("long_past", [-1.0, -1e300, -math.inf])
+def test_what_is_long_past_comes_now(long_past: float) -> None:
+    came: list[str] = []
+
+    async def main() -> None:
+        virtual().call_later(long_past, came.append, "later")
+        virtual().call_at(long_past, came.append, "at")
+        await sim.sleep_ns(0)
+        assert came == ["later", "at"] and virtual().time_ns() == 0
+
+    sim.run(main())
+
+
+@pytest.mark.parametrize("far", [1e10, 1e300])
+def test_a_time_beyond_virtual_time_is_refused_with_the_bound(far: float) -> None:
+    async def main() -> None:
+        for call in (virtual().call_later, virtual().call_at):
+            with pytest.raises(OverflowError, match=r"s is beyond the 9,223,372,036 s of .*; use math.inf for never"):
+                call(far, pytest.fail)
+
+    sim.run(main())
+
+
 def test_infinity_never_comes_and_can_be_cancelled() -> None:
     async def main() -> float:
         virtual().call_at(math.inf, pytest.fail).cancel()
