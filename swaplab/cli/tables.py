@@ -1,6 +1,7 @@
 """The series' tables, as `usemem` and `kernbench` print them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +19,12 @@ Run = Callable[[Sequence[Request], int, Callable[[], object]], Report]
 
 WIDEST = 1000
 """Characters, more than any table has."""
+
+COMPARABLE = {
+    "usemem": {"4K": Fraction(1, 256), "64K": Fraction(1, 256), "2M": Fraction(1, 32)},
+    "kernbench": {"4K": Fraction(1, 1024), "64K": Fraction(1, 1024)},
+}
+"""The smallest scales at which counts and times are within 1 % of what large ones give (docs/fidelity.md)."""
 
 SIZES = {"4K": "4kB", "64K": "64kB", "2M": "2048kB"}
 
@@ -57,6 +64,9 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
         shown.add_row(heading.format(size=SIZES[report.folio]), *cells)
     needed = Console(width=WIDEST).measure(shown).maximum  # a figure that is cut off would be worse than a long line
     Console(width=max(Console().width, needed)).print(shown)
+    enough = COMPARABLE[report.workload][report.folio]
+    if first.scale < enough:
+        print(f"A scale of {report.scale} is too coarse to compare with published figures; use {enough} or larger.")
 
 
 def _change(value: float, before: float, digits: int) -> str:

@@ -51,7 +51,13 @@ def usemem(
     compressor: Compressor = "deflate-iaa",
     columns: Columns = None,
     patches: Patches = None,
-    scale: Annotated[str, typer.Option(help="Of pages, memory.high and sleep; results are scaled back.")] = "1/64",
+    scale: Annotated[
+        str,
+        typer.Option(
+            help="Of pages, memory.high and sleep; results are scaled back."
+            " To be compared with published figures it is 1/256 or larger, with 2M folios 1/32."
+        ),
+    ] = "1/64",
     procs: Annotated[int | None, typer.Option(min=1, help="Processes; default: the testbed's 30.")] = None,
     devices: Devices = 8,
     wqs: WorkQueues = None,

@@ -203,6 +203,16 @@ def test_every_column_but_the_first_has_its_change() -> None:
     assert cells[5:7] == [f"{(other / base - 1) * 100:+.0f} %" for other in others]
 
 
+@pytest.mark.parametrize(("folio", "enough"), [("4K", "1/256"), ("64K", "1/256"), ("2M", "1/32")])
+def test_a_scale_that_is_too_coarse_to_compare_is_said_to_be(folio: str, enough: str) -> None:
+    args = ["usemem", "--scale", "1/4096", "--columns", "v8", "--procs", "1", "--folio", folio]
+    said = f"A scale of 1/4096 is too coarse to compare with published figures; use {enough} or larger."
+    assert runner.invoke(app, args).output.splitlines()[-1] == said
+    args[2] = enough
+    if folio == "64K":  # the others would take a while
+        assert "too coarse" not in runner.invoke(app, args).output
+
+
 def test_published_figures_stand_beside_the_paper_machine_only() -> None:
     shown = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8"], env={"COLUMNS": "200"}).output
     assert "published" in shown and "10,220,686" in shown
