@@ -26,6 +26,9 @@ COMPARABLE = {
 }
 """The smallest scales at which counts and times are within 1 % of what large ones give (docs/fidelity.md)."""
 
+OF_LARGE_FOLIOS = ("swpout_fallback", "ZSWPOUT", "SWPOUT")
+"""What the kernel counts per size of large folios, and for single pages not at all."""
+
 SIZES = {"4K": "4kB", "64K": "64kB", "2M": "2048kB"}
 
 
@@ -57,6 +60,8 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
     for name in beside:
         shown.add_column(f"published\n{name}", justify="right", style="dim")
     for metric, heading in rows.items():
+        if report.folio == "4K" and metric in OF_LARGE_FOLIOS:
+            continue
         values = [column.metric(metric) for column in report.columns]
         cells = [_number(value) for value in values] + [_change(value, values[0], digits) for value in values[1:]]
         if known is not None:
@@ -66,7 +71,9 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
     Console(width=max(Console().width, needed)).print(shown)
     enough = COMPARABLE[report.workload][report.folio]
     if first.scale < enough:
-        print(f"A scale of {report.scale} is too coarse to compare with published figures; use {enough} or larger.")
+        print(
+            f"{report.scale} is coarse: compare these columns with each other, and other figures at {enough} or larger."
+        )
 
 
 def _change(value: float, before: float, digits: int) -> str:

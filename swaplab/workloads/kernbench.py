@@ -25,9 +25,9 @@ from fractions import Fraction
 from acomp import PAGE_SIZE, cpu
 from swaplab.machine import Machine, Setup, open_machine
 from swaplab.sim import sleep_ns
-from swaplab.workloads.kernbench_memory import Memory, runs
+from swaplab.workloads.kernbench_memory import Memory, OutOfMemoryError, runs
 from swaplab.workloads.kernbench_pages import Needs
-from swaplab.workloads.kernbench_sizes import RECLAIM_PAGES, TURN_PAGES, Sizes, model, user_times
+from swaplab.workloads.kernbench_sizes import RECLAIM_PAGES, TURN_PAGES, KernbenchError, Sizes, model, user_times
 from zswap import Cgroup, Folio
 
 NODE = 0
@@ -62,15 +62,22 @@ class Outcome:
 
 
 async def run(setup: Setup, scale: Fraction, seed: int = 0, threads: int | None = None) -> Outcome:
-    """Run the workload on the running virtual loop."""
+    """Run the workload on the running virtual loop; KernbenchError when so little memory cannot hold it."""
     sizes = Sizes.of(setup, scale, threads)
     costs = {
         "kernbench.ns": 1,
         "kernbench.order0": round(model(setup).order0_ns.value),
         "mm.reclaim": setup.testbed.ns("mm.reclaim_ns", setup.folio),
     }
-    async with open_machine(setup, 8 * sizes.footprint_pages, costs) as machine:
-        return await _Kernbench(machine, sizes, setup, seed).run()
+    try:
+        async with open_machine(setup, 8 * sizes.footprint_pages, costs) as machine:
+            return await _Kernbench(machine, sizes, setup, seed).run()
+    except* OutOfMemoryError:
+        pass
+    raise KernbenchError(
+        f"a memory.max of {sizes.memory_max_pages} pages is too small for {sizes.threads} threads, which had everything"
+        " on its way out; choose a larger scale, or another number of threads"
+    )
 
 
 class _Kernbench:

@@ -45,7 +45,7 @@ class Memory:
     def take_oldest(self) -> tuple[int, bytes]:
         """The oldest folio in memory, to be swapped out: its first page and its content."""
         if not self._oldest:
-            raise OutOfMemoryError("every folio is being swapped out; use fewer threads, or more memory")
+            raise OutOfMemoryError("every folio is being swapped out; use more memory")
         return self._oldest.popleft()
 
     def swapped_out(self, first: int, data: bytes) -> None:

@@ -187,6 +187,21 @@ def test_counts_of_another_folio_size_are_said_to_be_that() -> None:
     assert "As many pages as published for 64K folios, each alone" in " ".join(result.output.split())
 
 
+def test_more_memory_than_the_build_needs_is_said_to_be() -> None:
+    args = ["kernbench", "--columns", "v8", "--scale", "1/65536", "--threads"]
+    said = "v8 swapped out +"
+    assert said not in runner.invoke(app, [*args, "8"]).output
+    last = runner.invoke(app, [*args, "128"]).output.splitlines()[-1]
+    assert last.startswith(said) and last.endswith("use a larger one, or fewer threads.")
+
+
+def test_too_little_memory_is_refused_with_the_remedy() -> None:
+    result = runner.invoke(app, ["kernbench", "--columns", "base", "--threads", "1", "--scale", "1/16384"])
+    assert result.exit_code == 2
+    assert "a memory.max of 64 pages is too small for 1 threads" in result.output
+    assert "choose a larger scale" in result.output and "Traceback" not in result.output
+
+
 def test_a_build_needs_counts() -> None:
     bare = replace(setup(BASE), testbed=TESTBED.model_copy(update={"published": ()}))
     with pytest.raises(KernbenchError, match="has no page counts of a build with deflate-iaa"):

@@ -206,11 +206,17 @@ def test_every_column_but_the_first_has_its_change() -> None:
 @pytest.mark.parametrize(("folio", "enough"), [("4K", "1/256"), ("64K", "1/256"), ("2M", "1/32")])
 def test_a_scale_that_is_too_coarse_to_compare_is_said_to_be(folio: str, enough: str) -> None:
     args = ["usemem", "--scale", "1/4096", "--columns", "v8", "--procs", "1", "--folio", folio]
-    said = f"A scale of 1/4096 is too coarse to compare with published figures; use {enough} or larger."
+    said = f"1/4096 is coarse: compare these columns with each other, and other figures at {enough} or larger."
     assert runner.invoke(app, args).output.splitlines()[-1] == said
     args[2] = enough
     if folio == "64K":  # the others would take a while
-        assert "too coarse" not in runner.invoke(app, args).output
+        assert "is coarse" not in runner.invoke(app, args).output
+
+
+def test_single_pages_have_no_rows_of_large_folios() -> None:
+    shown = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8", "--folio", "4K", "--procs", "1"]).output
+    assert "faults 4kB" in shown
+    assert not any(row in shown for row in ("ZSWPOUT", "SWPOUT", "fallback 4kB"))
 
 
 def test_published_figures_stand_beside_the_paper_machine_only() -> None:
