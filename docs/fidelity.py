@@ -1,15 +1,19 @@
-"""Draws the tables of docs/fidelity.md from the testbed file, so that they cannot say anything else.
+"""Draws the tables of docs/fidelity.md from the testbed file and from a run, so that they cannot say anything else.
 
-`python docs/fidelity.py` rewrites them; a test fails when they are out of date.
+`python docs/fidelity.py` rewrites them; a test fails when they are out of date. The run takes some minutes, so what it
+found is kept beside: `swaplab ablate --scale 1/1024 --json docs/attribution.json` makes it again.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from swaplab.columns import PATCH_TITLES
+from swaplab.experiments.attribution import Attribution, AttributionReport
 from swaplab.testbed import Testbed, load_testbed
 
 PAGE = Path(__file__).with_name("fidelity.md")
+RUN = Path(__file__).with_name("attribution.json")
 TESTBED = "spr-2s-8iaa"
 
 
@@ -47,10 +51,32 @@ def summary(testbed: Testbed) -> Iterator[str]:
     )
 
 
+def attribution(testbed: Testbed) -> Iterator[str]:
+    """Which patch carries which share of the gain, for each number of processes that was run."""
+    report = AttributionReport.model_validate_json(RUN.read_text())
+    assert report.testbed == testbed.name
+    patches = sorted({effect.patch for each in report.attributions for effect in each.carriers()})
+    headings = [f"patch {patch}, {PATCH_TITLES[patch]}" for patch in patches]
+    yield f"| processes | v8 over base | {' | '.join(headings)} |"
+    yield "|---:|---:|" + "---:|" * len(patches)
+    for each in report.attributions:
+        yield f"| {each.processes} | {each.gain:+.0%} | {' | '.join(_shares(each, patches))} |"
+    yield ""
+    yield (
+        f"Shares of the gain, in the series' order; {report.folio} folios, {report.compressor}, scale {report.scale}, "
+        f"seed {report.seed}. An empty cell is no share."
+    )
+
+
+def _shares(attribution: Attribution, patches: list[int]) -> list[str]:
+    carried = {effect.patch: f"{effect.share:.0%}" for effect in attribution.carriers()}
+    return [carried.get(patch, "") for patch in patches]
+
+
 def drawn(text: str) -> str:
     """`text` with what is between each pair of marks written anew."""
     testbed = load_testbed(TESTBED)
-    for part in (parameters, cells, summary):
+    for part in (parameters, cells, summary, attribution):
         begin, end = f"<!-- {part.__name__} -->", f"<!-- end of {part.__name__} -->"
         filled = "\n".join([begin, *part(testbed), end])
         text = re.sub(f"{begin}.*?{end}", filled.replace("\\", r"\\"), text, flags=re.DOTALL)

@@ -1,12 +1,16 @@
 """docs/fidelity.md says what the testbed file says, and the file says how well its fitted parameters fit."""
 
 import importlib.util
+from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from swaplab.columns import BASE, V8
+from swaplab.experiments.attribution import AttributionReport, Plan
 from swaplab.experiments.calibration import FITTED_METRICS, PREDICTED_METRICS
+from swaplab.experiments.usemem import corpus_digest, run_all
 from swaplab.testbed import Calibration, load_testbed
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -34,6 +38,18 @@ def test_the_tables_are_those_of_the_testbed(page: ModuleType) -> None:
     text = (DOCS / "fidelity.md").read_text()
     assert "| zswap.lru_hold_ns |" in text
     assert page.drawn(text) == text, "run python docs/fidelity.py"
+
+
+def test_the_attribution_is_that_of_today() -> None:
+    """The cheapest row is run again; it moves with whatever moves the others."""
+    kept = AttributionReport.model_validate_json((DOCS / "attribution.json").read_text())
+    alone = kept.attributions[-1]
+    plan = Plan(TESTBED, Fraction(kept.scale), (alone.processes,), kept.compressor, kept.folio, kept.seed)
+    requests = [plan.request(column.patches, alone.processes) for column in (BASE, V8)]
+    assert kept.lengths_sha256 == corpus_digest(plan.request(V8.patches, kept.attributions[0].processes))
+    found = [column.metric("throughput_total_kBps") for column in run_all(requests)]
+    command = f"swaplab ablate --scale {kept.scale} --json docs/attribution.json"
+    assert found == [alone.base_kbps, alone.v8_kbps], f"run {command}, then python docs/fidelity.py"
 
 
 def test_every_cell_is_there_once(calibration: Calibration) -> None:
