@@ -15,7 +15,7 @@ from .descriptor import DecompressFlag, Opcode
 from .engine import Engine
 from .errors import DescriptorDeadlockError
 from .in_flight import InFlight
-from .job import Job, call_out
+from .job import Job, Landing, call_out
 from .statistics import Statistics
 from .work_queue import WorkQueue
 
@@ -70,9 +70,15 @@ class Submission:
         return slot
 
     def begin(
-        self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, verifies: bytes | None = None
+        self,
+        req: AcompReq,
+        opcode: Opcode,
+        wq: WorkQueue,
+        slot: int,
+        landing: Landing | None,
+        verifies: bytes | None = None,
     ) -> Job | int:
-        """Fill the descriptor `slot` and submit it: the job, or an error with the slot given back.
+        """Fill the descriptor `slot` and submit it: the job, a part of `landing`, or an error with the slot given back.
 
         `verifies`: a compressed page to be checked instead of the request's own work; no call is counted then.
         """
@@ -82,12 +88,14 @@ class Submission:
                 wq.release(slot)
                 return code
         if verifies is None:
-            job = Job(req, wq, slot, opcode, req.source(), req.dlen, self._landed)
+            job = Job(req, wq, slot, opcode, req.source(), req.dlen, landing, self._landed)
             req.path = "hardware"
             self._stats.called(wq, opcode)
         else:
-            job = Job(req, wq, slot, opcode, verifies, req.slen, self._landed)
+            job = Job(req, wq, slot, opcode, verifies, req.slen, landing, self._landed)
             job.operation_flags |= DecompressFlag.SUPPRESS_OUTPUT
+        if landing is not None:
+            landing.missing += 1
         acomp_request_get(req)
         self._in_flight.add(job)
         cpu.charge("iaa.submit")

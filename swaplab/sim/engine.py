@@ -120,8 +120,8 @@ class ModelledEngine:
         It does when descriptors are scarce, and when a fault may lose one, which would keep the others waiting.
         """
         assert self._loop is not None
-        waiter = job.waiter
-        if waiter is None or fault.decider is not None or job.wq.scarce:
+        waiter = job.landing
+        if waiter is None or waiter.future is None or fault.decider is not None or job.wq.scarce:
             self._loop.call_at_ns(end_ns, self._land_alone, job)
             return
         together = self._together.get(waiter)
@@ -140,8 +140,8 @@ class ModelledEngine:
 
     def _land_alone(self, job: Job) -> None:
         self._land(job)
-        if job.waiter is not None and (together := self._together.get(job.waiter)) is not None:
-            self._land_when_all_known(job.waiter, together)
+        if job.landing is not None and (together := self._together.get(job.landing)) is not None:
+            self._land_when_all_known(job.landing, together)
 
     def _land_together(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
