@@ -27,7 +27,7 @@ from acomp import (
 from .attributes import Attributes
 from .batch import run_chain
 from .completion import read_record
-from .descriptor import COMPRESS, DECOMPRESS, Opcode
+from .descriptor import COMPRESS, DECOMPRESS, SUCCESS, Opcode
 from .device import Device
 from .engine import Engine
 from .features import DriverFeatures
@@ -217,9 +217,7 @@ class Driver:
             job.callback = self.interrupts.landed
         return -EINPROGRESS
 
-    async def _submit_when_free(
-        self, req: AcompReq, opcode: Opcode, wq: WorkQueue, landing: Landing | None
-    ) -> int:
+    async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, landing: Landing | None) -> int:
         try:
             slot = await self._submission.wait_for_slot(req, wq, opcode)
         except BaseException:
@@ -261,7 +259,10 @@ class Driver:
 
     def _reap(self, job: Job, compress: bool) -> int:
         """Read the record of a landed job and, after success, hand its output to the request."""
-        code = read_record(job.record, compress, self.stats.totals)
+        record = job.record
+        code = (
+            0 if record is not None and record.status == SUCCESS else read_record(record, compress, self.stats.totals)
+        )
         cpu.charge("iaa.reap")
         if code:
             return code

@@ -43,12 +43,17 @@ def call_out(function: Callable[..., T], *args: object) -> T | None:
     """
     try:
         return function(*args)
-    except (SystemExit, KeyboardInterrupt):
-        raise
     except BaseException as error:
-        context = {"message": f"{function!r} raised, called because a job had landed", "exception": error}
-        asyncio.get_running_loop().call_exception_handler(context)
+        tell_handler(function, error)
         return None
+
+
+def tell_handler(function: object, error: BaseException) -> None:
+    """Tell the loop's handler what `function` raised; what is to end the program goes on and does."""
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        raise error
+    context = {"message": f"{function!r} raised, called because a job had landed", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)
 
 
 class Landing:
@@ -82,6 +87,7 @@ class Job:
     `opcode`, `source` (a buffer), `limit` (bytes of output) and `operation_flags` say what to do; `slot` of `wq` is the
     descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time.
     `landing` is whose landing it is a part of; without one, nobody waits for it and `callback` is called.
+    Whatever ends it tells `ended`, once.
     """
 
     __slots__ = (
@@ -168,15 +174,14 @@ class Job:
 
     def land(self, record: CompletionRecord, output: bytes) -> None:
         """The device has written the completion record and the output. For engines, on the loop's thread, once."""
-        if self.landed:
-            return  # it was expired: nobody waits for this any more
-        self.record, self.output = record, output
-        self._end()
+        if not self.landed:  # else it was expired, and nobody waits for this any more
+            self.record, self.output = record, output
+            self._ended(self)
 
     def expire(self) -> None:
         """The device has said nothing for the completion timeout: give up on it and let everything go."""
         if not self.landed:
-            self._end()
+            self._ended(self)
 
     def abandon(self) -> None:
         """Nobody will come for the result: the descriptor goes back as soon as the job has landed."""
@@ -189,15 +194,3 @@ class Job:
         if self.slot_held:
             self.slot_held = False
             self.wq.release(self.slot)
-
-    def _end(self) -> None:
-        self.landed = True
-        self._ended(self)
-        self.source = None
-        landing = self.landing
-        if landing is not None:
-            landing.missing -= 1
-            if not landing.missing:
-                landing.complete()
-        if self.callback is not None:
-            self.callback(self)

@@ -15,7 +15,7 @@ from .descriptor import DecompressFlag, Opcode
 from .engine import Engine
 from .errors import DescriptorDeadlockError
 from .in_flight import InFlight
-from .job import Job, Landing, call_out
+from .job import Job, Landing, call_out, tell_handler
 from .statistics import Statistics
 from .work_queue import WorkQueue
 
@@ -121,7 +121,8 @@ class Submission:
         return 0
 
     def _landed(self, job: Job) -> None:
-        """A job has landed or was expired; called once, by the job, before anybody who waits for it is told."""
+        """A job has landed or was expired: everything is given back before anybody who waits for it is told."""
+        job.landed = True
         if fault.decider is not None:
             spoil(job)
         self._in_flight.remove(job)
@@ -131,4 +132,15 @@ class Submission:
             call_out(partial(trace.emit, "iaa.landed", **names))
         if self._bounded or job.abandoned:
             job.release_slot()
-        call_out(acomp_request_put, job.req)
+        try:
+            acomp_request_put(job.req)
+        except BaseException as error:
+            tell_handler(acomp_request_put, error)
+        job.source = None
+        landing = job.landing
+        if landing is not None:
+            landing.missing -= 1
+            if not landing.missing:
+                landing.complete()
+        if job.callback is not None:
+            job.callback(job)
