@@ -1,27 +1,30 @@
 """Engines on worker threads, in real time: they truly compress, and the codecs release the interpreter lock.
 
 The engines of a group are a lane of `acomp.workers`: as many runs of its jobs may be under way as it has compress
-engines. A worker takes a whole chain when others wait and a share of it when it is alone, and lands its run in one loop
-callback: a thread's round trip costs more than a page. Accounting is as if jobs went one by one.
+engines. A worker takes its share of what is queued, of several chains at once, and lands its run in one loop callback:
+a thread's round trip costs more than a page. Accounting is as if jobs went one by one.
 """
 
 import asyncio
-import os
+from collections import defaultdict
 from collections.abc import Sequence
 from errno import EBUSY
-from typing import Any
 
 from acomp import PAGE_SIZE, trace
 from acomp.workers import Batch, Lane, NoWorkersError, Perform, Workers
 
-from .descriptor import CompletionRecord, ErrorCode, Opcode, Status
+from .descriptor import DECOMPRESS, CompletionRecord, ErrorCode, Status
 from .device import Device, Group
 from .errors import ConfigurationError
 from .job import Job, call_out
 from .silicon import Outcome, perform
 
-MAX_RUN = 8
-"""Most jobs that a worker takes at once: a chain."""
+MAX_RUN = 64
+"""Most jobs that a worker takes at once: the chains of eight tasks.
+
+The codec releases the interpreter lock twice per page. While the loop is busy, each time is a fight for it that costs
+more than the page; with runs this long the loop has little to do meanwhile, and they take turns (docs/benchmarks.md).
+"""
 STOP_TIMEOUT_S = 1.0
 """How long stopping waits at most for threads that have nothing to do."""
 INLINE_BYTES = 8 * PAGE_SIZE
@@ -31,26 +34,31 @@ INLINE_BYTES = 8 * PAGE_SIZE
 _BROKEN = Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b"")
 """What a job ends in whose codec raised something unforeseen."""
 
+_Result = tuple[float | None, Outcome | Exception]
+"""When a job began (loop time, if somebody watched), and what it ended in."""
+
 
 class WorkerThreads:
-    """The engine of real time. `workers` is at most the number of engines; default: the cores this process may use.
+    """The engine of real time, on so many threads, though no more than there are engines.
 
-    A page decompresses faster than a thread wakes up, so few of them run on the loop's thread. For one platform at a
-    time: ConfigurationError EBUSY from a second one. TypeError and ValueError for a number of workers that is none.
-    When a worker dies, the loop's exception handler is told, and the jobs that it had end at once as if they had timed
-    out; when none is left, so do all.
+    One does a page in less time than the loop spends on it, and several fight for the interpreter lock. A page
+    decompresses faster than a thread wakes up, so few of them run on the loop's thread.
+
+    For one platform at a time: ConfigurationError EBUSY from a second one. TypeError and ValueError for a number of
+    workers that is none. When a worker dies, the loop's exception handler is told, and the jobs that it had end at once
+    as if they had timed out; when none is left, so do all.
     """
 
-    def __init__(self, workers: int | None = None) -> None:
-        if workers is not None and type(workers) is not int:
-            raise TypeError(f"workers is an int or None, not {type(workers).__name__}")
-        if workers is not None and workers < 1:
-            raise ValueError(f"workers must be at least 1, not {workers}; None takes the cores that there are")
-        self._wanted = workers or _usable_cores()
+    def __init__(self, workers: int = 1) -> None:
+        if type(workers) is not int:
+            raise TypeError(f"workers is an int, not {type(workers).__name__}")
+        if workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self._wanted = workers
         self._workers: Workers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes: dict[Group, Lane] = {}
-        self._submitted: dict[Lane, list[Job]] = {}
+        self._submitted: defaultdict[Group, list[Job]] = defaultdict(list)
         self._work_here: Perform | None = None
 
     def __repr__(self) -> str:
@@ -61,7 +69,7 @@ class WorkerThreads:
         )
 
     def start(self, devices: Sequence[Device]) -> None:
-        """Start the workers: one per compress engine, as far as there are cores."""
+        """Start the workers: as many as were asked for, one per compress engine at most."""
         if self._workers is not None:
             raise ConfigurationError(
                 EBUSY, "these worker threads serve a platform already", "Make another WorkerThreads() for this one."
@@ -78,7 +86,7 @@ class WorkerThreads:
         if not self._submitted:
             assert self._loop is not None
             self._loop.call_soon(self._ring)
-        self._submitted.setdefault(self._lanes[job.wq.group], []).append(job)
+        self._submitted[job.wq.group].append(job)
 
     def stop(self) -> None:
         """Tell the workers to end, and wait for those who have nothing to do. Of others the loop's handler is told."""
@@ -92,15 +100,15 @@ class WorkerThreads:
             self._loop.call_exception_handler({"message": message})
 
     def _ring(self) -> None:
-        submitted, self._submitted = self._submitted, {}
+        submitted, self._submitted = self._submitted, defaultdict(list)
         assert self._workers is not None and self._work_here is not None
         batches = []
-        for lane, jobs in submitted.items():
+        for group, jobs in submitted.items():
             run = _Run(jobs)
             if run.is_small:
-                run.landed(0, self._work_here(run.items()))
+                run.landed(0, self._work_here(jobs))
             else:
-                batches.append(run.batch(lane))
+                batches.append(Batch(self._lanes[group], jobs, run.landed, run.failed))
         try:
             self._workers.submit(*batches)
         except NoWorkersError:
@@ -108,12 +116,12 @@ class WorkerThreads:
                 batch.failed(0, len(batch.items))
 
     def _engine(self) -> Perform:
-        """For one worker's thread: run jobs, given as what `perform` takes; when each began, and what it ended in."""
+        """For one worker's thread: run jobs; when each began, if somebody watches, and what it ended in."""
         assert self._loop is not None
         now = self._loop.time
 
-        def work(jobs: list[Any]) -> list[tuple[float, Outcome | Exception]]:
-            return [(now(), _performed(*job)) for job in jobs]
+        def work(jobs: list[Job]) -> list[_Result]:
+            return [(None if trace.sink is None else now(), _performed(job)) for job in jobs]
 
         return work
 
@@ -129,22 +137,14 @@ class _Run:
     @property
     def is_small(self) -> bool:
         """Whether a worker would take longer to hear of them than to do them."""
-        return sum(job.limit for job in self._jobs) <= INLINE_BYTES and all(
-            job.opcode == Opcode.DECOMPRESS for job in self._jobs
+        return (
+            all(job.opcode is DECOMPRESS for job in self._jobs) and sum(job.limit for job in self._jobs) <= INLINE_BYTES
         )
 
-    def items(self) -> list[Any]:
-        """What whoever runs them gets of them. (A job that expires meanwhile loses its source; theirs stays.)"""
-        return [(job.opcode, job.source, job.limit, job.operation_flags) for job in self._jobs]
-
-    def batch(self, lane: Lane) -> Batch:
-        """They as one batch for the workers."""
-        return Batch(lane, self.items(), self.landed, self.failed)
-
-    def landed(self, first: int, outcomes: list[tuple[float, Outcome | Exception]]) -> None:
+    def landed(self, first: int, results: "list[_Result]") -> None:
         """Land the jobs from `first` on. What a codec raised is an error of the device; the loop's handler hears."""
-        for job, (began_s, outcome) in zip(self._jobs[first:], outcomes, strict=False):
-            if trace.sink is not None:
+        for job, (began_s, outcome) in zip(self._jobs[first:], results, strict=False):
+            if began_s is not None and trace.sink is not None:
                 fields = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name}
                 call_out(trace.sink, trace.Event(round(began_s * 1e9), "iaa.start", fields))
             if isinstance(outcome, Exception):
@@ -159,13 +159,11 @@ class _Run:
             job.expire()
 
 
-def _performed(opcode: Opcode, source: Any, limit: int, operation_flags: int) -> Outcome | Exception:
+def _performed(job: Job) -> Outcome | Exception:
+    source = job.source  # held here, for a job that expires meanwhile lets go of it
+    if source is None:
+        return _BROKEN  # it has expired: nobody looks at this
     try:
-        return perform(opcode, source, limit, operation_flags)
+        return perform(job.opcode, source, job.limit, job.operation_flags)
     except Exception as error:
         return error
-
-
-def _usable_cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
