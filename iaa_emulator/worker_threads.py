@@ -1,11 +1,12 @@
 """Engines on worker threads, in real time: they truly compress, and the codecs release the interpreter lock.
 
 The engines of a group are a lane of `acomp.workers`: as many runs of its jobs may be under way as it has compress
-engines. A worker takes its share of what is queued, of several chains at once, and lands its run in one loop callback:
-a thread's round trip costs more than a page. Accounting is as if jobs went one by one.
+engines. A worker takes whole chains when several wait and a share of one that is alone, and lands its run in one loop
+callback: a thread's round trip costs more than a page. Accounting is as if jobs went one by one.
 """
 
 import asyncio
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from errno import EBUSY
@@ -39,22 +40,20 @@ _Result = tuple[float | None, Outcome | Exception]
 
 
 class WorkerThreads:
-    """The engine of real time, on so many threads, though no more than there are engines.
+    """The engine of real time. `workers` is at most the number of engines; default: the cores this process may use.
 
-    One does a page in less time than the loop spends on it, and several fight for the interpreter lock. A page
-    decompresses faster than a thread wakes up, so few of them run on the loop's thread.
-
-    For one platform at a time: ConfigurationError EBUSY from a second one. TypeError and ValueError for a number of
-    workers that is none. When a worker dies, the loop's exception handler is told, and the jobs that it had end at once
-    as if they had timed out; when none is left, so do all.
+    A page decompresses faster than a thread wakes up, so few of them run on the loop's thread. For one platform at a
+    time: ConfigurationError EBUSY from a second one. TypeError and ValueError for a number of workers that is none.
+    When a worker dies, the loop's exception handler is told, and the jobs that it had end at once as if they had timed
+    out; when none is left, so do all.
     """
 
-    def __init__(self, workers: int = 1) -> None:
-        if type(workers) is not int:
-            raise TypeError(f"workers is an int, not {type(workers).__name__}")
-        if workers < 1:
-            raise ValueError(f"workers must be at least 1, not {workers}")
-        self._wanted = workers
+    def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and type(workers) is not int:
+            raise TypeError(f"workers is an int or None, not {type(workers).__name__}")
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}; None takes the cores that there are")
+        self._wanted = workers or _usable_cores()
         self._workers: Workers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes: dict[Group, Lane] = {}
@@ -69,7 +68,7 @@ class WorkerThreads:
         )
 
     def start(self, devices: Sequence[Device]) -> None:
-        """Start the workers: as many as were asked for, one per compress engine at most."""
+        """Start the workers: one per compress engine, as far as there are cores."""
         if self._workers is not None:
             raise ConfigurationError(
                 EBUSY, "these worker threads serve a platform already", "Make another WorkerThreads() for this one."
@@ -167,3 +166,8 @@ def _performed(job: Job) -> Outcome | Exception:
         return perform(job.opcode, source, job.limit, job.operation_flags)
     except Exception as error:
         return error
+
+
+def _usable_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
