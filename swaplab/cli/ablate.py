@@ -12,7 +12,7 @@ from swaplab.cli.options import Compressor, FolioSize, JsonFile, TestbedName, Wo
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals, writable, writing
 from swaplab.experiments.attribution import Attribution, PatchEffect, Plan, attribute, numbers, processes
-from swaplab.testbed import TestbedError
+from swaplab.testbed import TestbedError, load_testbed
 
 PICTURES = (".png", ".svg")
 
@@ -33,7 +33,8 @@ def ablate(
     """Run every patch alone, in the order of the series, and left out; say which carries which share of the gain."""
     pictures = plot or []
     with refusals("ablate", TestbedError, ValueError):
-        plan = Plan(testbed, parse_scale(scale), _counts(procs), known_compressor(compressor), folio, seed)
+        machine, codec = load_testbed(testbed), known_compressor(compressor)
+        plan = Plan(machine, parse_scale(scale), _counts(procs), codec, folio, seed)
         _check_pictures(pictures)
         with progress_bar("columns", len(plan.requests())) as ran:
             report = attribute(plan, workers, ran)

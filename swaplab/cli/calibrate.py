@@ -31,7 +31,7 @@ def calibrate(
         file = out or testbed_file(testbed)
         writable(file)
         with progress_bar("columns simulated") as ran:
-            after = Fit(testbed, fraction, seed, workers, ran).run()
+            after = Fit(before, fraction, seed, workers, ran).run()
         file.write_text(after.to_json(), encoding="utf-8")
     console = Console()
     console.print(_parameters(before, after))

@@ -86,11 +86,11 @@ def requests_of_table(
     """
     fraction, compressor = parse_scale(scale), known_compressor(compressor)
     chosen = parse_columns(columns, patches)
-    load_testbed(testbed)
+    machine = load_testbed(testbed)
     if patches is not None:
         needed = next(column.patches for column in chosen if column not in (BASE, V8))
         print("patches, with what they need: " + ", ".join(map(str, sorted(needed))))
     return [
-        Request(testbed, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode.value)
+        Request(machine, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode.value)
         for column in chosen
     ]

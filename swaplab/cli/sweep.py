@@ -39,8 +39,7 @@ def sweep(
     is a chain of pages of one folio, so a 64K folio stops at 16; the kernel stops at 8, and more is an experiment.
     """
     with refusals("sweep", ColumnError, GridError, SweepError, TestbedError):
-        load_testbed(testbed)
-        question = parse_grid([*grid, *(axes or [])], testbed, parse_scale(scale))
+        question = parse_grid([*grid, *(axes or [])], load_testbed(testbed), parse_scale(scale))
         job = Sweep(question, out)
         total = len(question.points()) - len(job.done())
         with progress_bar("points", max(total, 0)) as ran:

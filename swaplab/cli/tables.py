@@ -10,7 +10,7 @@ from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals
 from swaplab.columns import ColumnError
 from swaplab.experiments.tables import Request, TableReport, published
-from swaplab.testbed import TestbedError, load_testbed
+from swaplab.testbed import TestbedError
 
 Report = TableReport[Any]
 Run = Callable[[Sequence[Request], int, Callable[[], object]], Report]
@@ -38,7 +38,7 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
 
     `first` is the request of the first column; published figures are shown if its machine is the published one.
     """
-    compressor, testbed = first.compressor, load_testbed(first.testbed)
+    compressor, testbed = first.compressor, first.testbed
     known = published(testbed, report.folio, compressor, report.workload) if first.is_default_machine else None
     shown = Table(title=f"{title}, {report.folio} folios, {compressor}, scale {report.scale}", title_justify="left")
     shown.add_column("")

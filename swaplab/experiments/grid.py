@@ -10,7 +10,7 @@ import zswap
 from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.inputs import FOLIO_PAGES
-from swaplab.testbed import COMPRESSORS
+from swaplab.testbed import COMPRESSORS, Testbed
 
 Value = int | str
 Point = tuple[tuple[str, Value], ...]
@@ -66,8 +66,8 @@ class Grid:
     """Axes in the order they were given, and what all points have in common."""
 
     axes: tuple[tuple[str, tuple[Value, ...]], ...]
-    testbed: str = "spr-2s-8iaa"
-    scale: Fraction = Fraction(1, 512)
+    testbed: Testbed
+    scale: Fraction
 
     def points(self) -> list[Point]:
         """Every combination; the last axis changes fastest."""
@@ -96,7 +96,7 @@ class Grid:
         return [name for name, values in self.axes if len(values) > 1]
 
 
-def parse_grid(parts: Iterable[str], testbed: str, scale: Fraction) -> Grid:
+def parse_grid(parts: Iterable[str], testbed: Testbed, scale: Fraction) -> Grid:
     """A grid from parts such as "devices=1,2,4"; GridError says what is wrong with one and what to write instead."""
     axes: dict[str, tuple[Value, ...]] = {}
     for part in parts:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from swaplab.experiments.grid import Grid, Value
 from swaplab.experiments.sweep import Row
-from swaplab.testbed import load_testbed
 
 METRIC = "throughput_total_kBps"
 GIB_PER_S = 1 << 20
@@ -75,7 +74,7 @@ def draw(grid: Grid, rows: Sequence[Row], file: Path) -> bool:
     figure.suptitle(textwrap.fill(_finding(good, across, varied, marked), 42 * per_row), fontsize=12, fontweight="bold")
     common = ", ".join(_called(name, values[0]) for name, values in grid.axes if len(values) == 1)
     figure.supxlabel(
-        f"usemem, testbed {load_testbed(grid.testbed).name}, scale {grid.scale}{', ' * bool(common)}{common}",
+        f"usemem, testbed {grid.testbed.name}, scale {grid.scale}{', ' * bool(common)}{common}",
         fontsize=8,
     )
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)

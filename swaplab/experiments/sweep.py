@@ -23,7 +23,6 @@ from typing import Any
 from swaplab.experiments.grid import AXES, Grid, Point, key
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import run_usemem
-from swaplab.testbed import load_testbed
 
 SCHEMA = "swaplab.sweep/1"
 JOURNAL = "points.jsonl"
@@ -150,8 +149,8 @@ class Sweep:
         return {
             "schema": SCHEMA,
             "swaplab": version("swaplab"),
-            "testbed": load_testbed(self.grid.testbed).name,
-            "machine_sha256": load_testbed(self.grid.testbed).machine_sha256,
+            "testbed": self.grid.testbed.name,
+            "machine_sha256": self.grid.testbed.machine_sha256,
             "scale": str(self.grid.scale),
         }
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from swaplab.columns import Column, with_needs
 from swaplab.machine import Setup
-from swaplab.testbed import Table, Testbed, load_testbed
+from swaplab.testbed import Table, Testbed
 
 Q = TypeVar("Q")
 T = TypeVar("T")
@@ -33,9 +33,9 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One column to run, in plain values, so that it can be sent to another process."""
+    """One column to run, with all that it depends on, so that it can be sent to another process or host."""
 
-    testbed: str
+    testbed: Testbed = field(hash=False)
     column: Column
     compressor: str
     folio: str
@@ -59,7 +59,7 @@ class Request:
     def setup(self) -> Setup:
         """The machine to build."""
         return Setup(
-            load_testbed(self.testbed).with_values(dict(self.values)),
+            self.testbed.with_values(dict(self.values)),
             self.column,
             self.compressor,
             self.folio,
@@ -121,7 +121,7 @@ def head_of(requests: Sequence[Request]) -> dict[str, Any]:
     first = requests[0]
     return {
         "swaplab": version("swaplab"),
-        "testbed": load_testbed(first.testbed).name,
+        "testbed": first.testbed.name,
         "folio": first.folio,
         "scale": str(first.scale),
         "seed": first.seed,

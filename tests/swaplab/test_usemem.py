@@ -20,10 +20,11 @@ from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import UsememReport, run_usemem
 from swaplab.inputs import FOLIO_PAGES
+from swaplab.testbed import load_testbed
 from swaplab.workloads import usemem
 from zswap import Cgroup
 
-TESTBED = "spr-2s-8iaa"
+TESTBED = load_testbed("spr-2s-8iaa")
 TINY = "1/8192"
 COLUMN_KEYS = [
     *("name", "compressor", "patches", "throughput_total_kBps", "throughput_avg_kBps", "elapsed_s", "sys_s"),
@@ -51,7 +52,7 @@ def test_the_file_is_laid_out_as_promised(both_columns: bytes) -> None:
         *("schema", "swaplab", "workload", "testbed", "folio", "scale", "seed", "lengths_sha256", "columns")
     ]
     assert content["schema"] == "swaplab.table/1"
-    assert (content["workload"], content["testbed"], content["folio"]) == ("usemem", TESTBED, "64K")
+    assert (content["workload"], content["testbed"], content["folio"]) == ("usemem", TESTBED.name, "64K")
     assert (content["scale"], content["seed"]) == (TINY, 0)
     assert [list(column) for column in content["columns"]] == [COLUMN_KEYS] * 2
     assert [column["name"] for column in content["columns"]] == ["base", "v8"]
@@ -171,7 +172,7 @@ def test_a_chain_is_as_long_as_asked_and_at_most_a_folio(batch: int, length: int
         (["--columns", "v9"], "there are base and v8"),
         (["--patches", "15"], "1 to 14"),
         (["--compressor", "lz4"], "deflate-iaa and zstd"),
-        (["--testbed", "mine"], f"use {TESTBED}"),
+        (["--testbed", "mine"], f"use {TESTBED.name}"),
     ],
 )
 def test_bad_arguments_are_refused_with_the_remedy(args: list[str], message: str) -> None:

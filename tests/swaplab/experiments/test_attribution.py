@@ -18,14 +18,16 @@ from swaplab.experiments.attribution import (
     processes,
     up_to,
 )
+from swaplab.testbed import load_testbed
 
+TESTBED = load_testbed("spr-2s-8iaa")
 INERT = {1, 2, 3, 6, 7, 10, 11, 12, 13}
 """Patches that change nothing that usemem could measure while 4, 5, 8, 9 and 14 are there or not."""
 
 
 @pytest.fixture(scope="module")
 def report() -> AttributionReport:
-    return attribute(Plan("spr-2s-8iaa", Fraction(1, 8192), processes=(8, 1)))
+    return attribute(Plan(TESTBED, Fraction(1, 8192), processes=(8, 1)))
 
 
 def test_shares_are_of_the_whole_gain(report: AttributionReport) -> None:
@@ -69,13 +71,13 @@ def test_it_reads_its_own_file(report: AttributionReport) -> None:
 
 def test_zstd_meets_none_of_the_drivers_patches() -> None:
     def sets(compressor: str) -> int:
-        return len(Plan("spr-2s-8iaa", Fraction(1, 64), (30,), compressor).requests())
+        return len(Plan(TESTBED, Fraction(1, 64), (30,), compressor).requests())
 
     assert sets("zstd") < sets("deflate-iaa") < 2 + 3 * 14
 
 
 def test_no_column_runs_twice() -> None:
-    requests = Plan("spr-2s-8iaa", Fraction(1, 64)).requests()
+    requests = Plan(TESTBED, Fraction(1, 64)).requests()
     assert len({(request.column.patches - {7}, request.processes) for request in requests}) == len(requests)
 
 

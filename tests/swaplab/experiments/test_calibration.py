@@ -69,7 +69,7 @@ def formula_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hidden(tmp_path: Path, formula_machine: None) -> str:
+def hidden(formula_machine: None) -> Testbed:
     """A testbed whose published cells are those of another machine than its parameters say."""
     testbed = load_testbed(TESTBED)
     tables = []
@@ -78,18 +78,16 @@ def hidden(tmp_path: Path, formula_machine: None) -> str:
         cells = []
         for cell in table.cells:
             if table.workload == "usemem" and cell.metric in FITTED_METRICS:
-                request = Request(TESTBED, columns[cell.column], table.compressor, "64K", Fraction(1))
+                request = Request(testbed, columns[cell.column], table.compressor, "64K", Fraction(1))
                 figure = formula(request, testbed.with_values(HIDDEN)).metric(cell.metric)
                 cells.append(Cell(metric=cell.metric, column=cell.column, values=(figure,)))
             else:
                 cells.append(cell)
         tables.append(table.model_copy(update={"cells": tuple(cells)}))
-    file = tmp_path / "hidden.json"
-    file.write_text(testbed.model_copy(update={"published": tuple(tables)}).to_json())
-    return str(file)
+    return testbed.model_copy(update={"published": tuple(tables)})
 
 
-def test_hidden_parameters_are_found(hidden: str) -> None:
+def test_hidden_parameters_are_found(hidden: Testbed) -> None:
     after = Fit(hidden, Fraction(1)).run()
     assert after.calibration is not None
     assert abs(after.calibration.worst().error) < 0.002
@@ -97,8 +95,8 @@ def test_hidden_parameters_are_found(hidden: str) -> None:
         assert after.value(name) == pytest.approx(value, rel=0.03)
 
 
-def test_only_fitted_parameters_change(hidden: str) -> None:
-    before, after = load_testbed(hidden), Fit(hidden, Fraction(1)).run()
+def test_only_fitted_parameters_change(hidden: Testbed) -> None:
+    before, after = hidden, Fit(hidden, Fraction(1)).run()
     assert set(before.parameters) == set(after.parameters)
     for name, parameter in before.parameters.items():
         assert after.parameters[name].model_copy(update={"value": parameter.value}) == parameter
@@ -107,37 +105,36 @@ def test_only_fitted_parameters_change(hidden: str) -> None:
     assert after.model_copy(update=same) == before
 
 
-def test_a_fitted_testbed_fits_as_it_is(hidden: str, tmp_path: Path) -> None:
+def test_a_fitted_testbed_fits_as_it_is(hidden: Testbed, tmp_path: Path) -> None:
     once = Fit(hidden, Fraction(1)).run().to_json()
     (tmp_path / "once.json").write_text(once)
-    assert Fit(str(tmp_path / "once.json"), Fraction(1)).run().to_json() == once
+    assert Fit(load_testbed(str(tmp_path / "once.json")), Fraction(1)).run().to_json() == once
 
 
-def test_values_have_the_digits_of_their_units(hidden: str) -> None:
+def test_values_have_the_digits_of_their_units(hidden: Testbed) -> None:
     after = Fit(hidden, Fraction(1)).run()
     for name, value in after.fitted().items():
         digits = 0 if after.parameters[name].unit == "ns" else 3
         assert value == round(value, digits)
 
 
-def test_one_step_is_bounded(hidden: str) -> None:
-    far = load_testbed(hidden).with_values({"iaa.service_ns": 20000.0, "zstd.compress_ns": 500.0})
+def test_one_step_is_bounded(hidden: Testbed) -> None:
+    far = hidden.with_values({"iaa.service_ns": 20000.0, "zstd.compress_ns": 500.0})
     fit = Fit(hidden, Fraction(1))
     moves = fit._moves(far, far.fitted(), fit.residuals(far.fitted()))
     assert max(map(abs, moves.values())) == calibration.LONGEST_STEP
 
 
-def test_a_fit_that_moves_on_for_ever_is_given_up(hidden: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_that_moves_on_for_ever_is_given_up(hidden: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "MOST_STEPS", 1)
     with pytest.raises(ValueError, match="the fit moved on after 1 steps; start from values nearer"):
         Fit(hidden, Fraction(1)).run()
 
 
-def test_without_published_cells_there_is_nothing_to_fit_on(hidden: str, tmp_path: Path) -> None:
-    file = tmp_path / "unpublished.json"
-    file.write_text(load_testbed(hidden).model_copy(update={"published": ()}).to_json())
+def test_without_published_cells_there_is_nothing_to_fit_on(hidden: Testbed) -> None:
+    unpublished = hidden.model_copy(update={"published": ()})
     with pytest.raises(ValueError, match="has no published throughput_total_kBps of deflate-iaa"):
-        Fit(str(file), Fraction(1)).run()
+        Fit(unpublished, Fraction(1)).run()
 
 
 def test_the_command_writes_a_testbed_with_its_errors(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Sweeps: grids are read or refused, points kept as they come, one failure costs one point, pictures mark the bend."""
 
 import csv
+import pickle
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from swaplab.experiments.saturation import METRIC, ORDER, draw, saturation
 from swaplab.experiments.sweep import JOURNAL, Row, Sweep, SweepError, run_locally, run_point
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import run_usemem
+from swaplab.testbed import load_testbed
 
 TESTBED = "spr-2s-8iaa"
 TINY = Fraction(1, 8192)
@@ -28,7 +30,7 @@ runner = CliRunner()
 
 
 def grid(*parts: str, scale: Fraction = TINY) -> Grid:
-    return parse_grid(parts, TESTBED, scale)
+    return parse_grid(parts, load_testbed(TESTBED), scale)
 
 
 class Counted:
@@ -135,7 +137,8 @@ def test_a_testbed_that_was_changed_makes_another_sweep_and_one_that_was_moved_d
     runs = {name: Counted() for name in ("here", "there", "slower")}
 
     def run(name: str) -> None:
-        Sweep(parse_grid(["procs=1"], str(tmp_path / f"{name}.json"), TINY), tmp_path / "out").run(runs[name])
+        asked = parse_grid(["procs=1"], load_testbed(str(tmp_path / f"{name}.json")), TINY)
+        Sweep(asked, tmp_path / "out").run(runs[name])
 
     run("here")
     run("there")
@@ -147,13 +150,26 @@ def test_a_testbed_that_was_changed_makes_another_sweep_and_one_that_was_moved_d
 def test_one_failing_point_does_not_lose_the_rest(tmp_path: Path) -> None:
     rows = Sweep(grid("wqs=9,1", "procs=1"), tmp_path).run(run_locally(2))
     assert rows[0]["error"].startswith("ConfigurationError: ")
-    expected = run_usemem(Request(TESTBED, V8, "deflate-iaa", "64K", TINY, processes=1, wqs=1))
+    expected = run_usemem(Request(load_testbed(TESTBED), V8, "deflate-iaa", "64K", TINY, processes=1, wqs=1))
     assert rows[1]["throughput_total_kBps"] == expected.throughput_total_kbps
     assert rows[1]["zswpout"] == expected.zswpout
 
 
+def test_a_point_takes_its_machine_along_wherever_it_runs(tmp_path: Path) -> None:
+    """A worker may have no such file, or have read one of that name before."""
+    file = tmp_path / "mine.json"
+    file.write_text(load_testbed(TESTBED).to_json())
+    asked = parse_grid(["procs=1"], load_testbed(str(file)), TINY)
+    sent = pickle.dumps(asked.request(asked.points()[0]))
+    here = run_point(pickle.loads(sent))
+    file.write_text(load_testbed(TESTBED).with_values({"iaa.service_ns": 20000.0}).to_json())
+    assert run_point(pickle.loads(sent)) == here
+    slower = run_point(parse_grid(["procs=1"], load_testbed(str(file)), TINY).request(asked.points()[0]))
+    assert slower["throughput_total_kBps"] < here["throughput_total_kBps"]
+
+
 def test_a_point_never_raises() -> None:
-    too_small = Request(TESTBED, V8, "zstd", "2M", Fraction(1, 1_000_000))
+    too_small = Request(load_testbed(TESTBED), V8, "zstd", "2M", Fraction(1, 1_000_000))
     assert run_point(too_small) == {
         "error": "ValueError: a scale of 1/1000000 leaves less than 512 pages per process; choose a larger one"
     }
@@ -257,11 +273,12 @@ from distributed import LocalCluster
 from swaplab.cli import app
 from swaplab.experiments.grid import parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_on_dask
+from swaplab.testbed import load_testbed
 
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     try:
-        Sweep(parse_grid(["procs=1"], "spr-2s-8iaa", 1), out / "nowhere").run(run_on_dask("nowhere"))
+        Sweep(parse_grid(["procs=1"], load_testbed("spr-2s-8iaa"), 1), out / "nowhere").run(run_on_dask("nowhere"))
     except SweepError as error:
         print(error)
     with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
