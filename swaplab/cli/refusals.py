@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from swaplab.experiments.tables import ProcessDiedError
+from swaplab.experiments.processes import ProcessDiedError
 
 
 @contextmanager

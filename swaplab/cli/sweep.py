@@ -1,5 +1,8 @@
 """`swaplab sweep`: usemem over a grid of machines."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,14 +45,25 @@ def sweep(
         question = parse_grid([*grid, *(axes or [])], load_testbed(testbed), parse_scale(scale))
         job = Sweep(question, out)
         total = len(question.points()) - len(job.done())
-        with progress_bar("points", max(total, 0)) as ran:
-            rows = job.run(run_locally(workers) if dask is None else run_on_dask(dask), ran)
+        run = run_locally(workers) if dask is None else run_on_dask(dask)
+        with progress_bar("points", max(total, 0)) as ran, _resumable(out):
+            rows = job.run(run, ran)
     _show(question, rows)
     _draw(question, rows, out)
     failed = sum(row["error"] is not None for row in rows)
     print(f"{len(rows)} points, {failed} failed; results in {out}")
     if failed:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """Say to whoever interrupts a sweep that it is not lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"swaplab sweep: finished points are in {out}; the same command goes on from there", file=sys.stderr)
+        raise
 
 
 def _show(grid: Grid, rows: list[dict[str, Any]]) -> None:

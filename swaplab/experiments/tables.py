@@ -5,20 +5,17 @@ columns were asked for and by however many worker processes they were made. What
 build holds is in `usemem` and `kernbench`.
 """
 
-import signal
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.metadata import version
-from multiprocessing import get_context
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from swaplab.columns import Column, with_needs
+from swaplab.experiments.processes import ProcessDiedError, in_processes
 from swaplab.machine import Setup
 from swaplab.testbed import Table, Testbed
 
@@ -134,10 +131,6 @@ def name_of(request: Request) -> dict[str, Any]:
     return {"name": column.name, "compressor": request.compressor, "patches": sorted(column.patches)}
 
 
-class ProcessDiedError(Exception):
-    """A process that ran a column was ended from outside; the message says what to do."""
-
-
 def run_each(
     run: Callable[[Q], T], requests: Sequence[Q], workers: int = 1, ran: Callable[[], object] = bool
 ) -> list[T]:
@@ -145,28 +138,17 @@ def run_each(
 
     ProcessDiedError when one of them is killed.
     """
+    done: dict[int, T] = {}
     with ExitStack() as stack:
-        each: Callable[..., Iterable[T]] = map
-        if (processes := min(workers, len(requests))) > 1:
-            pool = ProcessPoolExecutor(processes, get_context("spawn"), _end_when_interrupted)
-            each = stack.enter_context(pool).map
-            stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # whoever leaves early waits for no more
-        results = []
-        try:
-            for result in each(run, requests):
-                results.append(result)
-                ran()
-        except BrokenProcessPool:
-            raise ProcessDiedError(
-                "a process died (out of memory?); --workers 1 or a smaller --scale needs less"
-            ) from None
-        return results
-
-
-def _end_when_interrupted() -> None:
-    """In a worker: let Ctrl-C end the process, or the pool would hand it the next column."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        answers: Iterable[tuple[int, T | ProcessDiedError]] = enumerate(map(run, requests))
+        if min(workers, len(requests)) > 1:
+            answers = stack.enter_context(in_processes(run, enumerate(requests), workers))
+        for place, answer in answers:
+            if isinstance(answer, ProcessDiedError):
+                raise answer
+            done[place] = answer
+            ran()
+    return [done[place] for place in range(len(requests))]
 
 
 def published(testbed: Testbed, folio: str, compressor: str, workload: str = "usemem") -> Table | None:

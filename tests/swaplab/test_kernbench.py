@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from acomp import PAGE_SIZE, trace
 from swaplab import sim
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8, Column
 from swaplab.experiments.kernbench import full_scale, kernbench_report
 from swaplab.experiments.tables import Request, published

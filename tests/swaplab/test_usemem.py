@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from acomp import trace
 from swaplab import sim
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import UsememReport, run_usemem

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from swaplab import testbed as testbeds
-from swaplab.cli import app
+from swaplab.cli.commands import app
 
 COMMANDS = (
     ["store", "--json"],

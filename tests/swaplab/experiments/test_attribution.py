@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8
 from swaplab.experiments.attribution import (
     Attribution,

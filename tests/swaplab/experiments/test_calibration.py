@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from swaplab import closed_form
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8
 from swaplab.experiments import calibration
 from swaplab.experiments.calibration import FITTED_METRICS, SHARING, Fit

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,12 +15,12 @@ import pytest
 from typer.testing import CliRunner
 
 from swaplab import testbed as testbeds
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8, with_needs
 from swaplab.experiments import sweep as sweeps
 from swaplab.experiments.grid import AXES, Grid, GridError, Point, parse_grid
 from swaplab.experiments.saturation import METRIC, ORDER, draw, saturation
-from swaplab.experiments.sweep import JOURNAL, Row, Sweep, SweepError, run_locally, run_point
+from swaplab.experiments.sweep import JOURNAL, Rows, Sweep, SweepError, run_locally, run_point
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import run_usemem
 from swaplab.testbed import load_testbed
@@ -40,7 +41,11 @@ class Counted:
         self.failing = failing
         self.ran: list[Point] = []
 
-    def __call__(self, points: Iterable[tuple[Point, Request]]) -> Iterator[tuple[Point, Row]]:
+    @contextmanager
+    def __call__(self, points: Iterable[tuple[Point, Request]]) -> Iterator[Rows]:
+        yield self.rows(points)
+
+    def rows(self, points: Iterable[tuple[Point, Request]]) -> Rows:
         for point, request in reversed(list(points)):
             self.ran.append(point)
             if request.processes in self.failing:
@@ -120,6 +125,33 @@ def test_a_line_that_was_being_written_when_the_sweep_was_cut_off_is_done_again(
     once_more = Counted()
     assert Sweep(grid("procs=1,2"), tmp_path).run(once_more) == rows
     assert once_more.ran == [], "what was written behind the broken line is there"
+
+
+@pytest.mark.parametrize("line", ["5", "{}", '{"point": {"procs": 1}}', '{"point": {"procs": 1}, "row": {}}'])
+def test_a_line_of_something_else_is_named(tmp_path: Path, line: str) -> None:
+    Sweep(grid("procs=1"), tmp_path).run(Counted())
+    journal = tmp_path / JOURNAL
+    journal.write_text(journal.read_text() + line + "\n")
+    with pytest.raises(SweepError, match=rf"{journal}:3 is no point of a sweep: .*; delete that line, or name another"):
+        Sweep(grid("procs=1"), tmp_path).run(Counted())
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_journal_is_begun(tmp_path: Path, text: str) -> None:
+    (tmp_path / JOURNAL).write_text(text)
+    Sweep(grid("procs=1"), tmp_path).run(Counted())
+    again = Counted()
+    assert len(Sweep(grid("procs=1"), tmp_path).run(again)) == 1
+    assert again.ran == []
+
+
+def test_who_cannot_run_anything_leaves_no_directory(tmp_path: Path) -> None:
+    def nobody(points: Iterable[tuple[Point, Request]]) -> AbstractContextManager[Rows]:
+        raise SweepError("nobody is there")
+
+    with pytest.raises(SweepError):
+        Sweep(grid("procs=1"), tmp_path / "out").run(nobody)
+    assert not (tmp_path / "out").exists()
 
 
 def test_another_sweeps_directory_is_refused(tmp_path: Path) -> None:
@@ -251,7 +283,7 @@ def test_a_sweep_without_a_picture_says_why(tmp_path: Path, monkeypatch: pytest.
     shown = "throughput_total_kBps", "elapsed_s", "sys_s", "zswpout"
 
     def counted(workers: int) -> sweeps.Run:
-        return lambda points: ((point, dict.fromkeys(shown, 1) | {"error": None}) for point, _ in points)
+        return lambda points: nullcontext((point, dict.fromkeys(shown, 1) | {"error": None}) for point, _ in points)
 
     monkeypatch.setattr(sys.modules["swaplab.cli.sweep"], "run_locally", counted)
     result = runner.invoke(app, ["sweep", "--grid", "folio=4K,64K", "--out", str(tmp_path)], env={"COLUMNS": "200"})
@@ -270,7 +302,7 @@ ON_A_CLUSTER = """
 import sys
 from pathlib import Path
 from distributed import LocalCluster
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.experiments.grid import parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_on_dask
 from swaplab.testbed import load_testbed
@@ -296,6 +328,7 @@ def test_a_dask_cluster_gives_the_same_results(tmp_path: Path) -> None:
         [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=110, check=False
     )
     assert "no Dask scheduler answers at nowhere" in done.stdout
+    assert not (tmp_path / "nowhere").exists()
     assert "4 points, 2 failed" in done.stdout, done.stderr
     assert done.returncode == 1
     Sweep(grid("wqs=9,2", "procs=1,2"), tmp_path / "local").run(run_locally(1))
