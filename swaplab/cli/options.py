@@ -48,21 +48,26 @@ JsonFile = Annotated[
 ]
 
 
+SCALE = "'--scale'"
+"""What refusals of a scale name."""
+
+
 def parse_scale(text: str) -> Fraction:
     """A scale such as 1/64; typer.BadParameter for what is none."""
     try:
         scale = Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise typer.BadParameter(f"{text!r} is no fraction; write 1/64, for example") from None
+        raise typer.BadParameter(f"{text!r} is no fraction; write 1/64, for example", param_hint=SCALE) from None
     if not 0 < scale <= 1:
-        raise typer.BadParameter(f"{text} is not above 0 and up to 1; write 1/64, for example")
+        raise typer.BadParameter(f"{text} is not above 0 and up to 1; write 1/64, for example", param_hint=SCALE)
     return scale
 
 
 def known_compressor(name: str) -> str:
     """`name`, if the modelled machine has costs for it; typer.BadParameter otherwise."""
     if name not in COMPRESSORS:
-        raise typer.BadParameter(f"{name!r} is not modelled; there are {' and '.join(COMPRESSORS)}")
+        modelled = " and ".join(COMPRESSORS)
+        raise typer.BadParameter(f"{name!r} is not modelled; there are {modelled}", param_hint="'--compressor'")
     return name
 
 

@@ -59,8 +59,13 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
         if known is not None:
             cells += [_published(known.cell(column_name, metric)) for column_name in beside]
         shown.add_row(heading.format(size=SIZES[report.folio]), *cells)
-    needed = Console(width=WIDEST).measure(shown).maximum  # a figure that is cut off would be worse than a long line
-    Console(width=max(Console().width, needed)).print(shown)
+    print_whole(shown)
+
+
+def print_whole(table: Table) -> None:
+    """Print `table` however wide it is: a figure that is cut off would be worse than a long line."""
+    needed = Console(width=WIDEST).measure(table).maximum
+    Console(width=max(Console().width, needed)).print(table)
 
 
 def _published(cell: object) -> str:

@@ -123,7 +123,7 @@ def test_lists_in_prose() -> None:
 
 
 def test_the_command_prints_and_draws(tmp_path: Path) -> None:
-    files = [tmp_path / "waterfall.png", tmp_path / "waterfall.svg"]
+    files = [tmp_path / "waterfall.PNG", tmp_path / "waterfall.svg"]
     args = ["ablate", "--scale", "1/8192", "--procs", "1", "--workers", "1"]
     result = CliRunner().invoke(app, [*args, *(f"--plot={file}" for file in files)], env={"COLUMNS": "100"})
     assert result.exit_code == 0, result.output
@@ -136,13 +136,14 @@ def test_the_command_prints_and_draws(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--plot", "picture.gif"], "a picture ends in .png or .svg"),
+        (["--plot", "picture.gif"], "Invalid value for '--plot': picture.gif: a picture ends in .png or .svg"),
         (["--plot", "no/where.png"], "there is no directory no"),
         (["--procs", "30,none"], "such as 30,16,8,1"),
         (["--procs", "0"], "such as 30,16,8,1"),
-        (["--compressor", "lz4"], "deflate-iaa and zstd"),
+        (["--compressor", "lz4"], "Invalid value for '--compressor': 'lz4' is not modelled; there are deflate-iaa and"),
         (["--testbed", "mine"], "use spr-2s-8iaa"),
-        (["--scale", "9"], "write 1/64"),
+        (["--scale", "9"], "Invalid value for '--scale': 9 is not above 0 and up to 1; write 1/64"),
+        (["--scale", "x"], "Invalid value for '--scale': 'x' is no fraction; write 1/64"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_runs(args: list[str], message: str) -> None:

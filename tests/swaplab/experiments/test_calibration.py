@@ -139,9 +139,12 @@ def test_without_published_cells_there_is_nothing_to_fit_on(hidden: Testbed) -> 
 
 def test_the_command_writes_a_testbed_with_its_errors(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
-    result = CliRunner().invoke(app, ["calibrate", "--scale", "1/16384", "--out", str(file)], env={"COLUMNS": "100"})
+    result = CliRunner().invoke(app, ["calibrate", "--scale", "1/16384", "--out", str(file)], env={"COLUMNS": "80"})
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1].startswith("largest error ")
+    assert "zswap.free_hold_unbatched_factor" in result.output and "throughput_total_kBps" in result.output
+    error, written = result.output.splitlines()[-2:]
+    assert error.startswith("largest error ") and written == f"written to {file}"
+    assert [other.name for other in tmp_path.iterdir()] == ["mine.json"]
     fitted = load_testbed(str(file))
     assert fitted.calibration is not None
     assert (fitted.calibration.scale, len(fitted.calibration.cells)) == ("1/16384", 20)
@@ -154,3 +157,30 @@ def test_the_command_needs_somewhere_to_write(tmp_path: Path, formula_machine: N
     result = CliRunner().invoke(app, args, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert "make it first, or name another file" in result.output
+
+
+@pytest.fixture
+def fitted_at_1_64(tmp_path: Path) -> Path:
+    file = tmp_path / "mine.json"
+    file.write_text(load_testbed(TESTBED).to_json())
+    return file
+
+
+def test_a_coarser_fit_does_not_replace_a_finer_one_unless_it_is_told_where_to_go(
+    fitted_at_1_64: Path, formula_machine: None
+) -> None:
+    before = fitted_at_1_64.read_text()
+    coarser = ["calibrate", "--testbed", str(fitted_at_1_64), "--scale", "1/128"]
+    result = CliRunner().invoke(app, coarser, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "was fitted at a scale of 1/64, and 1/128 is coarser; write elsewhere with --out FILE" in result.output
+    assert fitted_at_1_64.read_text() == before
+    assert CliRunner().invoke(app, [*coarser, "--out", str(fitted_at_1_64)]).exit_code == 0
+    assert load_testbed(str(fitted_at_1_64)).calibration != load_testbed(TESTBED).calibration
+
+
+def test_as_fine_a_fit_replaces_the_file_that_was_read(fitted_at_1_64: Path, formula_machine: None) -> None:
+    result = CliRunner().invoke(app, ["calibrate", "--testbed", str(fitted_at_1_64), "--scale", "1/32"])
+    assert result.exit_code == 0, result.output
+    refitted = load_testbed(str(fitted_at_1_64)).calibration
+    assert refitted is not None and refitted.scale == "1/32"
