@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 import zswap
+from iaa_emulator.config import MAX_WORK_QUEUES
 from swaplab.cli.refusals import writable
 from swaplab.columns import BASE, V8, parse_columns
 from swaplab.experiments.tables import Request
+from swaplab.machine import MOST_DEVICES
 from swaplab.testbed import COMPRESSORS, load_testbed
 
 
@@ -36,8 +38,12 @@ Columns = Annotated[
     str | None, typer.Option(metavar="LIST", help="base, v8, or both; default: both, or base beside --patches.")
 ]
 Patches = Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column of their own.")]
-Devices = Annotated[int, typer.Option(min=1, max=64, help="IAA devices of the machine, spread over its packages.")]
-WorkQueues = Annotated[int | None, typer.Option(min=1, max=8, help="Work queues per device; default: the column's.")]
+Devices = Annotated[
+    int, typer.Option(min=1, max=MOST_DEVICES, help="IAA devices of the machine, spread over its packages.")
+]
+WorkQueues = Annotated[
+    int | None, typer.Option(min=1, max=MAX_WORK_QUEUES, help="Work queues per device; default: the column's.")
+]
 Batch = Annotated[
     int,
     typer.Option(min=1, max=zswap.LONGEST_CHAIN, help="Pages per chain, at most a folio; the kernel stops at 8."),

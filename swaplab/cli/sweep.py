@@ -46,10 +46,12 @@ def sweep(
         job = Sweep(question, out)
         total = len(question.points()) - len(job.done())
         run = run_locally(workers) if dask is None else run_on_dask(dask)
-        with progress_bar("points", max(total, 0)) as ran, _resumable(out):
+        with _resumable(out), progress_bar("points", max(total, 0)) as ran:
             rows = job.run(run, ran)
+        drawn = _draw(question, rows, out)
     _show(question, rows)
-    _draw(question, rows, out)
+    if not drawn:
+        print("no picture: no axis has several values to compare")
     failed = sum(row["error"] is not None for row in rows)
     print(f"{len(rows)} points, {failed} failed; results in {out}")
     if failed:
@@ -88,9 +90,14 @@ def _figures(row: dict[str, Any]) -> list[str]:
     return [f"{gib_per_s:.2f}", f"{row['elapsed_s']:.1f}", f"{row['sys_s']:,.0f}", f"{row['zswpout']:,}"]
 
 
-def _draw(grid: Grid, rows: list[dict[str, Any]], directory: Path) -> None:
-    from swaplab.experiments.saturation import ORDER, draw  # takes a second to import
+def _draw(grid: Grid, rows: list[dict[str, Any]], directory: Path) -> bool:
+    """Draw what the tables hold, or at least leave no picture of what they held before; whether there is one.
 
-    drawn = [draw(grid, rows, directory / f"throughput{suffix}") for suffix in (".png", ".svg")]
-    if not all(drawn):
-        print(f"no picture: none of {', '.join(ORDER)} has several values to draw along")
+    Drawn before anything is printed, since a pager may close the pipe.
+    """
+    files = [directory / f"throughput{suffix}" for suffix in (".png", ".svg")]
+    for file in files:
+        file.unlink(missing_ok=True)
+    from swaplab.experiments.saturation import draw  # takes a second to import
+
+    return all(draw(grid, rows, file) for file in files)

@@ -16,13 +16,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-from swaplab.experiments.grid import AXES, Grid, Point, Value, key
+from swaplab.experiments.grid import Grid, Point, Value, key
 from swaplab.experiments.processes import ProcessDiedError, in_processes
-from swaplab.experiments.tables import Request
-from swaplab.experiments.usemem import run_usemem
+from swaplab.experiments.tables import Request, TableColumn
+from swaplab.experiments.usemem import UsememColumn, run_usemem
 
 SCHEMA = "swaplab.sweep/1"
 JOURNAL = "points.jsonl"
+
+FIGURES: dict[str, type | None] = {
+    field.alias or name: field.annotation
+    for name, field in UsememColumn.model_fields.items()
+    if name not in TableColumn.model_fields
+}
+"""What a point gives, by the names in the published tables, with their types."""
 
 Row = dict[str, Any]
 Rows = Iterator[tuple[Point, Row]]
@@ -47,7 +54,7 @@ def run_point(request: Request) -> Row:
             result = run_usemem(request)
     except Exception as error:  # whatever it is, the other points are worth having
         return {"error": f"{type(error).__name__}: {error}"}
-    return result.model_dump(by_alias=True, exclude={"name", "compressor", "patches"}) | {"error": None}
+    return result.model_dump(by_alias=True, exclude=set(TableColumn.model_fields)) | {"error": None}
 
 
 def run_locally(workers: int) -> Run:
@@ -159,15 +166,16 @@ class Sweep:
         import pyarrow as pa  # a second to import, and only now
         import pyarrow.parquet as pq
 
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        names.sort(key=lambda name: (name not in AXES, name == "error"))
-        full = [{name: row.get(name) for name in names} for row in rows]
+        types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+        axes: dict[str, type | None] = {name: type(values[0]) for name, values in self.grid.axes}
+        columns = axes | FIGURES | {"error": str}
         about = {"swaplab.sweep": json.dumps(self._header())}
-        pq.write_table(pa.Table.from_pylist(full).replace_schema_metadata(about), self.directory / "results.parquet")
+        schema = pa.schema([(name, types[kind]) for name, kind in columns.items()], about)
+        pq.write_table(pa.Table.from_pylist(rows, schema), self.directory / "results.parquet")
         with (self.directory / "results.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names)
+            writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
-            writer.writerows(full)
+            writer.writerows(rows)
 
 
 def _entry(place: str, line: str) -> tuple[dict[str, Value], Row] | None:
