@@ -39,7 +39,8 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
     `first` is the request of the first column; published figures are shown if its machine is the published one.
     """
     compressor, testbed = first.compressor, first.testbed
-    known = published(testbed, report.folio, compressor, report.workload) if first.is_default_machine else None
+    is_published_machine = first.is_default_machine(report.workload)
+    known = published(testbed, report.folio, compressor, report.workload) if is_published_machine else None
     shown = Table(title=f"{title}, {report.folio} folios, {compressor}, scale {report.scale}", title_justify="left")
     shown.add_column("")
     for column in report.columns:

@@ -24,7 +24,7 @@ from swaplab.experiments.usemem import UsememColumn, run_usemem
 SCHEMA = "swaplab.sweep/1"
 JOURNAL = "points.jsonl"
 
-FIGURES: dict[str, type | None] = {
+FIGURES: dict[str, Any] = {
     field.alias or name: field.annotation
     for name, field in UsememColumn.model_fields.items()
     if name not in TableColumn.model_fields
@@ -167,8 +167,7 @@ class Sweep:
         import pyarrow.parquet as pq
 
         types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-        axes: dict[str, type | None] = {name: type(values[0]) for name, values in self.grid.axes}
-        columns = axes | FIGURES | {"error": str}
+        columns = {name: type(values[0]) for name, values in self.grid.axes} | FIGURES | {"error": str}
         about = {"swaplab.sweep": json.dumps(self._header())}
         schema = pa.schema([(name, types[kind]) for name, kind in columns.items()], about)
         pq.write_table(pa.Table.from_pylist(rows, schema), self.directory / "results.parquet")

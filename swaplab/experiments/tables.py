@@ -14,13 +14,17 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from iaa_emulator.presets import preset
 from swaplab.columns import Column, with_needs
 from swaplab.experiments.processes import ProcessDiedError, in_processes
 from swaplab.machine import Setup
 from swaplab.testbed import Table, Testbed
+from zswap import ZSWAP_MAX_BATCH_SIZE
 
 Q = TypeVar("Q")
 T = TypeVar("T")
+
+Workload = Literal["usemem", "kernbench"]
 
 SIZE_SUFFIX = {"4K": "", "64K": "-64kB", "2M": "-2048kB"}
 """How per-size counters are called in the kernel's statistics."""
@@ -46,11 +50,13 @@ class Request:
     values: tuple[tuple[str, float], ...] = ()
     """Parameters of the testbed that are to be otherwise."""
 
-    @property
-    def is_default_machine(self) -> bool:
-        """Whether nothing of the machine was asked to be otherwise, so that published figures are comparable."""
-        asked = (self.processes, self.devices, self.wqs, self.batch, self.sync_mode)
-        return asked == (None, 8, None, 8, "async")
+    def is_default_machine(self, workload: Workload) -> bool:
+        """Whether the machine is the testbed's own, said so or not, so that published figures are comparable."""
+        build = self.testbed.kernbench
+        threads = build.threads.value if build is not None else None
+        own = self.testbed.usemem.processes if workload == "usemem" else threads
+        asked = (self.processes or own, self.devices, self.wqs, self.batch, self.sync_mode)
+        return asked == (own, len(preset(self.testbed.platform).devices), None, ZSWAP_MAX_BATCH_SIZE, "async")
 
     @property
     def setup(self) -> Setup:
@@ -100,7 +106,7 @@ class TableReport(BaseModel, Generic[C]):
 
     schema_: Literal["swaplab.table/1"] = Field("swaplab.table/1", alias="schema")
     swaplab: str
-    workload: str
+    workload: Workload
     testbed: str
     folio: str
     scale: str
@@ -151,7 +157,7 @@ def run_each(
     return [done[place] for place in range(len(requests))]
 
 
-def published(testbed: Testbed, folio: str, compressor: str, workload: str = "usemem") -> Table | None:
+def published(testbed: Testbed, folio: str, compressor: str, workload: Workload = "usemem") -> Table | None:
     """The published table that a report can be compared with."""
     wanted = (workload, folio, compressor)
     return next((t for t in testbed.published if (t.workload, t.folio, t.compressor) == wanted), None)

@@ -195,8 +195,12 @@ def test_no_figure_is_cut_off_where_the_terminal_is_narrow() -> None:
     assert "\N{HORIZONTAL ELLIPSIS}" not in result.output
 
 
-def test_published_figures_stand_beside_the_paper_machine_only() -> None:
-    shown = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8"], env={"COLUMNS": "200"}).output
+@pytest.mark.parametrize("asked", [[], ["--procs", "30", "--devices", "8"]], ids=["default", "said"])
+def test_published_figures_stand_beside_the_paper_machine(asked: list[str]) -> None:
+    shown = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8", *asked], env={"COLUMNS": "200"}).output
     assert "published" in shown and "10,220,686" in shown
+
+
+def test_published_figures_stand_beside_no_other_machine() -> None:
     other = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8", "--procs", "2"], env={"COLUMNS": "200"})
     assert "published" not in other.output
