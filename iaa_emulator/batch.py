@@ -12,6 +12,7 @@ from acomp import (
 )
 
 from .descriptor import Opcode
+from .job import Landing
 
 if TYPE_CHECKING:
     from .driver import Driver
@@ -33,12 +34,12 @@ async def run_chain(driver: "Driver", head: AcompReq, opcode: Opcode) -> int:
             req.flags &= ~CRYPTO_ACOMP_REQ_POLL
     try:
         if parallel:
-            here = cpu.current_cpu()
+            here, landing = cpu.current_cpu(), Landing()
             code = await acomp_do_async_req_chain(
                 head,
-                lambda req: driver.request(req, opcode, True, here),
+                lambda req: driver.request(req, opcode, landing, here),
                 driver.poll,
-                relax=driver.relax,
+                relax=lambda _: cpu.settle(until=landing.awaited()),
                 abandon=driver.abandon,
             )
         else:

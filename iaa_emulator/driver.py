@@ -6,7 +6,7 @@ Source: kernel-facts 6.6 to 6.10, 7, 9.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from errno import EAGAIN, ECANCELED, EINPROGRESS, EINVAL, EIO, ENODEV, ENXIO
 from typing import Final, NamedTuple
 
@@ -27,7 +27,7 @@ from acomp import (
 from .attributes import Attributes
 from .batch import run_chain
 from .completion import read_record
-from .descriptor import COMPRESS, DECOMPRESS, Opcode
+from .descriptor import COMPRESS, DECOMPRESS, SUCCESS, Opcode
 from .device import Device
 from .engine import Engine
 from .features import DriverFeatures
@@ -119,33 +119,31 @@ class Driver:
 
     # Single requests, which are also the operations of a chain.
 
-    def request(self, req: AcompReq, opcode: Opcode, in_chain: bool = False, here: int | None = None) -> Code:
+    def request(self, req: AcompReq, opcode: Opcode, landing: Landing | None = None, here: int | None = None) -> Code:
         """One request: a final code, -EINPROGRESS, or an awaitable that ends in a final code.
 
-        Asynchronous only in a mode that is, and with POLL set (patch 3). Then a runner polls it (`in_chain`), or the
-        completion function is called when the job has landed. Otherwise it is waited for, and no completion is called.
-        `here` is the current cpu, if the caller knows it already.
+        Asynchronous only in a mode that is, and with POLL set (patch 3). Then a runner waits for the `landing` of its
+        chain and polls, or, without one, the completion function is called when the job has landed. Otherwise it is
+        waited for, and no completion is called. `here` is the current cpu, if the caller knows it already.
         Differs from the kernel: an output to be allocated is refused (-EINVAL; there it is freed before the return),
         and a disabled driver still decompresses, in software.
         """
-        if not self.enabled and opcode == COMPRESS:
-            return self._ended(req, opcode, -ENODEV)
-        if req.src is None or not req.slen or req.dst is None:
-            return self._ended(req, opcode, -EINVAL)
-        if not self.enabled:
-            return self._fall_back(req, -ENODEV)
+        if not self.enabled or req.src is None or not req.slen or req.dst is None:
+            return self._turned_down(req, opcode)
         modes: Modes = req.tfm.ctx
         if not modes.async_mode or (self._gates_on_poll and not req.flags & CRYPTO_ACOMP_REQ_POLL):
             return self._run(req, opcode, modes.verify_compress)
-        wq = self._choose(opcode, here)
+        if here is None:
+            here = cpu.current_cpu()
+        wq = self.tables.next_for_compress(here) if opcode is COMPRESS else self.tables.next_local(here)
         if wq is None:
             return self._failed(req, opcode, -ENODEV)
         if fault.decider is not None and self._submission.denied():
             return self._failed(req, opcode, -EAGAIN)
         slot = wq.take()
         if slot < 0:
-            return self._submit_when_free(req, opcode, wq, in_chain)
-        return self._submit(req, opcode, wq, slot, in_chain)
+            return self._submit_when_free(req, opcode, wq, landing)
+        return self._submit(req, opcode, wq, slot, landing)
 
     def poll(self, req: AcompReq) -> Code:
         """Look once whether the job of `req` has landed: -EAGAIN, or its final code (patch 4, kernel-facts 7).
@@ -154,21 +152,16 @@ class Driver:
         -EAGAIN would read as "not finished" (kernel-facts-2 B10).
         """
         job = req.base.data
-        if not isinstance(job, Job) or not job.landed:
+        if type(job) is not Job or not job.landed:
             return -EAGAIN
         code = self._reap(job, compress=True)
-        if not code and self.attributes.verify_compress and job.opcode == COMPRESS:
+        if not code and self.attributes.verify_compress and job.opcode is COMPRESS:
             return self._verify_polled(job)
         if job.slot_held:
             job.release_slot()
         req.base.data = job.data
         self.stats.ended(req, job.opcode, code)
         return code
-
-    async def relax(self, pending: Sequence[AcompReq]) -> None:
-        """Wait until every job of these has landed: one future for all of them."""
-        waiting = [job for req in pending if isinstance(job := req.base.data, Job) and not job.landed]
-        await cpu.settle(until=Landing(waiting).future if waiting else None)
 
     def abandon(self, req: AcompReq) -> None:
         """The chain of `req` was cancelled: its job keeps descriptor and buffers until it has landed."""
@@ -181,7 +174,8 @@ class Driver:
     # The synchronous path.
 
     async def _run(self, req: AcompReq, opcode: Opcode, verify: bool) -> int:
-        wq = self._choose(opcode, None)
+        here = cpu.current_cpu()
+        wq = self.tables.next_for_compress(here) if opcode is COMPRESS else self.tables.next_local(here)
         code: int = -ENODEV if wq is None else 0
         try:
             if wq is not None:
@@ -196,11 +190,12 @@ class Driver:
         return self._ended(req, opcode, code)
 
     async def _run_on(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, verify: bool) -> int:
-        job = self._submission.begin(req, opcode, wq, slot)
+        landing = Landing()
+        job = self._submission.begin(req, opcode, wq, slot, landing)
         if isinstance(job, int):
             return job
         try:
-            await cpu.settle(until=None if job.landed else Landing([job]).future)
+            await cpu.settle(until=landing.awaited())
             code = self._reap(job, compress=opcode == COMPRESS)
             if not code and verify and opcode == COMPRESS:
                 job.release_slot()
@@ -215,25 +210,32 @@ class Driver:
 
     # The asynchronous path.
 
-    def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, in_chain: bool) -> Code:
-        job = self._submission.begin(req, opcode, wq, slot)
+    def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, landing: Landing | None) -> Code:
+        job = self._submission.begin(req, opcode, wq, slot, landing)
         if isinstance(job, int):
             return self._failed(req, opcode, job)
         job.data = req.base.data
         req.base.data = job
-        if not in_chain:
-            job.interrupt = req.tfm.ctx.use_irq
+        if landing is None:
             job.callback = self.interrupts.landed
         return -EINPROGRESS
 
-    async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, in_chain: bool) -> int:
+    async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, landing: Landing | None) -> int:
         try:
             slot = await self._submission.wait_for_slot(req, wq, opcode)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
             raise
-        code = self._failed(req, opcode, slot) if slot < 0 else self._submit(req, opcode, wq, slot, in_chain)
+        code = self._failed(req, opcode, slot) if slot < 0 else self._submit(req, opcode, wq, slot, landing)
         return code if isinstance(code, int) else await code
+
+    def _turned_down(self, req: AcompReq, opcode: Opcode) -> Code:
+        """What a disabled driver answers, and what anybody gets who asks for nothing."""
+        if not self.enabled and opcode is COMPRESS:
+            return self._ended(req, opcode, -ENODEV)
+        if req.src is None or not req.slen or req.dst is None:
+            return self._ended(req, opcode, -EINVAL)
+        return self._fall_back(req, -ENODEV)
 
     def _failed(self, req: AcompReq, opcode: Opcode, code: int) -> Code:
         """A request that the device did not get: final, except that a decompression goes to software (patch 10)."""
@@ -249,11 +251,6 @@ class Driver:
 
     # What both paths do.
 
-    def _choose(self, opcode: Opcode, here: int | None) -> WorkQueue | None:
-        if here is None:
-            here = cpu.current_cpu()
-        return self.tables.next_for_compress(here) if opcode == COMPRESS else self.tables.next_local(here)
-
     def _timed_out(self, job: Job) -> None:
         """The hardware is broken: the whole driver is disabled, until all queues were removed and bound again."""
         self.enabled = False
@@ -262,15 +259,15 @@ class Driver:
 
     def _reap(self, job: Job, compress: bool) -> int:
         """Read the record of a landed job and, after success, hand its output to the request."""
-        code = read_record(job.record, compress, self.stats.totals)
+        record = job.record
+        code = (
+            0 if record is not None and record.status == SUCCESS else read_record(record, compress, self.stats.totals)
+        )
         cpu.charge("iaa.reap")
         if code:
             return code
-        req = job.req
-        if job.opcode == COMPRESS:
-            self.stats.moved(job.wq, job.opcode, len(job.output))
-        else:
-            self.stats.moved(job.wq, job.opcode, req.slen)
+        req, opcode = job.req, job.opcode
+        self.stats.moved(job.wq, opcode, len(job.output) if opcode is COMPRESS else req.slen)
         req.deliver(job.output)
         return 0
 
@@ -286,11 +283,12 @@ class Driver:
         slot = await self._submission.slot(job.req, job.wq, DECOMPRESS)
         if slot < 0:
             return slot
-        check = self._submission.begin(job.req, DECOMPRESS, job.wq, slot, verifies=job.output)
+        landing = Landing()
+        check = self._submission.begin(job.req, DECOMPRESS, job.wq, slot, landing, verifies=job.output)
         if isinstance(check, int):
             return check
         try:
-            await cpu.settle(until=None if check.landed else Landing([check]).future)
+            await cpu.settle(until=landing.awaited())
         finally:
             check.abandon()
         code = read_record(check.record, False, self.stats.totals)

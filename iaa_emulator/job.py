@@ -12,6 +12,7 @@ from acomp import AcompReq
 
 from .descriptor import (
     AECS_SIZE,
+    COMPRESS,
     CompletionRecord,
     CompressFlag,
     DecompressFlag,
@@ -42,29 +43,41 @@ def call_out(function: Callable[..., T], *args: object) -> T | None:
     """
     try:
         return function(*args)
-    except (SystemExit, KeyboardInterrupt):
-        raise
     except BaseException as error:
-        context = {"message": f"{function!r} raised, called because a job had landed", "exception": error}
-        asyncio.get_running_loop().call_exception_handler(context)
+        tell_handler(function, error)
         return None
 
 
+def tell_handler(function: object, error: BaseException) -> None:
+    """Tell the loop's handler what `function` raised; what is to end the program goes on and does."""
+    if isinstance(error, (SystemExit, KeyboardInterrupt)):
+        raise error
+    context = {"message": f"{function!r} raised, called because a job had landed", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)
+
+
 class Landing:
-    """Someone who waits for several jobs at once: one future, resolved when the last of them has landed."""
+    """The landing of several jobs, such as those of a chain, which is waited for as one.
 
-    __slots__ = ("missing", "future")
+    Jobs join when they are submitted. `missing` of them have not landed; `future` is None until somebody waits.
+    """
 
-    def __init__(self, jobs: list["Job"]) -> None:
-        self.missing = len(jobs)
-        self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        for job in jobs:
-            job.waiter = self
+    __slots__ = ("future", "missing")
 
-    def one_landed(self) -> None:
-        """One of the jobs has landed."""
-        self.missing -= 1
-        if not self.missing and not self.future.done():
+    def __init__(self) -> None:
+        self.missing = 0
+        self.future: asyncio.Future[None] | None = None
+
+    def awaited(self) -> "asyncio.Future[None] | None":
+        """What to wait for, resolved when the last job has landed; None when none is missing."""
+        if not self.missing:
+            return None
+        self.future = asyncio.get_running_loop().create_future()
+        return self.future
+
+    def complete(self) -> None:
+        """The last job has landed: tell who waits, if anybody does."""
+        if self.future is not None and not self.future.done():
             self.future.set_result(None)
 
 
@@ -73,6 +86,8 @@ class Job:
 
     `opcode`, `source` (a buffer), `limit` (bytes of output) and `operation_flags` say what to do; `slot` of `wq` is the
     descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time.
+    `landing` is whose landing it is a part of; without one, nobody waits for it and `callback` is called.
+    Whatever ends it tells `ended`, once.
     """
 
     __slots__ = (
@@ -81,8 +96,8 @@ class Job:
         "callback",
         "data",
         "deadline",
-        "interrupt",
         "landed",
+        "landing",
         "limit",
         "opcode",
         "operation_flags",
@@ -92,7 +107,6 @@ class Job:
         "slot",
         "slot_held",
         "source",
-        "waiter",
         "wq",
     )
 
@@ -104,6 +118,7 @@ class Job:
         opcode: Opcode,
         source: Any,
         limit: int,
+        landing: Landing | None,
         ended: "Callable[[Job], None]",
     ) -> None:
         self.req = req
@@ -111,17 +126,16 @@ class Job:
         self.slot = slot
         self.slot_held = True
         self.opcode = opcode
-        self.operation_flags = _COMPRESS_FLAGS if opcode == Opcode.COMPRESS else _DECOMPRESS_FLAGS
+        self.operation_flags = _COMPRESS_FLAGS if opcode is COMPRESS else _DECOMPRESS_FLAGS
         self.source: Any = source
         self.limit = limit
         self.deadline = 0.0
-        self.interrupt = False
         self.landed = False
         self.abandoned = False
         self.record: CompletionRecord | None = None
         self.output = b""
         self.data: Any = None
-        self.waiter: Landing | None = None
+        self.landing = landing
         self.callback: Callable[[Job], None] | None = None
         self._ended = ended
 
@@ -135,10 +149,15 @@ class Job:
         return self.wq.device
 
     @property
+    def interrupt(self) -> bool:
+        """Whether the device tells of the landing by an interrupt: nobody polls, and the transform uses them."""
+        return self.callback is not None and bool(self.req.tfm.ctx.use_irq)
+
+    @property
     def descriptor(self) -> Descriptor:
         """The 64-byte descriptor, as submitted. Addresses are made up from device, queue and slot."""
         base = self.device.id << 32 | self.wq.index << 24 | self.slot << 16
-        compress = self.opcode == Opcode.COMPRESS
+        compress = self.opcode is COMPRESS
         flags = Flag.COMPLETION_ADDRESS_VALID | Flag.REQUEST_COMPLETION
         return Descriptor(
             opcode=self.opcode,
@@ -155,15 +174,14 @@ class Job:
 
     def land(self, record: CompletionRecord, output: bytes) -> None:
         """The device has written the completion record and the output. For engines, on the loop's thread, once."""
-        if self.landed:
-            return  # it was expired: nobody waits for this any more
-        self.record, self.output = record, output
-        self._end()
+        if not self.landed:  # else it was expired, and nobody waits for this any more
+            self.record, self.output = record, output
+            self._ended(self)
 
     def expire(self) -> None:
         """The device has said nothing for the completion timeout: give up on it and let everything go."""
         if not self.landed:
-            self._end()
+            self._ended(self)
 
     def abandon(self) -> None:
         """Nobody will come for the result: the descriptor goes back as soon as the job has landed."""
@@ -176,12 +194,3 @@ class Job:
         if self.slot_held:
             self.slot_held = False
             self.wq.release(self.slot)
-
-    def _end(self) -> None:
-        self.landed = True
-        self._ended(self)
-        self.source = None
-        if self.waiter is not None:
-            self.waiter.one_landed()
-        if self.callback is not None:
-            self.callback(self)

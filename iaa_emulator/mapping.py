@@ -7,8 +7,9 @@ Differs from the kernel: a removed queue leaves the tables at once (there its po
 its only local queue is split afresh, and a package that lost its last global queue forgets its table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 from .device import Device
 from .topology import Topology
@@ -55,7 +56,7 @@ class _CpuEntry:
     """What a cpu keeps: the tables it points to, and where it stands in each. `consecutive` survives a rebalance."""
 
     local: list[WorkQueue] = field(default_factory=list)
-    local_cursor: int = 0
+    local_turns: Iterator[WorkQueue] = field(default_factory=lambda: iter(()))
     package: list[WorkQueue] = field(default_factory=list)
     package_cursor: int = 0
     consecutive: int = 0
@@ -103,17 +104,15 @@ class WqTables:
 
     def next_local(self, cpu: int) -> WorkQueue | None:
         """The queue of the next decompression on `cpu`: the one after the last, within the device's local ones."""
-        entry = self._cpus[cpu] if cpu < len(self._cpus) else None
-        if entry is None or not entry.local:
-            return None
-        entry.local_cursor = (entry.local_cursor + 1) % len(entry.local)
-        return entry.local[entry.local_cursor]
+        return next(self._cpus[cpu].local_turns, None) if cpu < len(self._cpus) else None
 
     def next_for_compress(self, cpu: int) -> WorkQueue | None:
         """The queue of the next compression on `cpu`: by the global rule if its package has global queues."""
-        entry = self._cpus[cpu] if cpu < len(self._cpus) else None
-        if entry is None or not entry.package:
-            return self.next_local(cpu)
+        if cpu >= len(self._cpus):
+            return None
+        entry = self._cpus[cpu]
+        if not entry.package:
+            return next(entry.local_turns, None)
         if entry.consecutive == self.g_consec_descs_per_gwq:
             entry.package_cursor = (entry.package_cursor + 1) % len(entry.package)
             entry.consecutive = 0
@@ -142,7 +141,7 @@ class WqTables:
             self.device_of_cpu = base_cpu_to_device(self.topology, nr_devices)
         for cpu, entry in enumerate(self._cpus):
             entry.local = self._local[self.device_of_cpu[cpu]] if nr_devices else []
-            entry.local_cursor = 0
+            entry.local_turns = cycle([*entry.local[1:], *entry.local[:1]])
 
     def _fill_packages(self, nr_devices: int) -> None:
         """Point cpus to the table of their package, a stride of one package's cores at a time.

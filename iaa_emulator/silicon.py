@@ -10,11 +10,12 @@ from typing import Any, Final, NamedTuple, cast
 
 from isal import isal_zlib
 
-from .descriptor import CompletionRecord, DecompressFlag, ErrorCode, Opcode, Status
+from .descriptor import COMPRESS, DECOMPRESS, SUCCESS, CompletionRecord, DecompressFlag, ErrorCode, Opcode, Status
 
 WINDOW_SIZE: Final = 4096
 """Bytes of history, for both directions. A stream that looks further back is an analytics error."""
 _WBITS: Final = -12
+_MODE: Final = (0, isal_zlib.DEFLATED, _WBITS, 8, isal_zlib.Z_FIXED)
 _StreamError = cast(type[Exception], isal_zlib.error)  # the binding's stubs declare an instance
 
 
@@ -27,22 +28,22 @@ class Outcome(NamedTuple):
 
 def perform(opcode: Opcode, source: Any, limit: int, operation_flags: int = 0) -> Outcome:
     """Do the work of one descriptor: at most `limit` bytes of output from the buffer `source`."""
-    if opcode == Opcode.COMPRESS:
+    if opcode == COMPRESS:
         return _compress(source, limit)
-    if opcode == Opcode.DECOMPRESS:
+    if opcode == DECOMPRESS:
         return _decompress(source, limit, bool(operation_flags & DecompressFlag.SUPPRESS_OUTPUT))
     if opcode == Opcode.CRC:
-        return Outcome(CompletionRecord(Status.SUCCESS, 0, len(source), 0, isal_zlib.crc32(source)), b"")
-    return Outcome(CompletionRecord(Status.SUCCESS), b"")
+        return Outcome(CompletionRecord(SUCCESS, 0, len(source), 0, isal_zlib.crc32(source)), b"")
+    return Outcome(CompletionRecord(SUCCESS), b"")
 
 
 def _compress(source: Any, limit: int) -> Outcome:
-    deflater = isal_zlib.compressobj(0, isal_zlib.DEFLATED, _WBITS, 8, isal_zlib.Z_FIXED)
+    deflater = isal_zlib.compressobj(*_MODE)
     output = _as_one_block(deflater.compress(source) + deflater.flush())
-    if len(output) > limit:
-        return Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.COMPRESS_OVERFLOW), b"")
     size = len(output)
-    return Outcome(CompletionRecord(Status.SUCCESS, 0, len(source), size, isal_zlib.crc32(source)), output)
+    if size > limit:
+        return Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.COMPRESS_OVERFLOW), b"")
+    return Outcome(CompletionRecord(SUCCESS, 0, len(source), size, isal_zlib.crc32(source)), output)
 
 
 def _as_one_block(stream: bytes) -> bytes:
@@ -51,11 +52,11 @@ def _as_one_block(stream: bytes) -> bytes:
     The bits before those are the end of the first block, and what follows is padding: the last bit that is set is the
     second one of the empty block.
     """
-    start = len(stream) - 3
-    end = int.from_bytes(stream[start:], "little").bit_length() - 2  # where the empty block begins, in bits
-    tail = int.from_bytes(stream[start:], "little") & ~(~0 << end)
-    whole = stream[:start] + tail.to_bytes(3, "little")[: (end + 7) // 8]
-    return bytes([whole[0] | 1]) + whole[1:]
+    head, rest = stream[0] | 1, stream[1:]
+    tail = int.from_bytes(rest[-3:], "little")
+    end = tail.bit_length() - 2  # where the empty block begins, in bits of the tail
+    kept = tail - (0b11 << end)
+    return b"".join((head.to_bytes(1, "little"), rest[:-3], kept.to_bytes((end + 7) // 8, "little")))
 
 
 def _decompress(source: Any, limit: int, suppress_output: bool) -> Outcome:
@@ -68,5 +69,5 @@ def _decompress(source: Any, limit: int, suppress_output: bool) -> Outcome:
         return Outcome(CompletionRecord(Status.OUTPUT_OVERFLOW), b"")
     if not inflater.eof:
         return Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b"")
-    record = CompletionRecord(Status.SUCCESS, 0, len(source), len(output), isal_zlib.crc32(output))
+    record = CompletionRecord(SUCCESS, 0, len(source), len(output), isal_zlib.crc32(output))
     return Outcome(record, b"" if suppress_output else output)

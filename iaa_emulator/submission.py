@@ -15,7 +15,7 @@ from .descriptor import DecompressFlag, Opcode
 from .engine import Engine
 from .errors import DescriptorDeadlockError
 from .in_flight import InFlight
-from .job import Job, call_out
+from .job import Job, Landing, call_out, tell_handler
 from .statistics import Statistics
 from .work_queue import WorkQueue
 
@@ -70,9 +70,15 @@ class Submission:
         return slot
 
     def begin(
-        self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, verifies: bytes | None = None
+        self,
+        req: AcompReq,
+        opcode: Opcode,
+        wq: WorkQueue,
+        slot: int,
+        landing: Landing | None,
+        verifies: bytes | None = None,
     ) -> Job | int:
-        """Fill the descriptor `slot` and submit it: the job, or an error with the slot given back.
+        """Fill the descriptor `slot` and submit it: the job, a part of `landing`, or an error with the slot given back.
 
         `verifies`: a compressed page to be checked instead of the request's own work; no call is counted then.
         """
@@ -82,12 +88,14 @@ class Submission:
                 wq.release(slot)
                 return code
         if verifies is None:
-            job = Job(req, wq, slot, opcode, req.source(), req.dlen, self._landed)
+            job = Job(req, wq, slot, opcode, req.source(), req.dlen, landing, self._landed)
             req.path = "hardware"
             self._stats.called(wq, opcode)
         else:
-            job = Job(req, wq, slot, opcode, verifies, req.slen, self._landed)
+            job = Job(req, wq, slot, opcode, verifies, req.slen, landing, self._landed)
             job.operation_flags |= DecompressFlag.SUPPRESS_OUTPUT
+        if landing is not None:
+            landing.missing += 1
         acomp_request_get(req)
         self._in_flight.add(job)
         cpu.charge("iaa.submit")
@@ -113,7 +121,8 @@ class Submission:
         return 0
 
     def _landed(self, job: Job) -> None:
-        """A job has landed or was expired; called once, by the job, before anybody who waits for it is told."""
+        """A job has landed or was expired: everything is given back before anybody who waits for it is told."""
+        job.landed = True
         if fault.decider is not None:
             spoil(job)
         self._in_flight.remove(job)
@@ -123,4 +132,15 @@ class Submission:
             call_out(partial(trace.emit, "iaa.landed", **names))
         if self._bounded or job.abandoned:
             job.release_slot()
-        call_out(acomp_request_put, job.req)
+        try:
+            acomp_request_put(job.req)
+        except BaseException as error:
+            tell_handler(acomp_request_put, error)
+        job.source = None
+        landing = job.landing
+        if landing is not None:
+            landing.missing -= 1
+            if not landing.missing:
+                landing.complete()
+        if job.callback is not None:
+            job.callback(job)

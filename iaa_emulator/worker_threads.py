@@ -1,27 +1,31 @@
 """Engines on worker threads, in real time: they truly compress, and the codecs release the interpreter lock.
 
 The engines of a group are a lane of `acomp.workers`: as many runs of its jobs may be under way as it has compress
-engines. A worker takes a whole chain when others wait and a share of it when it is alone, and lands its run in one loop
+engines. A worker takes whole chains when several wait and a share of one that is alone, and lands its run in one loop
 callback: a thread's round trip costs more than a page. Accounting is as if jobs went one by one.
 """
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from errno import EBUSY
-from typing import Any
 
 from acomp import PAGE_SIZE, trace
 from acomp.workers import Batch, Lane, NoWorkersError, Perform, Workers
 
-from .descriptor import CompletionRecord, ErrorCode, Opcode, Status
+from .descriptor import DECOMPRESS, CompletionRecord, ErrorCode, Status
 from .device import Device, Group
 from .errors import ConfigurationError
 from .job import Job, call_out
 from .silicon import Outcome, perform
 
-MAX_RUN = 8
-"""Most jobs that a worker takes at once: a chain."""
+MAX_RUN = 64
+"""Most jobs that a worker takes at once: the chains of eight tasks.
+
+The codec releases the interpreter lock twice per page. While the loop is busy, each time is a fight for it that costs
+more than the page; with runs this long the loop has little to do meanwhile, and they take turns (docs/benchmarks.md).
+"""
 STOP_TIMEOUT_S = 1.0
 """How long stopping waits at most for threads that have nothing to do."""
 INLINE_BYTES = 8 * PAGE_SIZE
@@ -30,6 +34,9 @@ INLINE_BYTES = 8 * PAGE_SIZE
 
 _BROKEN = Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b"")
 """What a job ends in whose codec raised something unforeseen."""
+
+_Result = tuple[float | None, Outcome | Exception]
+"""When a job began (loop time, if somebody watched), and what it ended in."""
 
 
 class WorkerThreads:
@@ -50,7 +57,7 @@ class WorkerThreads:
         self._workers: Workers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes: dict[Group, Lane] = {}
-        self._submitted: dict[Lane, list[Job]] = {}
+        self._submitted: defaultdict[Group, list[Job]] = defaultdict(list)
         self._work_here: Perform | None = None
 
     def __repr__(self) -> str:
@@ -78,7 +85,7 @@ class WorkerThreads:
         if not self._submitted:
             assert self._loop is not None
             self._loop.call_soon(self._ring)
-        self._submitted.setdefault(self._lanes[job.wq.group], []).append(job)
+        self._submitted[job.wq.group].append(job)
 
     def stop(self) -> None:
         """Tell the workers to end, and wait for those who have nothing to do. Of others the loop's handler is told."""
@@ -92,15 +99,15 @@ class WorkerThreads:
             self._loop.call_exception_handler({"message": message})
 
     def _ring(self) -> None:
-        submitted, self._submitted = self._submitted, {}
+        submitted, self._submitted = self._submitted, defaultdict(list)
         assert self._workers is not None and self._work_here is not None
         batches = []
-        for lane, jobs in submitted.items():
+        for group, jobs in submitted.items():
             run = _Run(jobs)
             if run.is_small:
-                run.landed(0, self._work_here(run.items()))
+                run.landed(0, self._work_here(jobs))
             else:
-                batches.append(run.batch(lane))
+                batches.append(Batch(self._lanes[group], jobs, run.landed, run.failed))
         try:
             self._workers.submit(*batches)
         except NoWorkersError:
@@ -108,12 +115,12 @@ class WorkerThreads:
                 batch.failed(0, len(batch.items))
 
     def _engine(self) -> Perform:
-        """For one worker's thread: run jobs, given as what `perform` takes; when each began, and what it ended in."""
+        """For one worker's thread: run jobs; when each began, if somebody watches, and what it ended in."""
         assert self._loop is not None
         now = self._loop.time
 
-        def work(jobs: list[Any]) -> list[tuple[float, Outcome | Exception]]:
-            return [(now(), _performed(*job)) for job in jobs]
+        def work(jobs: list[Job]) -> list[_Result]:
+            return [(None if trace.sink is None else now(), _performed(job)) for job in jobs]
 
         return work
 
@@ -129,22 +136,14 @@ class _Run:
     @property
     def is_small(self) -> bool:
         """Whether a worker would take longer to hear of them than to do them."""
-        return sum(job.limit for job in self._jobs) <= INLINE_BYTES and all(
-            job.opcode == Opcode.DECOMPRESS for job in self._jobs
+        return (
+            all(job.opcode is DECOMPRESS for job in self._jobs) and sum(job.limit for job in self._jobs) <= INLINE_BYTES
         )
 
-    def items(self) -> list[Any]:
-        """What whoever runs them gets of them. (A job that expires meanwhile loses its source; theirs stays.)"""
-        return [(job.opcode, job.source, job.limit, job.operation_flags) for job in self._jobs]
-
-    def batch(self, lane: Lane) -> Batch:
-        """They as one batch for the workers."""
-        return Batch(lane, self.items(), self.landed, self.failed)
-
-    def landed(self, first: int, outcomes: list[tuple[float, Outcome | Exception]]) -> None:
+    def landed(self, first: int, results: "list[_Result]") -> None:
         """Land the jobs from `first` on. What a codec raised is an error of the device; the loop's handler hears."""
-        for job, (began_s, outcome) in zip(self._jobs[first:], outcomes, strict=False):
-            if trace.sink is not None:
+        for job, (began_s, outcome) in zip(self._jobs[first:], results, strict=False):
+            if began_s is not None and trace.sink is not None:
                 fields = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name}
                 call_out(trace.sink, trace.Event(round(began_s * 1e9), "iaa.start", fields))
             if isinstance(outcome, Exception):
@@ -159,9 +158,12 @@ class _Run:
             job.expire()
 
 
-def _performed(opcode: Opcode, source: Any, limit: int, operation_flags: int) -> Outcome | Exception:
+def _performed(job: Job) -> Outcome | Exception:
+    source = job.source  # held here, for a job that expires meanwhile lets go of it
+    if source is None:
+        return _BROKEN  # it has expired: nobody looks at this
     try:
-        return perform(opcode, source, limit, operation_flags)
+        return perform(job.opcode, source, job.limit, job.operation_flags)
     except Exception as error:
         return error
 

@@ -7,6 +7,7 @@ and uses them in turn. Bytes stay real: the same codecs produce them, once per d
 
 import hashlib
 import math
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -17,6 +18,7 @@ from acomp.codecs import BytesLike, Codec
 T = TypeVar("T")
 
 WORDS_PER_PAGE = PAGE_SIZE // 8
+_WORDS = struct.Struct(f"<{WORDS_PER_PAGE}Q")
 DISTINCT_PAGES = 1024
 KEY_BYTES = 32
 
@@ -24,7 +26,7 @@ KEY_BYTES = 32
 def usemem_page(page: int) -> bytes:
     """Page number `page` of a usemem region: its 512 words hold their own indices, little-endian."""
     first = page * WORDS_PER_PAGE
-    return b"".join(word.to_bytes(8, "little") for word in range(first, first + WORDS_PER_PAGE))
+    return _WORDS.pack(*range(first, first + WORDS_PER_PAGE))
 
 
 def usemem_corpus(region_pages: int, nr_pages: int) -> tuple[bytes, ...]:

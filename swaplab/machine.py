@@ -24,6 +24,9 @@ from swaplab.testbed import Testbed
 
 T = TypeVar("T")
 
+MOST_DEVICES = 64
+"""So many are spread over the packages of a machine at most; one of today has eight."""
+
 
 def stream_of(compressor: str) -> Callable[[BytesLike], bytes]:
     """The compressor's own bytes for a page, without padding."""

@@ -9,7 +9,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -202,7 +201,6 @@ def testbed_file(name_or_file: str) -> Path:
     raise TestbedError(f"there is no testbed {name_or_file!r}; use {' or '.join(testbed_names())}, or a .json file")
 
 
-@cache
 def load_testbed(name_or_file: str) -> Testbed:
     """A shipped testbed by name, or any other by file name; TestbedError with the remedy for what cannot be used."""
     file = testbed_file(name_or_file)

@@ -31,11 +31,14 @@ class ParameterError(ZswapError):
     """A parameter was refused and nothing changed: `errno` as the kernel answers, `name`, `value`, and the `remedy`."""
 
     def __init__(self, errno: int, name: str, value: object, remedy: str) -> None:
-        super().__init__(f"{name} = {value!r}: {os.strerror(errno)}; {remedy}")
+        super().__init__(errno, name, value, remedy)  # what it is made of again in another process
         self.errno = errno
         self.name = name
         self.value = value
         self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value!r}: {os.strerror(self.errno)}; {self.remedy}"
 
 
 class CpuOfflineError(ZswapError):
@@ -53,9 +56,13 @@ class DecompressError(ZswapError):
     errno = _errno.EIO
 
     def __init__(self, offset: int, compressor: str, code: int) -> None:
-        super().__init__(f"page {offset} cannot be decompressed by {compressor}: {os.strerror(-code)}")
+        super().__init__(offset, compressor, code)
         self.offset = offset
+        self.compressor = compressor
         self.code = code
+
+    def __str__(self) -> str:
+        return f"page {self.offset} cannot be decompressed by {self.compressor}: {os.strerror(-self.code)}"
 
 
 class CloseTimeoutError(ZswapError):

@@ -2,47 +2,20 @@
 
 import sys
 
-import typer
+__all__ = ["main"]
 
-from swaplab.cli.ablate import ablate
-from swaplab.cli.calibrate import calibrate
-from swaplab.cli.chain import chain
-from swaplab.cli.doctor import doctor
-from swaplab.cli.kernbench import kernbench
-from swaplab.cli.reclaim_batching import reclaim_batching
-from swaplab.cli.store import store
-from swaplab.cli.sweep import sweep
-from swaplab.cli.usemem import usemem
-
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="swaplab",
-    help="An asyncio emulation of acomp request chaining, Intel IAA accelerators and zswap.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-app.command()(store)
-app.command()(chain)
-app.command()(doctor)
-app.command()(usemem)
-app.command()(kernbench)
-app.command()(calibrate)
-app.command()(ablate)
-app.command()(sweep)
-app.command()(reclaim_batching)
-
-
-@app.callback()
-def _commands() -> None:
-    """Keep the commands named even while there is one only."""
+INTERRUPTED = 130
+"""The exit code, and what typer makes of Ctrl-C."""
 
 
 def main() -> None:
     """Run the command line: exit 0, 1 when pages differed, 2 for unusable arguments or input, 130 when interrupted."""
     try:
+        from swaplab.cli.commands import app  # here, since this takes long enough for a Ctrl-C
+
         app()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
         print("interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)

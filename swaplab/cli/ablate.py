@@ -12,9 +12,18 @@ from swaplab.cli.options import Compressor, FolioSize, JsonFile, TestbedName, Wo
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals, writable, writing
 from swaplab.experiments.attribution import Attribution, PatchEffect, Plan, attribute, numbers, processes
-from swaplab.testbed import TestbedError
+from swaplab.testbed import TestbedError, load_testbed
 
 PICTURES = (".png", ".svg")
+
+
+def pictures(files: list[Path] | None) -> list[Path]:
+    """The files, if all can be drawn; typer.BadParameter otherwise."""
+    for file in files or []:
+        if file.suffix.lower() not in PICTURES:
+            raise typer.BadParameter(f"{file}: a picture ends in {' or '.join(PICTURES)}")
+        writable(file)
+    return files or []
 
 
 def ablate(
@@ -26,15 +35,15 @@ def ablate(
     seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
     workers: Workers = 2,
     plot: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Draw the waterfall into FILE, .png or .svg; repeatable.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", callback=pictures, help="Draw the waterfall into FILE, .png or .svg; repeatable."),
     ] = None,
     json: JsonFile = None,
 ) -> None:
     """Run every patch alone, in the order of the series, and left out; say which carries which share of the gain."""
-    pictures = plot or []
     with refusals("ablate", TestbedError, ValueError):
-        plan = Plan(testbed, parse_scale(scale), _counts(procs), known_compressor(compressor), folio, seed)
-        _check_pictures(pictures)
+        machine, codec = load_testbed(testbed), known_compressor(compressor)
+        plan = Plan(machine, parse_scale(scale), _counts(procs), codec, folio, seed)
         with progress_bar("columns", len(plan.requests())) as ran:
             report = attribute(plan, workers, ran)
     console = Console()
@@ -43,11 +52,11 @@ def ablate(
             console.print(_table(attribution))
         for line in [*_company(report.attributions[0]), *(each.sentence() for each in report.attributions)]:
             console.print(line, highlight=False)
-        if pictures:
+        if plot:
             from swaplab.experiments.waterfall import draw  # takes a second to import
 
             with refusals("ablate"):
-                for file in pictures:
+                for file in plot:
                     draw(report, file)
 
 
@@ -59,14 +68,6 @@ def _counts(text: str) -> tuple[int, ...]:
     if not counts or min(counts) < 1:
         raise ValueError(f"--procs takes numbers of processes such as 30,16,8,1, not {text!r}")
     return counts
-
-
-def _check_pictures(files: list[Path]) -> None:
-    """Minutes of simulation should not end at a misspelt file name."""
-    for file in files:
-        if file.suffix not in PICTURES:
-            raise ValueError(f"{file}: a picture ends in {' or '.join(PICTURES)}")
-        writable(file)
 
 
 def _table(attribution: Attribution) -> Table:

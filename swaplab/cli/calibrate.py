@@ -1,15 +1,16 @@
 """`swaplab calibrate`: fit a testbed's fitted parameters to its published cells and write the file again."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from swaplab.cli.options import TestbedName, Workers, parse_scale
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.refusals import refusals, writable
+from swaplab.cli.refusals import refusals, writable, writing
+from swaplab.cli.tables import print_whole
 from swaplab.testbed import Calibration, Testbed, TestbedError, load_testbed, testbed_file
 
 
@@ -19,7 +20,8 @@ def calibrate(
     seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
     workers: Workers = 2,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write here; default: where the testbed was read.")
+        Path | None,
+        typer.Option(metavar="FILE", callback=writable, help="Write here; default: where the testbed was read."),
     ] = None,
 ) -> None:
     """Refit the parameters declared "fitted" to the published usemem cells; write them with the error of each."""
@@ -28,17 +30,36 @@ def calibrate(
     fraction = parse_scale(scale)
     with refusals("calibrate", TestbedError, ValueError):
         before = load_testbed(testbed)
-        file = out or testbed_file(testbed)
-        writable(file)
+        file = out or _own_file(testbed, before, fraction)
         with progress_bar("columns simulated") as ran:
-            after = Fit(testbed, fraction, seed, workers, ran).run()
-        file.write_text(after.to_json(), encoding="utf-8")
-    console = Console()
-    console.print(_parameters(before, after))
-    if after.calibration is not None:
-        console.print(_residuals(after.calibration))
-        worst = after.calibration.worst()
-        print(f"largest error of a fitted cell {worst.error:+.1%}: {worst.metric} of {worst.compressor} {worst.column}")
+            after = Fit(before, fraction, seed, workers, ran).run()
+    with writing("calibrate", file, after.to_json()):
+        print_whole(_parameters(before, after))
+        if after.calibration is not None:
+            print_whole(_residuals(after.calibration))
+            worst = after.calibration.worst()
+            where = f"{worst.metric} of {worst.compressor} {worst.column}"
+            print(f"largest error of a fitted cell {worst.error:+.1%}: {where}")
+    print(f"written to {file}")
+
+
+def _own_file(name: str, testbed: Testbed, scale: Fraction) -> Path:
+    """Where the testbed was read, if it may be written there; ValueError for a fit that is coarser than what is there.
+
+    A trial at a small scale should not cost the numbers that everything else rests on.
+    """
+    before = testbed.calibration
+    if before is not None and scale < Fraction(before.scale):
+        raise ValueError(
+            f"{name} was fitted at a scale of {before.scale}, and {scale} is coarser; "
+            f"write elsewhere with --out FILE, or fit at {before.scale}"
+        )
+    file = testbed_file(name)
+    try:
+        writable(file)
+    except typer.BadParameter as refused:
+        raise ValueError(f"{refused.message} with --out") from None
+    return file
 
 
 def _parameters(before: Testbed, after: Testbed) -> Table:

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 import zswap
+from iaa_emulator.config import MAX_WORK_QUEUES
 from swaplab.cli.refusals import writable
 from swaplab.columns import BASE, V8, parse_columns
 from swaplab.experiments.tables import Request
+from swaplab.machine import MOST_DEVICES
 from swaplab.testbed import COMPRESSORS, load_testbed
 
 
@@ -36,8 +38,12 @@ Columns = Annotated[
     str | None, typer.Option(metavar="LIST", help="base, v8, or both; default: both, or base beside --patches.")
 ]
 Patches = Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column of their own.")]
-Devices = Annotated[int, typer.Option(min=1, max=64, help="IAA devices of the machine, spread over its packages.")]
-WorkQueues = Annotated[int | None, typer.Option(min=1, max=8, help="Work queues per device; default: the column's.")]
+Devices = Annotated[
+    int, typer.Option(min=1, max=MOST_DEVICES, help="IAA devices of the machine, spread over its packages.")
+]
+WorkQueues = Annotated[
+    int | None, typer.Option(min=1, max=MAX_WORK_QUEUES, help="Work queues per device; default: the column's.")
+]
 Batch = Annotated[
     int,
     typer.Option(min=1, max=zswap.LONGEST_CHAIN, help="Pages per chain, at most a folio; the kernel stops at 8."),
@@ -48,21 +54,26 @@ JsonFile = Annotated[
 ]
 
 
+SCALE = "'--scale'"
+"""What refusals of a scale name."""
+
+
 def parse_scale(text: str) -> Fraction:
     """A scale such as 1/64; typer.BadParameter for what is none."""
     try:
         scale = Fraction(text)
     except (ValueError, ZeroDivisionError):
-        raise typer.BadParameter(f"{text!r} is no fraction; write 1/64, for example") from None
+        raise typer.BadParameter(f"{text!r} is no fraction; write 1/64, for example", param_hint=SCALE) from None
     if not 0 < scale <= 1:
-        raise typer.BadParameter(f"{text} is not above 0 and up to 1; write 1/64, for example")
+        raise typer.BadParameter(f"{text} is not above 0 and up to 1; write 1/64, for example", param_hint=SCALE)
     return scale
 
 
 def known_compressor(name: str) -> str:
     """`name`, if the modelled machine has costs for it; typer.BadParameter otherwise."""
     if name not in COMPRESSORS:
-        raise typer.BadParameter(f"{name!r} is not modelled; there are {' and '.join(COMPRESSORS)}")
+        modelled = " and ".join(COMPRESSORS)
+        raise typer.BadParameter(f"{name!r} is not modelled; there are {modelled}", param_hint="'--compressor'")
     return name
 
 
@@ -86,11 +97,11 @@ def requests_of_table(
     """
     fraction, compressor = parse_scale(scale), known_compressor(compressor)
     chosen = parse_columns(columns, patches)
-    load_testbed(testbed)
+    machine = load_testbed(testbed)
     if patches is not None:
         needed = next(column.patches for column in chosen if column not in (BASE, V8))
         print("patches, with what they need: " + ", ".join(map(str, sorted(needed))))
     return [
-        Request(testbed, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode.value)
+        Request(machine, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode.value)
         for column in chosen
     ]

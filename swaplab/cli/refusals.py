@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from swaplab.experiments.tables import ProcessDiedError
+from swaplab.experiments.processes import ProcessDiedError
 
 
 @contextmanager
@@ -40,6 +40,21 @@ def writable(file: Path | None) -> Path | None:
     return file
 
 
+def replace_text(file: Path, text: str) -> None:
+    """Write all of `file` or nothing: it is written beside and then renamed. OSError names `file`."""
+    whole = file.resolve()
+    is_device = whole.exists() and not whole.is_file()
+    beside = whole if is_device else whole.with_name(f".{whole.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(whole)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from None
+    finally:
+        if not is_device:
+            beside.unlink(missing_ok=True)
+
+
 @contextmanager
 def writing(command: str, file: Path | None, text: str) -> Iterator[None]:
     """Write what `command` found to `file`, if one was named, and print it inside: neither is lost with the other.
@@ -49,7 +64,7 @@ def writing(command: str, file: Path | None, text: str) -> Iterator[None]:
     failed: OSError | None = None
     try:
         if file is not None:
-            file.write_text(text, encoding="utf-8")
+            replace_text(file, text)
     except OSError as error:
         failed = error
     yield

@@ -1,5 +1,8 @@
 """`swaplab sweep`: usemem over a grid of machines."""
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,18 +42,30 @@ def sweep(
     is a chain of pages of one folio, so a 64K folio stops at 16; the kernel stops at 8, and more is an experiment.
     """
     with refusals("sweep", ColumnError, GridError, SweepError, TestbedError):
-        load_testbed(testbed)
-        question = parse_grid([*grid, *(axes or [])], testbed, parse_scale(scale))
+        question = parse_grid([*grid, *(axes or [])], load_testbed(testbed), parse_scale(scale))
         job = Sweep(question, out)
         total = len(question.points()) - len(job.done())
-        with progress_bar("points", max(total, 0)) as ran:
-            rows = job.run(run_locally(workers) if dask is None else run_on_dask(dask), ran)
+        run = run_locally(workers) if dask is None else run_on_dask(dask)
+        with _resumable(out), progress_bar("points", max(total, 0)) as ran:
+            rows = job.run(run, ran)
+        drawn = _draw(question, rows, out)
     _show(question, rows)
-    _draw(question, rows, out)
+    if not drawn:
+        print("no picture: no axis has several values to compare")
     failed = sum(row["error"] is not None for row in rows)
     print(f"{len(rows)} points, {failed} failed; results in {out}")
     if failed:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """Say to whoever interrupts a sweep that it is not lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"swaplab sweep: finished points are in {out}; the same command goes on from there", file=sys.stderr)
+        raise
 
 
 def _show(grid: Grid, rows: list[dict[str, Any]]) -> None:
@@ -75,9 +90,14 @@ def _figures(row: dict[str, Any]) -> list[str]:
     return [f"{gib_per_s:.2f}", f"{row['elapsed_s']:.1f}", f"{row['sys_s']:,.0f}", f"{row['zswpout']:,}"]
 
 
-def _draw(grid: Grid, rows: list[dict[str, Any]], directory: Path) -> None:
-    from swaplab.experiments.saturation import ORDER, draw  # takes a second to import
+def _draw(grid: Grid, rows: list[dict[str, Any]], directory: Path) -> bool:
+    """Draw what the tables hold, or at least leave no picture of what they held before; whether there is one.
 
-    drawn = [draw(grid, rows, directory / f"throughput{suffix}") for suffix in (".png", ".svg")]
-    if not all(drawn):
-        print(f"no picture: none of {', '.join(ORDER)} has several values to draw along")
+    Drawn before anything is printed, since a pager may close the pipe.
+    """
+    files = [directory / f"throughput{suffix}" for suffix in (".png", ".svg")]
+    for file in files:
+        file.unlink(missing_ok=True)
+    from swaplab.experiments.saturation import draw  # takes a second to import
+
+    return all(draw(grid, rows, file) for file in files)

@@ -11,7 +11,7 @@ from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals
 from swaplab.columns import ColumnError
 from swaplab.experiments.tables import Request, TableReport, published
-from swaplab.testbed import TestbedError, load_testbed
+from swaplab.testbed import TestbedError
 
 Report = TableReport[Any]
 Run = Callable[[Sequence[Request], int, Callable[[], object]], Report]
@@ -49,8 +49,9 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
     `first` is the request of the first column, which the changes are relative to; published figures are shown if its
     machine is the published one.
     """
-    compressor, testbed = first.compressor, load_testbed(first.testbed)
-    known = published(testbed, report.folio, compressor, report.workload) if first.is_default_machine else None
+    compressor, testbed = first.compressor, first.testbed
+    is_published_machine = first.is_default_machine(report.workload)
+    known = published(testbed, report.folio, compressor, report.workload) if is_published_machine else None
     names = [column.name for column in report.columns]
     beside = [name for name in names if known and any(cell.column == name for cell in known.cells)]
     shown = Table(title=f"{title}, {report.folio} folios, {compressor}, scale {report.scale}", title_justify="left")
@@ -67,8 +68,7 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
         if known is not None:
             cells += [_published(known.cell(name, metric)) for name in beside]
         shown.add_row(heading.format(size=SIZES[report.folio]), *cells)
-    needed = Console(width=WIDEST).measure(shown).maximum  # a figure that is cut off would be worse than a long line
-    Console(width=max(Console().width, needed)).print(shown)
+    print_whole(shown)
     enough = COMPARABLE[report.workload][report.folio]
     if first.scale < enough:
         print(
@@ -78,6 +78,12 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
 
 def _change(value: float, before: float, digits: int) -> str:
     return f"{(value / before - 1) * 100:+.{digits}f} %" if before else ""
+
+
+def print_whole(table: Table) -> None:
+    """Print `table` however wide it is: a figure that is cut off would be worse than a long line."""
+    needed = Console(width=WIDEST).measure(table).maximum
+    Console(width=max(Console().width, needed)).print(table)
 
 
 def _published(cell: object) -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from swaplab.columns import ALL_PATCHES, BASE, PATCH_TITLES, V8, Column, with_needs, without
 from swaplab.experiments.tables import Request, effective_patches
 from swaplab.experiments.usemem import corpus_digest, run_all
-from swaplab.testbed import load_testbed
+from swaplab.testbed import Testbed
 
 METRIC = "throughput_total_kBps"
 NOTHING = 0.005
@@ -105,7 +105,7 @@ class AttributionReport(_Strict):
 class Plan:
     """The question: which machine, which numbers of processes, at which scale."""
 
-    testbed: str
+    testbed: Testbed
     scale: Fraction
     processes: tuple[int, ...] = (30, 16, 8, 1)
     compressor: str = "deflate-iaa"
@@ -139,7 +139,7 @@ def attribute(plan: Plan, workers: int = 1, ran: Callable[[], object] = bool) ->
 
     return AttributionReport(
         swaplab=version("swaplab"),
-        testbed=load_testbed(plan.testbed).name,
+        testbed=plan.testbed.name,
         folio=plan.folio,
         compressor=plan.compressor,
         scale=str(plan.scale),

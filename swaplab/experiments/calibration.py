@@ -18,7 +18,7 @@ from swaplab.closed_form import estimate
 from swaplab.columns import BASE, V8
 from swaplab.experiments.tables import Request, published
 from swaplab.experiments.usemem import UsememColumn, corpus_digest, run_all
-from swaplab.testbed import COMPRESSORS, Calibration, Residual, Testbed, load_testbed
+from swaplab.testbed import COMPRESSORS, Calibration, Residual, Testbed
 
 FOLIO: Final = "64K"
 FITTED_METRICS = ("throughput_total_kBps", "elapsed_s", "sys_s")
@@ -48,7 +48,7 @@ Vector = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 class Fit:
     """A fit under way: runs columns and remembers what they gave, so that no column runs twice."""
 
-    testbed: str
+    testbed: Testbed
     scale: Fraction
     seed: int = 0
     workers: int = 1
@@ -57,7 +57,7 @@ class Fit:
 
     def run(self) -> Testbed:
         """The testbed with fitted parameters and the errors that are left; ValueError if it does not come to rest."""
-        testbed = load_testbed(self.testbed)
+        testbed = self.testbed
         values = testbed.fitted()
         residuals = self.residuals(values)
         for _ in range(MOST_STEPS):
@@ -131,12 +131,13 @@ class Fit:
         ]
 
     def _cells(self, request: Request) -> list[Residual]:
-        table = published(load_testbed(self.testbed), FOLIO, request.compressor)
+        table = published(self.testbed, FOLIO, request.compressor)
         cells = []
         for metric in (*FITTED_METRICS, *PREDICTED_METRICS):
             cell = table.cell(request.column.name, metric) if table else None
             if cell is None:
-                raise ValueError(f"{self.testbed} has no published {metric} of {request.compressor} to be fitted on")
+                of_what = f"published {metric} of {request.compressor}"
+                raise ValueError(f"{self.testbed.name} has no {of_what} to be fitted on")
             modelled = round(self._known[request].metric(metric), 2)
             cells.append(
                 Residual(

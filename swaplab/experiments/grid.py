@@ -7,14 +7,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import zswap
+from iaa_emulator.config import MAX_WORK_QUEUES
 from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.inputs import FOLIO_PAGES
-from swaplab.testbed import COMPRESSORS
+from swaplab.machine import MOST_DEVICES
+from swaplab.testbed import COMPRESSORS, Testbed
 
 Value = int | str
 Point = tuple[tuple[str, Value], ...]
 """One value per axis, in the order of the axes."""
+
+
+KERNELS = {"base": BASE, "v8": V8}
+"""Those that have a name."""
 
 
 class GridError(ValueError):
@@ -28,11 +34,13 @@ def _number(text: str) -> int:
     return number
 
 
-def _chain(text: str) -> int:
-    length = _number(text)
-    if length > zswap.LONGEST_CHAIN:
-        raise ValueError
-    return length
+def _up_to(most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if (number := _number(text)) > most:
+            raise ValueError
+        return number
+
+    return parse
 
 
 def _one_of(*names: str) -> Callable[[str], str]:
@@ -44,15 +52,21 @@ def _one_of(*names: str) -> Callable[[str], str]:
     return parse
 
 
+def _kernel_name(text: str) -> str:
+    if text not in KERNELS and not all(part.isdecimal() for part in text.split("+")):
+        raise ValueError
+    return text
+
+
 AXES: Mapping[str, tuple[Callable[[str], Value], str]] = {
     "procs": (_number, "processes, as 1,8,30"),
-    "devices": (_number, "accelerators of the whole machine, as 2,4,8"),
-    "wqs": (_number, "work queues per device, as 1,2"),
-    "batch": (_chain, f"pages per chain, up to {zswap.LONGEST_CHAIN}, as 1,2,4,8"),
+    "devices": (_up_to(MOST_DEVICES), f"accelerators of the whole machine, up to {MOST_DEVICES}, as 2,4,8"),
+    "wqs": (_up_to(MAX_WORK_QUEUES), f"work queues per device, up to {MAX_WORK_QUEUES}, as 1,2"),
+    "batch": (_up_to(zswap.LONGEST_CHAIN), f"pages per chain, up to {zswap.LONGEST_CHAIN}, as 1,2,4,8"),
     "seed": (int, "numbers, as 0,1,2"),
     "folio": (_one_of(*FOLIO_PAGES), "folio sizes: " + ",".join(FOLIO_PAGES)),
     "compressor": (_one_of(*COMPRESSORS), "compressors: " + ",".join(COMPRESSORS)),
-    "kernel": (str, "base, v8, or patches joined with +, as base,8+9,v8"),
+    "kernel": (_kernel_name, "kernels: base, v8, or patches joined with +, as base,8+9,v8"),
     "sync_mode": (_one_of("sync", "async", "async_irq"), "modes: sync,async,async_irq"),
 }
 """What may be swept: how a value is read, and what to write."""
@@ -66,8 +80,8 @@ class Grid:
     """Axes in the order they were given, and what all points have in common."""
 
     axes: tuple[tuple[str, tuple[Value, ...]], ...]
-    testbed: str = "spr-2s-8iaa"
-    scale: Fraction = Fraction(1, 512)
+    testbed: Testbed
+    scale: Fraction
 
     def points(self) -> list[Point]:
         """Every combination; the last axis changes fastest."""
@@ -96,7 +110,7 @@ class Grid:
         return [name for name, values in self.axes if len(values) > 1]
 
 
-def parse_grid(parts: Iterable[str], testbed: str, scale: Fraction) -> Grid:
+def parse_grid(parts: Iterable[str], testbed: Testbed, scale: Fraction) -> Grid:
     """A grid from parts such as "devices=1,2,4"; GridError says what is wrong with one and what to write instead."""
     axes: dict[str, tuple[Value, ...]] = {}
     for part in parts:
@@ -122,7 +136,7 @@ def key(point: Point) -> str:
 
 def kernel(name: str) -> Column:
     """base, v8, or the column of patches such as "8+9"."""
-    return {"base": BASE, "v8": V8}.get(name) or patches_column(name.replace("+", ","))
+    return KERNELS.get(name) or patches_column(name.replace("+", ","))
 
 
 def _values(name: str, listed: str) -> tuple[Value, ...]:

@@ -41,7 +41,7 @@ def fit(testbed: str, scale: Fraction, seed: int = 0, workers: int = 1) -> dict[
     model = load_testbed(testbed)
     if model.kernbench is None:
         raise TestbedError(f"the testbed {testbed} has no kernbench; use one that has")
-    requests = [Request(testbed, BASE, compressor, FOLIO, scale, seed) for compressor in COMPRESSORS]
+    requests = [Request(model, BASE, compressor, FOLIO, scale, seed) for compressor in COMPRESSORS]
     columns = []
     for column in run_each(run_kernbench, requests, workers):
         table = published(model, FOLIO, column.compressor, "kernbench")

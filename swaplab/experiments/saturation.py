@@ -1,4 +1,7 @@
-"""Pictures of a sweep: throughput over one axis, a line per value of another, and where each line stops to rise."""
+"""Pictures of a sweep: throughput over one axis, a line per value of another, and where each line stops to rise.
+
+Along an axis without numbers, such as kernels, there are bars instead of lines.
+"""
 
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -8,9 +11,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from swaplab.experiments.grid import Grid, Value
+from swaplab.experiments.grid import KERNELS, Grid, Value
 from swaplab.experiments.sweep import Row
-from swaplab.testbed import load_testbed
 
 METRIC = "throughput_total_kBps"
 GIB_PER_S = 1 << 20
@@ -18,7 +20,7 @@ GIB_PER_S = 1 << 20
 SATURATED = 0.95
 """A line is saturated from where it has reached this part of its highest point."""
 ORDER = ("procs", "batch", "devices", "wqs", "seed")
-"""Axes of numbers, in the order in which they are taken for the horizontal one."""
+"""Axes of numbers, in the order in which they are taken for the horizontal one; only then come the others."""
 NAMES = {"procs": "processes", "batch": "pages per chain", "devices": "devices", "wqs": "work queues per device"}
 SINGULAR = {"procs": "process", "batch": "page per chain", "devices": "device", "wqs": "work queue per device"}
 TOTAL = "total"
@@ -26,13 +28,21 @@ TOTAL = "total"
 MOST_PANELS = 12
 PANEL_INCHES = (5.4, 4.0)
 PER_ROW = 3
+BAR_GROUP = 0.8
+"""The part of an axis's step that a group of bars takes."""
+TICK_CHARS = 14
+ROOM, ROOM_OVER_BARS = 1.06, 1.2
+"""How much higher panels are than what they show; over bars, whose corners are full, there is a legend."""
 
 Points = Sequence[tuple[float, float]]
 
 
 @dataclass(slots=True)
 class Line:
-    """What one value of an axis gives, or several that give the same; the colour is the first one's in all panels."""
+    """What one value of an axis gives, or several that give the same; the colour is the first one's in all panels.
+
+    Points are at the values of the horizontal axis, or at their places on it where these are no numbers.
+    """
 
     label: str
     colour: str
@@ -49,15 +59,11 @@ def saturation(line: Points) -> tuple[float, float] | None:
 
 
 def draw(grid: Grid, rows: Sequence[Row], file: Path) -> bool:
-    """Write the picture as `file` ends (.png, .svg); False when no axis of numbers varies: there is nothing to draw."""
-    varied = grid.varied()
-    across = next((name for name in ORDER if name in varied), None)
-    if across is None:
+    """Write the picture as `file` ends (.png, .svg); False when no axis varies: there is nothing to compare."""
+    varied = sorted(grid.varied(), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+    if not varied:
         return False
-    others = [name for name in varied if name != across]
-    lines_of = next((name for name in ORDER if name in others), others[0] if others else None)
-    values_of_lines = dict(grid.axes)[lines_of] if lines_of else (TOTAL,)
-    panels_of = [name for name in others if name != lines_of]
+    across, lines_of, panels_of = varied[0], next(iter(varied[1:]), None), varied[2:]
     good = [row for row in rows if row["error"] is None]
     panels = list(dict.fromkeys(tuple(row[name] for name in panels_of) for row in good))[:MOST_PANELS]
     per_row = 2 if len(panels) == 4 else max(1, min(len(panels), PER_ROW))
@@ -69,24 +75,27 @@ def draw(grid: Grid, rows: Sequence[Row], file: Path) -> bool:
         axes = figure.add_subplot(tall, per_row, index + 1, sharey=first)
         first = first or axes
         shown = [row for row in good if tuple(row[name] for name in panels_of) == values]
-        marked |= _panel(axes, _lines(shown, across, lines_of, values_of_lines), across)
-        axes.set_ylim(0, 1.06 * max(row[METRIC] for row in good) / GIB_PER_S)
+        marked |= _panel(axes, _lines(grid, shown, across, lines_of), across, dict(grid.axes)[across])
+        axes.set_ylim(0, (ROOM if across in ORDER else ROOM_OVER_BARS) * max(row[METRIC] for row in good) / GIB_PER_S)
         axes.set_title(", ".join(map(_called, panels_of, values)), fontsize=10, loc="left")
-    figure.suptitle(textwrap.fill(_finding(good, across, varied, marked), 42 * per_row), fontsize=12, fontweight="bold")
+    finding = _finding(good, across, grid.varied(), marked)
+    figure.suptitle(textwrap.fill(finding, 42 * per_row), fontsize=12, fontweight="bold")
     common = ", ".join(_called(name, values[0]) for name, values in grid.axes if len(values) == 1)
     figure.supxlabel(
-        f"usemem, testbed {load_testbed(grid.testbed).name}, scale {grid.scale}{', ' * bool(common)}{common}",
+        f"usemem, testbed {grid.testbed.name}, scale {grid.scale}{', ' * bool(common)}{common}",
         fontsize=8,
     )
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
     return True
 
 
-def _lines(rows: Iterable[Row], across: str, lines_of: str | None, values: Sequence[Value]) -> list[Line]:
+def _lines(grid: Grid, rows: Iterable[Row], across: str, lines_of: str | None) -> list[Line]:
     """A line per value. Those that coincide are one and have both names: else the last would hide the others."""
+    values: Sequence[Value] = dict(grid.axes)[lines_of] if lines_of else (TOTAL,)
     points: dict[Value, list[tuple[float, float]]] = {}
     for row in rows:
-        points.setdefault(row[lines_of] if lines_of else TOTAL, []).append((row[across], row[METRIC] / GIB_PER_S))
+        place = row[across] if across in ORDER else dict(grid.axes)[across].index(row[across])
+        points.setdefault(row[lines_of] if lines_of else TOTAL, []).append((place, row[METRIC] / GIB_PER_S))
     lines: list[Line] = []
     for value in filter(points.__contains__, values):
         own, label = sorted(points[value]), _called(lines_of, value) if lines_of else TOTAL
@@ -98,8 +107,25 @@ def _lines(rows: Iterable[Row], across: str, lines_of: str | None, values: Seque
     return lines
 
 
-def _panel(axes: Axes, lines: Sequence[Line], across: str) -> bool:
+def _panel(axes: Axes, lines: Sequence[Line], across: str, values: Sequence[Value]) -> bool:
     """Draw one panel; whether a line of it is marked as saturated."""
+    marked = False
+    if across in ORDER:
+        marked = _draw_lines(axes, lines)
+    else:
+        _draw_bars(axes, lines, [_called(across, value) for value in values])
+    axes.set_xlabel(NAMES.get(across, across))
+    axes.set_ylabel("total throughput, GiB/s")
+    axes.grid(axis="y", linewidth=0.4, alpha=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if across in ORDER or len(lines) > 1:
+        axes.legend(fontsize=8, frameon=False)
+    return marked
+
+
+def _draw_lines(axes: Axes, lines: Sequence[Line]) -> bool:
+    """Lines over numbers, on a logarithmic axis when these are far apart; whether one is marked as saturated."""
     marked = False
     for line in lines:
         axes.plot(*zip(*line.points, strict=True), marker="o", markersize=4, color=line.colour, label=line.label)
@@ -114,12 +140,18 @@ def _panel(axes: Axes, lines: Sequence[Line], across: str) -> bool:
         axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.minorticks_off()
-    axes.set_xlabel(NAMES.get(across, across))
-    axes.set_ylabel("total throughput, GiB/s")
-    axes.grid(axis="y", linewidth=0.4, alpha=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=8, frameon=False)
     return marked
+
+
+def _draw_bars(axes: Axes, lines: Sequence[Line], places: Sequence[str]) -> None:
+    """A group of bars per place, each with its height written above it."""
+    width = BAR_GROUP / len(lines)
+    for number, line in enumerate(lines):
+        beside = (number - (len(lines) - 1) / 2) * width
+        middles, heights = zip(*((x + beside, y) for x, y in line.points), strict=True)
+        bars = axes.bar(middles, heights, 0.94 * width, color=line.colour, label=line.label)
+        axes.bar_label(bars, fmt="%.1f", fontsize=8, padding=1)
+    axes.set_xticks(range(len(places)), [textwrap.fill(place, TICK_CHARS) for place in places])
 
 
 def _finding(rows: Sequence[Row], across: str, varied: Iterable[str], marked: bool) -> str:
@@ -136,4 +168,6 @@ def _called(name: str, value: Value) -> str:
     """A value with its axis in words: 4 devices, 1 process, seed 2, base."""
     if name in NAMES:
         return f"{value} {SINGULAR[name] if value == 1 else NAMES[name]}"
+    if name == "kernel" and value not in KERNELS:
+        return f"patch {value}" if str(value).isdecimal() else f"patches {value}"
     return f"{name} {value}" if name == "seed" else f"{value} folios" if name == "folio" else str(value)

@@ -10,27 +10,34 @@ import gc
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from itertools import islice
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from swaplab.experiments.grid import AXES, Grid, Point, key
-from swaplab.experiments.tables import Request
-from swaplab.experiments.usemem import run_usemem
-from swaplab.testbed import load_testbed
+from swaplab.experiments.grid import Grid, Point, Value, key
+from swaplab.experiments.processes import ProcessDiedError, in_processes
+from swaplab.experiments.tables import Request, TableColumn
+from swaplab.experiments.usemem import UsememColumn, run_usemem
 
 SCHEMA = "swaplab.sweep/1"
 JOURNAL = "points.jsonl"
 
+FIGURES: dict[str, Any] = {
+    field.alias or name: field.annotation
+    for name, field in UsememColumn.model_fields.items()
+    if name not in TableColumn.model_fields
+}
+"""What a point gives, by the names in the published tables, with their types."""
+
 Row = dict[str, Any]
-Run = Callable[[Iterable[tuple[Point, Request]]], Iterator[tuple[Point, Row]]]
-"""Runs points and yields each with its figures, or with {"error": ...}, in the order in which they are done."""
+Rows = Iterator[tuple[Point, Row]]
+Run = Callable[[Iterable[tuple[Point, Request]]], AbstractContextManager[Rows]]
+"""Runs points and yields each with its figures, or with {"error": ...}, in the order in which they are done.
+
+Entering it fails when nothing can be run, and whoever leaves early ends what is being run.
+"""
 
 _one_simulation = threading.Lock()
 """Costs are installed per process, and a worker of a cluster may have several threads."""
@@ -47,38 +54,21 @@ def run_point(request: Request) -> Row:
             result = run_usemem(request)
     except Exception as error:  # whatever it is, the other points are worth having
         return {"error": f"{type(error).__name__}: {error}"}
-    return result.model_dump(by_alias=True, exclude={"name", "compressor", "patches"}) | {"error": None}
+    return result.model_dump(by_alias=True, exclude=set(TableColumn.model_fields)) | {"error": None}
 
 
 def run_locally(workers: int) -> Run:
-    """Run points in `workers` processes of this machine. When one of these dies, the points under way fail with it."""
+    """Run points in `workers` processes of this machine. When one of these dies, its point fails."""
 
-    def run(points: Iterable[tuple[Point, Request]]) -> Iterator[tuple[Point, Row]]:
-        waiting = iter(points)
-        while first := list(islice(waiting, workers)):
-            yield from _until_a_process_dies(workers, first, waiting)
+    @contextmanager
+    def run(points: Iterable[tuple[Point, Request]]) -> Iterator[Rows]:
+        with in_processes(run_point, points, workers) as answers:
+            yield (
+                (point, {"error": str(answer)} if isinstance(answer, ProcessDiedError) else answer)
+                for point, answer in answers
+            )
 
     return run
-
-
-def _until_a_process_dies(
-    workers: int, first: list[tuple[Point, Request]], waiting: Iterator[tuple[Point, Request]]
-) -> Iterator[tuple[Point, Row]]:
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running: dict[Future[Row], Point] = {pool.submit(run_point, request): point for point, request in first}
-        while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                point = running.pop(future)
-                try:
-                    yield point, future.result()
-                except BrokenProcessPool:
-                    yield point, {"error": "its process died (out of memory?); a smaller scale needs less"}
-                    for other in running.values():
-                        yield other, {"error": "its process died with another one's"}
-                    return
-                for following, request in islice(waiting, 1):
-                    running[pool.submit(run_point, request)] = following
 
 
 def run_on_dask(address: str) -> Run:
@@ -88,7 +78,8 @@ def run_on_dask(address: str) -> Run:
     except ImportError:
         raise SweepError("Dask is not installed; pip install 'swaplab[dask]'") from None
 
-    def run(points: Iterable[tuple[Point, Request]]) -> Iterator[tuple[Point, Row]]:
+    @contextmanager
+    def run(points: Iterable[tuple[Point, Request]]) -> Iterator[Rows]:
         failure: str | None = None
         try:
             client = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
@@ -99,12 +90,17 @@ def run_on_dask(address: str) -> Run:
             raise SweepError(failure)
         with closing(client):
             asked = {client.submit(run_point, request, pure=False): point for point, request in points}
-            for future in as_completed(list(asked), loop=client.loop):  # type: ignore[no-untyped-call]
-                raised = future.exception()  # of the cluster: run_point itself raises nothing
-                row = future.result() if raised is None else {"error": f"{type(raised).__name__}: {raised}"}
-                yield asked[future], row
+            done = as_completed(list(asked), loop=client.loop)  # type: ignore[no-untyped-call]
+            yield ((asked[future], _row(future)) for future in done)
 
     return run
+
+
+def _row(future: Any) -> Row:
+    """What a cluster made of a point. It raises what went wrong with the cluster: run_point itself raises nothing."""
+    raised = future.exception()
+    row: Row = future.result() if raised is None else {"error": f"{type(raised).__name__}: {raised}"}
+    return row
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,37 +117,48 @@ class Sweep:
         """
         done = self.done()
         missing = [(point, self.grid.request(point)) for point in self.grid.points() if key(point) not in done]
-        with (self.directory / JOURNAL).open("a", encoding="utf-8") as journal:
-            if not (self.directory / JOURNAL).read_text(encoding="utf-8").endswith("\n"):
-                journal.write("\n")  # behind a line that was being written when the sweep was interrupted
-            for point, row in run(missing):
+        with run(missing) as rows, self._journal() as journal:
+            for point, row in rows:
                 journal.write(json.dumps({"point": dict(point), "row": row}) + "\n")
                 journal.flush()
                 done[key(point)] = row
                 ran()
-        rows = [dict(point) | done[key(point)] for point in self.grid.points()]
-        self._write_tables(rows)
-        return rows
+        found = [dict(point) | done[key(point)] for point in self.grid.points()]
+        self._write_tables(found)
+        return found
 
     def done(self) -> dict[str, Row]:
-        """Points that were finished without an error, by key. Makes the directory and its journal if there is none."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        journal = self.directory / JOURNAL
-        if not journal.exists():
-            journal.write_text(json.dumps(self._header()) + "\n", encoding="utf-8")
-        first, *lines = journal.read_text(encoding="utf-8").splitlines() or [""]
+        """Points that were finished without an error, by key; SweepError when a journal is not that of this sweep."""
+        file = self.directory / JOURNAL
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        if not text.strip():
+            return {}
+        first, *lines = text.splitlines()
         if first != json.dumps(self._header()):
-            raise SweepError(f"{journal} belongs to another sweep: {first[:200]}; name another directory")
-        entries = [entry for line in lines if (entry := _entry(line)) is not None]
-        return {key(tuple(e["point"].items())): e["row"] for e in entries if e["row"]["error"] is None}
+            raise SweepError(f"{file} belongs to another sweep: {first[:200]}; name another directory")
+        entries = [_entry(f"{file}:{number}", line) for number, line in enumerate(lines, start=2)]
+        return {key(tuple(point.items())): row for point, row in filter(None, entries) if row["error"] is None}
+
+    def _journal(self) -> IO[str]:
+        """The journal, to be written on; begun, in a directory made for it, where there is none."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        file = (self.directory / JOURNAL).open("a+", encoding="utf-8")
+        file.seek(0)
+        text = file.read()
+        if not text.strip():
+            file.truncate(0)
+            file.write(json.dumps(self._header()) + "\n")
+        elif not text.endswith("\n"):
+            file.write("\n")  # behind a line that was being written when the sweep was interrupted
+        return file
 
     def _header(self) -> Row:
         """What all points of a directory must share."""
         return {
             "schema": SCHEMA,
             "swaplab": version("swaplab"),
-            "testbed": load_testbed(self.grid.testbed).name,
-            "machine_sha256": load_testbed(self.grid.testbed).machine_sha256,
+            "testbed": self.grid.testbed.name,
+            "machine_sha256": self.grid.testbed.machine_sha256,
             "scale": str(self.grid.scale),
         }
 
@@ -159,21 +166,24 @@ class Sweep:
         import pyarrow as pa  # a second to import, and only now
         import pyarrow.parquet as pq
 
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        names.sort(key=lambda name: (name not in AXES, name == "error"))
-        full = [{name: row.get(name) for name in names} for row in rows]
+        types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+        columns = {name: type(values[0]) for name, values in self.grid.axes} | FIGURES | {"error": str}
         about = {"swaplab.sweep": json.dumps(self._header())}
-        pq.write_table(pa.Table.from_pylist(full).replace_schema_metadata(about), self.directory / "results.parquet")
+        schema = pa.schema([(name, types[kind]) for name, kind in columns.items()], about)
+        pq.write_table(pa.Table.from_pylist(rows, schema), self.directory / "results.parquet")
         with (self.directory / "results.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, names)
+            writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
-            writer.writerows(full)
+            writer.writerows(rows)
 
 
-def _entry(line: str) -> Row | None:
-    """A line of the journal; None for one that was being written when the sweep was interrupted."""
+def _entry(place: str, line: str) -> tuple[dict[str, Value], Row] | None:
+    """A line of the journal: point and row; None for one that was being written when the sweep was interrupted."""
     try:
-        entry: Row = json.loads(line)
+        entry = json.loads(line)
     except ValueError:
         return None
-    return entry
+    match entry:
+        case {"point": dict(point), "row": {"error": _} as row}:
+            return point, row
+    raise SweepError(f"{place} is no point of a sweep: {line[:200]}; delete that line, or name another directory")

@@ -5,26 +5,27 @@ columns were asked for and by however many worker processes they were made. What
 build holds is in `usemem` and `kernbench`.
 """
 
-import signal
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib.metadata import version
-from multiprocessing import get_context
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from iaa_emulator.presets import preset
 from swaplab.columns import Column, with_needs
+from swaplab.experiments.processes import ProcessDiedError, in_processes
 from swaplab.machine import Setup
 from swaplab.published import Table
-from swaplab.testbed import Testbed, load_testbed
+from swaplab.testbed import Testbed
+from zswap import ZSWAP_MAX_BATCH_SIZE
 
 Q = TypeVar("Q")
 T = TypeVar("T")
+
+Workload = Literal["usemem", "kernbench"]
 
 SIZE_SUFFIX = {"4K": "", "64K": "-64kB", "2M": "-2048kB"}
 """How per-size counters are called in the kernel's statistics."""
@@ -34,9 +35,9 @@ _NS_PER_S = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One column to run, in plain values, so that it can be sent to another process."""
+    """One column to run, with all that it depends on, so that it can be sent to another process or host."""
 
-    testbed: str
+    testbed: Testbed = field(hash=False)
     column: Column
     compressor: str
     folio: str
@@ -50,17 +51,19 @@ class Request:
     values: tuple[tuple[str, float], ...] = ()
     """Parameters of the testbed that are to be otherwise."""
 
-    @property
-    def is_default_machine(self) -> bool:
-        """Whether nothing of the machine was asked to be otherwise, so that published figures are comparable."""
-        asked = (self.processes, self.devices, self.wqs, self.batch, self.sync_mode)
-        return asked == (None, 8, None, 8, "async")
+    def is_default_machine(self, workload: Workload) -> bool:
+        """Whether the machine is the testbed's own, said so or not, so that published figures are comparable."""
+        build = self.testbed.kernbench
+        threads = build.threads.value if build is not None else None
+        own = self.testbed.usemem.processes if workload == "usemem" else threads
+        asked = (self.processes or own, self.devices, self.wqs, self.batch, self.sync_mode)
+        return asked == (own, len(preset(self.testbed.platform).devices), None, ZSWAP_MAX_BATCH_SIZE, "async")
 
     @property
     def setup(self) -> Setup:
         """The machine to build."""
         return Setup(
-            load_testbed(self.testbed).with_values(dict(self.values)),
+            self.testbed.with_values(dict(self.values)),
             self.column,
             self.compressor,
             self.folio,
@@ -104,7 +107,7 @@ class TableReport(BaseModel, Generic[C]):
 
     schema_: Literal["swaplab.table/1"] = Field("swaplab.table/1", alias="schema")
     swaplab: str
-    workload: str
+    workload: Workload
     testbed: str
     folio: str
     scale: str
@@ -122,7 +125,7 @@ def head_of(requests: Sequence[Request]) -> dict[str, Any]:
     first = requests[0]
     return {
         "swaplab": version("swaplab"),
-        "testbed": load_testbed(first.testbed).name,
+        "testbed": first.testbed.name,
         "folio": first.folio,
         "scale": str(first.scale),
         "seed": first.seed,
@@ -135,10 +138,6 @@ def name_of(request: Request) -> dict[str, Any]:
     return {"name": column.name, "compressor": request.compressor, "patches": sorted(column.patches)}
 
 
-class ProcessDiedError(Exception):
-    """A process that ran a column was ended from outside; the message says what to do."""
-
-
 def run_each(
     run: Callable[[Q], T], requests: Sequence[Q], workers: int = 1, ran: Callable[[], object] = bool
 ) -> list[T]:
@@ -146,31 +145,20 @@ def run_each(
 
     ProcessDiedError when one of them is killed.
     """
+    done: dict[int, T] = {}
     with ExitStack() as stack:
-        each: Callable[..., Iterable[T]] = map
-        if (processes := min(workers, len(requests))) > 1:
-            pool = ProcessPoolExecutor(processes, get_context("spawn"), _end_when_interrupted)
-            each = stack.enter_context(pool).map
-            stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # whoever leaves early waits for no more
-        results = []
-        try:
-            for result in each(run, requests):
-                results.append(result)
-                ran()
-        except BrokenProcessPool:
-            raise ProcessDiedError(
-                "a process died (out of memory?); --workers 1 or a smaller --scale needs less"
-            ) from None
-        return results
+        answers: Iterable[tuple[int, T | ProcessDiedError]] = enumerate(map(run, requests))
+        if min(workers, len(requests)) > 1:
+            answers = stack.enter_context(in_processes(run, enumerate(requests), workers))
+        for place, answer in answers:
+            if isinstance(answer, ProcessDiedError):
+                raise answer
+            done[place] = answer
+            ran()
+    return [done[place] for place in range(len(requests))]
 
 
-def _end_when_interrupted() -> None:
-    """In a worker: let Ctrl-C end the process, or the pool would hand it the next column."""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def published(testbed: Testbed, folio: str, compressor: str, workload: str = "usemem") -> Table | None:
+def published(testbed: Testbed, folio: str, compressor: str, workload: Workload = "usemem") -> Table | None:
     """The published table that a report can be compared with."""
     wanted = (workload, folio, compressor)
     return next((t for t in testbed.published if (t.workload, t.folio, t.compressor) == wanted), None)

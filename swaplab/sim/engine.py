@@ -10,13 +10,13 @@ that arrives later than t can land before t plus the service time, so nobody nee
 """
 
 import asyncio
-import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush, heapreplace
 
 from acomp import cpu, fault
 from iaa_emulator import silicon
-from iaa_emulator.descriptor import Opcode
+from iaa_emulator.descriptor import COMPRESS
 from iaa_emulator.device import Device
 from iaa_emulator.job import Job, Landing
 
@@ -82,8 +82,9 @@ class ModelledEngine:
         assert self._loop is not None
         self._serial += 1
         arrival_ns = self._loop.now_ns + cpu.owed_ns() + self._pipeline_ns
-        heapq.heappush(self._arrivals, (arrival_ns, self._serial, job))
-        self._look_at(arrival_ns + self._service_ns - 1)
+        heappush(self._arrivals, (arrival_ns, self._serial, job))
+        if arrival_ns + self._service_ns - 1 < self._looks_at_ns:
+            self._look_at(arrival_ns + self._service_ns - 1)
 
     def stop(self) -> None:
         """Nothing runs outside of the loop."""
@@ -97,22 +98,22 @@ class ModelledEngine:
         known_ns = self._loop.now_ns + self._pipeline_ns
         arrivals, service_ns = self._arrivals, self._service_ns
         while arrivals and arrivals[0][0] <= known_ns:
-            arrival_ns, _, job = heapq.heappop(arrivals)
+            arrival_ns, _, job = heappop(arrivals)
             device = job.wq.device
             free_at_ns = self._free_at_ns[device]
-            end_ns = max(arrival_ns, free_at_ns[0]) + service_ns
-            heapq.heapreplace(free_at_ns, end_ns)
+            begins_ns = free_at_ns[0]  # at the earliest
+            end_ns = (begins_ns if begins_ns > arrival_ns else arrival_ns) + service_ns
+            heapreplace(free_at_ns, end_ns)
             self.busy_ns[device.name] += service_ns
             self._land_at(end_ns, job)
         if arrivals:
             self._look_at(arrivals[0][0] + service_ns - 1)
 
     def _look_at(self, when_ns: int) -> None:
-        """Look then, if not earlier: who owed much when submitting arrives after those who submit later."""
+        """Look then, and not later: who owed much when submitting arrives after those who submit later."""
         assert self._loop is not None
-        if when_ns < self._looks_at_ns:
-            self._looks_at_ns = when_ns
-            self._loop.call_at_ns(when_ns, self._assign)
+        self._looks_at_ns = when_ns
+        self._loop.call_at_ns(when_ns, self._assign)
 
     def _land_at(self, end_ns: int, job: Job) -> None:
         """Land the job at its end; with the others of its waiter, unless each one's landing matters.
@@ -120,39 +121,37 @@ class ModelledEngine:
         It does when descriptors are scarce, and when a fault may lose one, which would keep the others waiting.
         """
         assert self._loop is not None
-        waiter = job.waiter
-        if waiter is None or fault.decider is not None or job.wq.scarce:
+        landing = job.landing
+        if landing is None or landing.future is None or fault.decider is not None or job.wq.scarce:
             self._loop.call_at_ns(end_ns, self._land_alone, job)
             return
-        together = self._together.get(waiter)
+        together = self._together.get(landing)
         if together is None:
-            together = self._together[waiter] = _Together()
+            together = self._together[landing] = _Together()
         together.jobs.append(job)
-        together.end_ns = max(together.end_ns, end_ns)
-        self._land_when_all_known(waiter, together)
+        if end_ns > together.end_ns:
+            together.end_ns = end_ns
+        if len(together.jobs) == landing.missing:
+            self._land_all(landing, together)
 
-    def _land_when_all_known(self, waiter: Landing, together: _Together) -> None:
-        """Land these jobs at the last one's end, as soon as the waiter misses no others."""
+    def _land_all(self, landing: Landing, together: _Together) -> None:
+        """The waiter misses no others than these: land them at the last one's end."""
         assert self._loop is not None
-        if len(together.jobs) == waiter.missing:
-            del self._together[waiter]
-            self._loop.call_at_ns(together.end_ns, self._land_together, together.jobs)
+        del self._together[landing]
+        self._loop.call_at_ns(together.end_ns, self._land, together.jobs)
 
     def _land_alone(self, job: Job) -> None:
-        self._land(job)
-        if job.waiter is not None and (together := self._together.get(job.waiter)) is not None:
-            self._land_when_all_known(job.waiter, together)
+        self._land((job,))
+        landing = job.landing
+        together = self._together.get(landing) if landing is not None else None
+        if landing is not None and together is not None and len(together.jobs) == landing.missing:
+            self._land_all(landing, together)
 
-    def _land_together(self, jobs: Sequence[Job]) -> None:
+    def _land(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
-            self._land(job)
-
-    def _land(self, job: Job) -> None:
-        if job.landed:
-            return
-        if job.opcode == Opcode.COMPRESS:
-            outcome = self._compress(job.source)
-            if outcome.record.output_size <= job.limit:
-                job.land(*outcome)
-                return
-        job.land(*silicon.perform(job.opcode, job.source, job.limit, job.operation_flags))
+            if job.landed:  # it was expired
+                continue
+            outcome = self._compress(job.source) if job.opcode is COMPRESS else None
+            if outcome is None or len(outcome.output) > job.limit:
+                outcome = silicon.perform(job.opcode, job.source, job.limit, job.operation_flags)
+            job.land(*outcome)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.pipeline import WIDTH, Recording, Story, draw, overlap, rounds, run_story
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -25,7 +25,7 @@ GOOD_TO = 0.07
 )
 def test_simulation_and_formula_agree(compressor: str, column: Column, sharing: int, scale: Fraction) -> None:
     testbed = load_testbed(TESTBED)
-    simulated = run_usemem(Request(TESTBED, column, compressor, "64K", scale))
+    simulated = run_usemem(Request(testbed, column, compressor, "64K", scale))
     beyond = testbed.usemem.processes * testbed.usemem.pages_per_process - testbed.usemem.memory_high_pages
     formula = closed_form.estimate(
         testbed,
@@ -47,7 +47,7 @@ def test_simulation_and_formula_agree(compressor: str, column: Column, sharing: 
 @pytest.mark.parametrize("column", [patches_column("8,9"), V8], ids=lambda column: column.name)
 def test_simulation_and_formula_agree_where_nothing_is_contended(processes: int, column: Column) -> None:
     testbed = load_testbed(TESTBED)
-    request = Request(TESTBED, column, "deflate-iaa", "64K", Fraction(1, 512), processes=processes)
+    request = Request(testbed, column, "deflate-iaa", "64K", Fraction(1, 512), processes=processes)
     simulated = run_usemem(request)
     high = testbed.usemem.memory_high_pages * processes // testbed.usemem.processes
     usemem = testbed.usemem.model_copy(update={"processes": processes, "memory_high_pages": high})

@@ -15,6 +15,7 @@ from swaplab.corpus import Remembered, RememberedCodec, lengths_sha256, padded, 
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import corpus_digest
 from swaplab.machine import stream_of
+from swaplab.testbed import load_testbed
 
 
 def test_a_page_holds_the_indices_of_its_words() -> None:
@@ -97,7 +98,7 @@ def test_the_digest_is_that_of_lengths_in_order_before_padding() -> None:
 
 @pytest.mark.parametrize("compressor", ["deflate-iaa", "zstd"])
 def test_the_digest_of_a_table_is_taken_without_padding(compressor: str) -> None:
-    request = Request("spr-2s-8iaa", V8, compressor, "64K", Fraction(1, 4096))
+    request = Request(load_testbed("spr-2s-8iaa"), V8, compressor, "64K", Fraction(1, 4096))
     pages = pages_of(usemem_corpus(640, 16))
     assert corpus_digest(request) == lengths_sha256(stream_of(compressor), pages)
     longer = replace(request, scale=Fraction(1, 2048))

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from acomp import PAGE_SIZE, trace
 from swaplab import sim
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8, Column
 from swaplab.experiments.kernbench import full_scale, kernbench_report
 from swaplab.experiments.tables import Request, published
@@ -56,7 +56,7 @@ def outcomes() -> Outcomes:
     [("user_s", 1e-6), ("sys_s", 0.025), ("real_s", 0.06), ("zswpout", 0.05), ("zswpin", 0.02), ("ZSWPOUT", 0.05)],
 )
 def test_the_base_cells_are_met(outcomes: Outcomes, compressor: str, metric: str, tolerance: float) -> None:
-    request = Request("spr-2s-8iaa", BASE, compressor, "64K", SMALL)
+    request = Request(TESTBED, BASE, compressor, "64K", SMALL)
     known = published(TESTBED, "64K", compressor, "kernbench")
     cell = known.cell("base", metric) if known else None
     assert cell is not None
@@ -115,7 +115,7 @@ def test_without_large_folios_as_many_pages_leave_and_each_alone() -> None:
         outcome = sim.run(kernbench.run(setup(V8, folio="4K"), TINY))
     assert stored[1] == outcome.events["zswpout"] == pytest.approx(Sizes.of(setup(V8), TINY).out_pages, rel=0.1)
     assert (stored[16], stored["chain.init"]) == (0, 0)
-    column = full_scale(Request("spr-2s-8iaa", V8, "deflate-iaa", "4K", TINY), outcome)
+    column = full_scale(Request(TESTBED, V8, "deflate-iaa", "4K", TINY), outcome)
     assert (column.zswpout_folios, column.swpout_folios) == (0, 0)
 
 
@@ -136,7 +136,7 @@ def test_user_time_is_split_exactly() -> None:
 
 
 def test_the_same_whatever_order_hashes_and_workers(tmp_path: Path) -> None:
-    requests = [Request("spr-2s-8iaa", column, "deflate-iaa", "64K", TINY, 5) for column in (BASE, V8)]
+    requests = [Request(TESTBED, column, "deflate-iaa", "64K", TINY, 5) for column in (BASE, V8)]
     report = kernbench_report(requests).to_json()
     args = ["kernbench", "--columns", "v8,base", "--scale", "1/65536", "--seed", "5", "--workers", "2"]
     file = tmp_path / "table.json"

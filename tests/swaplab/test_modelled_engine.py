@@ -18,7 +18,9 @@ from swaplab.columns import V8
 from swaplab.corpus import usemem_page
 from swaplab.experiments.tables import Request
 from swaplab.machine import open_machine
+from swaplab.testbed import load_testbed
 
+TESTBED = load_testbed("spr-2s-8iaa")
 PIPELINE_AND_SERVICE = ("iaa.pipeline_ns", "iaa.service_ns")
 OWED_NS = 32_000
 
@@ -41,7 +43,7 @@ async def compress(page: int, owed_ns: int, device_cpu: int) -> int:
 def ends(owed: list[int], devices: int = 2, engines: int = 2) -> tuple[list[int], int]:
     """When jobs were done that were submitted at time 0, in this order, and what a job alone takes (ns)."""
     values = (("iaa.compress_engines", engines),)
-    setup = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1), devices=devices, values=values).setup
+    setup = Request(TESTBED, V8, "deflate-iaa", "64K", Fraction(1), devices=devices, values=values).setup
     alone = sum(setup.testbed.ns(name) for name in ("iaa.submit_ns", *PIPELINE_AND_SERVICE, "iaa.reap_ns"))
 
     async def run() -> list[int]:
@@ -67,13 +69,13 @@ def test_who_owes_much_when_he_submits_keeps_nobody_behind_him_waiting() -> None
 
 @pytest.mark.parametrize("engines", [1, 2, 3])
 def test_the_testbed_says_how_many_engines_a_device_has_and_who_finds_none_free_waits(engines: int) -> None:
-    testbed = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1)).setup.testbed
+    testbed = Request(TESTBED, V8, "deflate-iaa", "64K", Fraction(1)).setup.testbed
     done, alone = ends([0] * (engines + 1), engines=engines)
     assert done == [alone] * engines + [alone + testbed.ns("iaa.service_ns")]
 
 
 def test_a_job_that_is_lost_keeps_no_other_of_its_chain_from_landing() -> None:
-    setup = Request("spr-2s-8iaa", V8, "deflate-iaa", "64K", Fraction(1)).setup
+    setup = Request(TESTBED, V8, "deflate-iaa", "64K", Fraction(1)).setup
 
     async def run() -> list[int]:
         async with open_machine(setup, 1, {}):

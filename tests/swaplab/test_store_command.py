@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import zswap
 from acomp import PAGE_SIZE
 from swaplab import comparison
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from zswap.size_classes import SizeClass, size_class_of
 
 pytestmark = pytest.mark.threads

@@ -1,6 +1,7 @@
 """Files that commands write: refused before the work when they cannot be; what was found is printed in any case."""
 
 import json
+import os
 from errno import ENOSPC, EPIPE
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from swaplab import testbed as testbeds
-from swaplab.cli import app
+from swaplab.cli.commands import app
+from swaplab.cli.refusals import replace_text
 
 COMMANDS = (
     ["store", "--json"],
@@ -39,6 +41,7 @@ def test_no_directory_is_said_before_the_work(command: list[str], tmp_path: Path
 def test_a_directory_is_no_file(command: list[str], tmp_path: Path) -> None:
     code, output = invoke(*command, str(tmp_path))
     assert code == 2
+    assert f"Invalid value for '{command[-1]}': " in output
     assert "is a directory; name a file in it" in output
 
 
@@ -57,6 +60,30 @@ def test_a_full_disk_loses_nothing_that_was_printed(
     *found, said = output.splitlines()
     assert len(found) > 8, "what was found is printed before it is written"
     assert said == f"swaplab {command[0]}: {tmp_path / 'out'}: No space left on device"
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        replace_text(pipe, "all of it")
+        assert os.read(reader, 100) == b"all of it"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_file_is_replaced_at_once_and_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    file, link = tmp_path / "there" / "file", tmp_path / "link"
+    file.write_text("before")
+    link.symlink_to(file)
+    with file.open() as reading:
+        replace_text(link, "after")
+        assert reading.read() == "before"
+    assert file.read_text() == "after" and link.is_symlink()
+    assert list(file.parent.iterdir()) == [file]
 
 
 def test_a_pager_that_closes_the_pipe_does_not_cost_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

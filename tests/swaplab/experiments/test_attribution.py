@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from typer.testing import CliRunner
 
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8
 from swaplab.experiments.attribution import (
     Attribution,
@@ -21,14 +21,16 @@ from swaplab.experiments.attribution import (
     up_to,
 )
 from swaplab.experiments.waterfall import draw
+from swaplab.testbed import load_testbed
 
+TESTBED = load_testbed("spr-2s-8iaa")
 INERT = {1, 2, 3, 6, 7, 10, 11, 12, 13}
 """Patches that change nothing that usemem could measure while 4, 5, 8, 9 and 14 are there or not."""
 
 
 @pytest.fixture(scope="module")
 def report() -> AttributionReport:
-    return attribute(Plan("spr-2s-8iaa", Fraction(1, 8192), processes=(8, 1)))
+    return attribute(Plan(TESTBED, Fraction(1, 8192), processes=(8, 1)))
 
 
 def test_shares_are_of_the_whole_gain(report: AttributionReport) -> None:
@@ -72,13 +74,13 @@ def test_it_reads_its_own_file(report: AttributionReport) -> None:
 
 def test_zstd_meets_none_of_the_drivers_patches() -> None:
     def sets(compressor: str) -> int:
-        return len(Plan("spr-2s-8iaa", Fraction(1, 64), (30,), compressor).requests())
+        return len(Plan(TESTBED, Fraction(1, 64), (30,), compressor).requests())
 
     assert sets("zstd") < sets("deflate-iaa") < 2 + 3 * 14
 
 
 def test_no_column_runs_twice() -> None:
-    requests = Plan("spr-2s-8iaa", Fraction(1, 64)).requests()
+    requests = Plan(TESTBED, Fraction(1, 64)).requests()
     assert len({(request.column.patches - {7}, request.processes) for request in requests}) == len(requests)
 
 
@@ -124,7 +126,7 @@ def test_lists_in_prose() -> None:
 
 
 def test_the_command_prints_and_draws(tmp_path: Path) -> None:
-    files = [tmp_path / "waterfall.png", tmp_path / "waterfall.svg"]
+    files = [tmp_path / "waterfall.PNG", tmp_path / "waterfall.svg"]
     args = ["ablate", "--scale", "1/8192", "--procs", "1", "--workers", "1"]
     result = CliRunner().invoke(app, [*args, *(f"--plot={file}" for file in files)], env={"COLUMNS": "100"})
     assert result.exit_code == 0, result.output
@@ -153,13 +155,14 @@ def test_no_text_of_a_picture_is_cut_off(
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--plot", "picture.gif"], "a picture ends in .png or .svg"),
+        (["--plot", "picture.gif"], "Invalid value for '--plot': picture.gif: a picture ends in .png or .svg"),
         (["--plot", "no/where.png"], "there is no directory no"),
         (["--procs", "30,none"], "such as 30,16,8,1"),
         (["--procs", "0"], "such as 30,16,8,1"),
-        (["--compressor", "lz4"], "deflate-iaa and zstd"),
+        (["--compressor", "lz4"], "Invalid value for '--compressor': 'lz4' is not modelled; there are deflate-iaa and"),
         (["--testbed", "mine"], "use spr-2s-8iaa"),
-        (["--scale", "9"], "write 1/64"),
+        (["--scale", "9"], "Invalid value for '--scale': 9 is not above 0 and up to 1; write 1/64"),
+        (["--scale", "x"], "Invalid value for '--scale': 'x' is no fraction; write 1/64"),
     ],
 )
 def test_bad_arguments_are_refused_before_anything_runs(args: list[str], message: str) -> None:

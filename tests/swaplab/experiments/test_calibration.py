@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from swaplab import closed_form
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8
 from swaplab.experiments import calibration
 from swaplab.experiments.calibration import FITTED_METRICS, SHARING, Fit
@@ -70,7 +70,7 @@ def formula_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def hidden(tmp_path: Path, formula_machine: None) -> str:
+def hidden(formula_machine: None) -> Testbed:
     """A testbed whose published cells are those of another machine than its parameters say."""
     testbed = load_testbed(TESTBED)
     tables = []
@@ -79,18 +79,16 @@ def hidden(tmp_path: Path, formula_machine: None) -> str:
         cells = []
         for cell in table.cells:
             if table.workload == "usemem" and cell.metric in FITTED_METRICS:
-                request = Request(TESTBED, columns[cell.column], table.compressor, "64K", Fraction(1))
+                request = Request(testbed, columns[cell.column], table.compressor, "64K", Fraction(1))
                 figure = formula(request, testbed.with_values(HIDDEN)).metric(cell.metric)
                 cells.append(Cell(metric=cell.metric, column=cell.column, values=(figure,)))
             else:
                 cells.append(cell)
         tables.append(table.model_copy(update={"cells": tuple(cells)}))
-    file = tmp_path / "hidden.json"
-    file.write_text(testbed.model_copy(update={"published": tuple(tables)}).to_json())
-    return str(file)
+    return testbed.model_copy(update={"published": tuple(tables)})
 
 
-def test_hidden_parameters_are_found(hidden: str) -> None:
+def test_hidden_parameters_are_found(hidden: Testbed) -> None:
     after = Fit(hidden, Fraction(1)).run()
     assert after.calibration is not None
     assert abs(after.calibration.worst().error) < 0.002
@@ -98,8 +96,8 @@ def test_hidden_parameters_are_found(hidden: str) -> None:
         assert after.value(name) == pytest.approx(value, rel=0.03)
 
 
-def test_only_fitted_parameters_change(hidden: str) -> None:
-    before, after = load_testbed(hidden), Fit(hidden, Fraction(1)).run()
+def test_only_fitted_parameters_change(hidden: Testbed) -> None:
+    before, after = hidden, Fit(hidden, Fraction(1)).run()
     assert set(before.parameters) == set(after.parameters)
     for name, parameter in before.parameters.items():
         assert after.parameters[name].model_copy(update={"value": parameter.value}) == parameter
@@ -108,44 +106,46 @@ def test_only_fitted_parameters_change(hidden: str) -> None:
     assert after.model_copy(update=same) == before
 
 
-def test_a_fitted_testbed_fits_as_it_is(hidden: str, tmp_path: Path) -> None:
+def test_a_fitted_testbed_fits_as_it_is(hidden: Testbed, tmp_path: Path) -> None:
     once = Fit(hidden, Fraction(1)).run().to_json()
     (tmp_path / "once.json").write_text(once)
-    assert Fit(str(tmp_path / "once.json"), Fraction(1)).run().to_json() == once
+    assert Fit(load_testbed(str(tmp_path / "once.json")), Fraction(1)).run().to_json() == once
 
 
-def test_values_have_the_digits_of_their_units(hidden: str) -> None:
+def test_values_have_the_digits_of_their_units(hidden: Testbed) -> None:
     after = Fit(hidden, Fraction(1)).run()
     for name, value in after.fitted().items():
         digits = 0 if after.parameters[name].unit == "ns" else 3
         assert value == round(value, digits)
 
 
-def test_one_step_is_bounded(hidden: str) -> None:
-    far = load_testbed(hidden).with_values({"iaa.service_ns": 20000.0, "zstd.compress_ns": 500.0})
+def test_one_step_is_bounded(hidden: Testbed) -> None:
+    far = hidden.with_values({"iaa.service_ns": 20000.0, "zstd.compress_ns": 500.0})
     fit = Fit(hidden, Fraction(1))
     moves = fit._moves(far, far.fitted(), fit.residuals(far.fitted()))
     assert max(map(abs, moves.values())) == calibration.LONGEST_STEP
 
 
-def test_a_fit_that_moves_on_for_ever_is_given_up(hidden: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fit_that_moves_on_for_ever_is_given_up(hidden: Testbed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "MOST_STEPS", 1)
     with pytest.raises(ValueError, match="the fit moved on after 1 steps; start from values nearer"):
         Fit(hidden, Fraction(1)).run()
 
 
-def test_without_published_cells_there_is_nothing_to_fit_on(hidden: str, tmp_path: Path) -> None:
-    file = tmp_path / "unpublished.json"
-    file.write_text(load_testbed(hidden).model_copy(update={"published": ()}).to_json())
+def test_without_published_cells_there_is_nothing_to_fit_on(hidden: Testbed) -> None:
+    unpublished = hidden.model_copy(update={"published": ()})
     with pytest.raises(ValueError, match="has no published throughput_total_kBps of deflate-iaa"):
-        Fit(str(file), Fraction(1)).run()
+        Fit(unpublished, Fraction(1)).run()
 
 
 def test_the_command_writes_a_testbed_with_its_errors(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
-    result = CliRunner().invoke(app, ["calibrate", "--scale", "1/16384", "--out", str(file)], env={"COLUMNS": "100"})
+    result = CliRunner().invoke(app, ["calibrate", "--scale", "1/16384", "--out", str(file)], env={"COLUMNS": "80"})
     assert result.exit_code == 0, result.output
-    assert result.output.splitlines()[-1].startswith("largest error ")
+    assert "zswap.free_hold_unbatched_factor" in result.output and "throughput_total_kBps" in result.output
+    error, written = result.output.splitlines()[-2:]
+    assert error.startswith("largest error ") and written == f"written to {file}"
+    assert [other.name for other in tmp_path.iterdir()] == ["mine.json"]
     fitted = load_testbed(str(file))
     assert fitted.calibration is not None
     assert (fitted.calibration.scale, len(fitted.calibration.cells)) == ("1/16384", 20)
@@ -158,3 +158,30 @@ def test_the_command_needs_somewhere_to_write(tmp_path: Path, formula_machine: N
     result = CliRunner().invoke(app, args, env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert "make it first, or name another file" in result.output
+
+
+@pytest.fixture
+def fitted_at_1_64(tmp_path: Path) -> Path:
+    file = tmp_path / "mine.json"
+    file.write_text(load_testbed(TESTBED).to_json())
+    return file
+
+
+def test_a_coarser_fit_does_not_replace_a_finer_one_unless_it_is_told_where_to_go(
+    fitted_at_1_64: Path, formula_machine: None
+) -> None:
+    before = fitted_at_1_64.read_text()
+    coarser = ["calibrate", "--testbed", str(fitted_at_1_64), "--scale", "1/128"]
+    result = CliRunner().invoke(app, coarser, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "was fitted at a scale of 1/64, and 1/128 is coarser; write elsewhere with --out FILE" in result.output
+    assert fitted_at_1_64.read_text() == before
+    assert CliRunner().invoke(app, [*coarser, "--out", str(fitted_at_1_64)]).exit_code == 0
+    assert load_testbed(str(fitted_at_1_64)).calibration != load_testbed(TESTBED).calibration
+
+
+def test_as_fine_a_fit_replaces_the_file_that_was_read(fitted_at_1_64: Path, formula_machine: None) -> None:
+    result = CliRunner().invoke(app, ["calibrate", "--testbed", str(fitted_at_1_64), "--scale", "1/32"])
+    assert result.exit_code == 0, result.output
+    refitted = load_testbed(str(fitted_at_1_64)).calibration
+    assert refitted is not None and refitted.scale == "1/32"

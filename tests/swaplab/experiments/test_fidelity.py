@@ -44,7 +44,7 @@ def test_the_attribution_is_that_of_today() -> None:
     """The cheapest row is run again; it moves with whatever moves the others."""
     kept = AttributionReport.model_validate_json((DOCS / "attribution.json").read_text())
     alone = kept.attributions[-1]
-    plan = Plan(TESTBED, Fraction(kept.scale), (alone.processes,), kept.compressor, kept.folio, kept.seed)
+    plan = Plan(load_testbed(TESTBED), Fraction(kept.scale), (alone.processes,), kept.compressor, kept.folio, kept.seed)
     requests = [plan.request(column.patches, alone.processes) for column in (BASE, V8)]
     assert kept.lengths_sha256 == corpus_digest(plan.request(V8.patches, kept.attributions[0].processes))
     found = [column.metric("throughput_total_kBps") for column in run_all(requests)]

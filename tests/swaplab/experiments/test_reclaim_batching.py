@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.experiments.reclaim_batching import Finding, ReclaimReport, Trial, run_trial
 from swaplab.testbed import load_testbed
 

@@ -1,10 +1,14 @@
 """Sweeps: grids are read or refused, points kept as they come, one failure costs one point, pictures mark the bend."""
 
 import csv
+import json
+import pickle
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from errno import EPIPE
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,22 +17,24 @@ import pytest
 from typer.testing import CliRunner
 
 from swaplab import testbed as testbeds
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.columns import BASE, V8, with_needs
 from swaplab.experiments import sweep as sweeps
 from swaplab.experiments.grid import AXES, Grid, GridError, Point, parse_grid
-from swaplab.experiments.saturation import METRIC, ORDER, draw, saturation
-from swaplab.experiments.sweep import JOURNAL, Row, Sweep, SweepError, run_locally, run_point
+from swaplab.experiments.saturation import METRIC, draw, saturation
+from swaplab.experiments.sweep import JOURNAL, Rows, Sweep, SweepError, run_locally, run_point
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import run_usemem
+from swaplab.testbed import load_testbed
 
 TESTBED = "spr-2s-8iaa"
 TINY = Fraction(1, 8192)
+TOO_SMALL = "a scale of {} leaves less than 512 pages per process; choose a larger one"
 runner = CliRunner()
 
 
 def grid(*parts: str, scale: Fraction = TINY) -> Grid:
-    return parse_grid(parts, TESTBED, scale)
+    return parse_grid(parts, load_testbed(TESTBED), scale)
 
 
 class Counted:
@@ -38,7 +44,11 @@ class Counted:
         self.failing = failing
         self.ran: list[Point] = []
 
-    def __call__(self, points: Iterable[tuple[Point, Request]]) -> Iterator[tuple[Point, Row]]:
+    @contextmanager
+    def __call__(self, points: Iterable[tuple[Point, Request]]) -> Iterator[Rows]:
+        yield self.rows(points)
+
+    def rows(self, points: Iterable[tuple[Point, Request]]) -> Rows:
         for point, request in reversed(list(points)):
             self.ran.append(point)
             if request.processes in self.failing:
@@ -70,6 +80,10 @@ def test_a_point_asks_for_one_machine() -> None:
         (["devices"], "'devices' is no axis"),
         (["devices=four"], "devices=four cannot be read; write accelerators"),
         (["devices=0"], "cannot be read"),
+        (["devices=100"], "devices=100 cannot be read; write accelerators of the whole machine, up to 64"),
+        (["wqs=1,9"], "wqs=1,9 cannot be read; write work queues per device, up to 8"),
+        (["kernel=v9"], "kernel=v9 cannot be read; write kernels: base, v8, or patches joined with"),
+        (["kernel=8,"], "kernel=8, cannot be read; write kernels"),
         (["devices="], "cannot be read"),
         (["folio=8K"], "write folio sizes: 4K,64K,2M"),
         (["compressor=lz4"], "write compressors: deflate-iaa,zstd"),
@@ -86,9 +100,21 @@ def test_a_grid_that_cannot_be_read_is_refused_with_the_remedy(parts: list[str],
 def test_results_are_in_the_order_of_the_grid_whoever_was_done_first(tmp_path: Path) -> None:
     rows = Sweep(grid("procs=1,2,8"), tmp_path).run(Counted())
     assert [row["procs"] for row in rows] == [1, 2, 8]
-    assert pq.read_table(tmp_path / "results.parquet").to_pylist() == rows
+    written = pq.read_table(tmp_path / "results.parquet")
+    assert written.select(["procs", METRIC, "error"]).to_pylist() == rows
     with (tmp_path / "results.csv").open(newline="") as file:
         assert [row["procs"] for row in csv.DictReader(file)] == ["1", "2", "8"]
+
+
+@pytest.mark.parametrize("failing", [(), (1, 2)], ids=["none", "all"])
+def test_the_columns_are_the_same_and_have_their_types_whatever_failed(tmp_path: Path, failing: tuple[int]) -> None:
+    Sweep(grid("procs=1,2", "kernel=v8"), tmp_path).run(Counted(*failing))
+    schema = pq.read_schema(tmp_path / "results.parquet")
+    types = {name: str(schema.field(name).type) for name in schema.names}
+    assert list(types)[:4] == ["procs", "kernel", METRIC, "throughput_avg_kBps"]
+    assert (types["procs"], types["kernel"], types[METRIC], types["error"]) == ("int64", "string", "double", "string")
+    assert (types["zswpout"], types["ZSWPOUT"], list(types)[-1]) == ("int64", "int64", "error")
+    assert json.loads(schema.metadata[b"swaplab.sweep"])["scale"] == "1/8192"
 
 
 def test_what_is_there_is_not_run_again_but_what_failed_is(tmp_path: Path) -> None:
@@ -120,6 +146,33 @@ def test_a_line_that_was_being_written_when_the_sweep_was_cut_off_is_done_again(
     assert once_more.ran == [], "what was written behind the broken line is there"
 
 
+@pytest.mark.parametrize("line", ["5", "{}", '{"point": {"procs": 1}}', '{"point": {"procs": 1}, "row": {}}'])
+def test_a_line_of_something_else_is_named(tmp_path: Path, line: str) -> None:
+    Sweep(grid("procs=1"), tmp_path).run(Counted())
+    journal = tmp_path / JOURNAL
+    journal.write_text(journal.read_text() + line + "\n")
+    with pytest.raises(SweepError, match=rf"{journal}:3 is no point of a sweep: .*; delete that line, or name another"):
+        Sweep(grid("procs=1"), tmp_path).run(Counted())
+
+
+@pytest.mark.parametrize("text", ["", "\n"])
+def test_an_empty_journal_is_begun(tmp_path: Path, text: str) -> None:
+    (tmp_path / JOURNAL).write_text(text)
+    Sweep(grid("procs=1"), tmp_path).run(Counted())
+    again = Counted()
+    assert len(Sweep(grid("procs=1"), tmp_path).run(again)) == 1
+    assert again.ran == []
+
+
+def test_who_cannot_run_anything_leaves_no_directory(tmp_path: Path) -> None:
+    def nobody(points: Iterable[tuple[Point, Request]]) -> AbstractContextManager[Rows]:
+        raise SweepError("nobody is there")
+
+    with pytest.raises(SweepError):
+        Sweep(grid("procs=1"), tmp_path / "out").run(nobody)
+    assert not (tmp_path / "out").exists()
+
+
 def test_another_sweeps_directory_is_refused(tmp_path: Path) -> None:
     Sweep(grid("procs=1"), tmp_path).run(Counted())
     with pytest.raises(SweepError, match=r"belongs to another sweep.*name another directory"):
@@ -135,7 +188,8 @@ def test_a_testbed_that_was_changed_makes_another_sweep_and_one_that_was_moved_d
     runs = {name: Counted() for name in ("here", "there", "slower")}
 
     def run(name: str) -> None:
-        Sweep(parse_grid(["procs=1"], str(tmp_path / f"{name}.json"), TINY), tmp_path / "out").run(runs[name])
+        asked = parse_grid(["procs=1"], load_testbed(str(tmp_path / f"{name}.json")), TINY)
+        Sweep(asked, tmp_path / "out").run(runs[name])
 
     run("here")
     run("there")
@@ -145,18 +199,29 @@ def test_a_testbed_that_was_changed_makes_another_sweep_and_one_that_was_moved_d
 
 
 def test_one_failing_point_does_not_lose_the_rest(tmp_path: Path) -> None:
-    rows = Sweep(grid("wqs=9,1", "procs=1"), tmp_path).run(run_locally(2))
-    assert rows[0]["error"].startswith("ConfigurationError: ")
-    expected = run_usemem(Request(TESTBED, V8, "deflate-iaa", "64K", TINY, processes=1, wqs=1))
+    rows = Sweep(grid("folio=2M,64K", "procs=1"), tmp_path).run(run_locally(2))
+    assert rows[0]["error"] == "ValueError: " + TOO_SMALL.format(TINY)
+    expected = run_usemem(Request(load_testbed(TESTBED), V8, "deflate-iaa", "64K", TINY, processes=1))
     assert rows[1]["throughput_total_kBps"] == expected.throughput_total_kbps
     assert rows[1]["zswpout"] == expected.zswpout
 
 
+def test_a_point_takes_its_machine_along_wherever_it_runs(tmp_path: Path) -> None:
+    """A worker may have no such file, or have read one of that name before."""
+    file = tmp_path / "mine.json"
+    file.write_text(load_testbed(TESTBED).to_json())
+    asked = parse_grid(["procs=1"], load_testbed(str(file)), TINY)
+    sent = pickle.dumps(asked.request(asked.points()[0]))
+    here = run_point(pickle.loads(sent))
+    file.write_text(load_testbed(TESTBED).with_values({"iaa.service_ns": 20000.0}).to_json())
+    assert run_point(pickle.loads(sent)) == here
+    slower = run_point(parse_grid(["procs=1"], load_testbed(str(file)), TINY).request(asked.points()[0]))
+    assert slower["throughput_total_kBps"] < here["throughput_total_kBps"]
+
+
 def test_a_point_never_raises() -> None:
-    too_small = Request(TESTBED, V8, "zstd", "2M", Fraction(1, 1_000_000))
-    assert run_point(too_small) == {
-        "error": "ValueError: a scale of 1/1000000 leaves less than 512 pages per process; choose a larger one"
-    }
+    too_small = Request(load_testbed(TESTBED), V8, "zstd", "2M", Fraction(1, 1_000_000))
+    assert run_point(too_small) == {"error": "ValueError: " + TOO_SMALL.format("1/1000000")}
 
 
 def test_saturation_is_where_a_line_has_reached_most_of_its_height() -> None:
@@ -166,7 +231,14 @@ def test_saturation_is_where_a_line_has_reached_most_of_its_height() -> None:
 
 
 @pytest.mark.parametrize(
-    "parts", [["procs=1,2,8"], ["kernel=base,v8", "procs=1,8", "devices=2,4"], ["batch=1,2", "folio=4K,64K"]]
+    "parts",
+    [
+        ["procs=1,2,8"],
+        ["kernel=base,v8", "procs=1,8", "devices=2,4"],
+        ["batch=1,2", "folio=4K,64K"],
+        ["kernel=base,8,8+9,v8"],
+        ["kernel=base,v8", "folio=4K,64K", "compressor=zstd,deflate-iaa"],
+    ],
 )
 def test_pictures_of_one_to_three_axes(tmp_path: Path, parts: list[str]) -> None:
     asked = grid(*parts)
@@ -199,18 +271,29 @@ def test_marks_are_explained_where_there_are_any(tmp_path: Path, processes: str,
     assert ("saturated (95 %)" in words) == any("diamonds" in text for text in words) == saturated
 
 
-def test_without_numbers_to_go_along_there_is_no_picture(tmp_path: Path) -> None:
-    asked = grid("kernel=base,v8")
+def test_along_what_is_no_number_there_are_bars_with_names_and_heights(tmp_path: Path) -> None:
+    asked = grid("kernel=base,8,8+9,v8", "folio=4K,64K")
+    rows = Sweep(asked, tmp_path).run(Counted())
+    rows = [row | {METRIC: (index + 1) * float(1 << 20)} for index, row in enumerate(rows)]
+    rows[2]["error"] = "broken"
+    assert draw(asked, rows, tmp_path / "throughput.svg")
+    words = words_of(tmp_path / "throughput.svg")
+    assert {"base", "patch 8", "patches 8+9", "v8", "4K folios", "64K folios", "kernel"} <= set(words)
+    assert [f"{height}.0" in words for height in range(1, 9)] == [height != 3 for height in range(1, 9)]
+
+
+def test_without_anything_to_compare_there_is_no_picture(tmp_path: Path) -> None:
+    asked = grid("kernel=v8", "procs=1")
     assert not draw(asked, Sweep(asked, tmp_path).run(Counted()), tmp_path / "throughput.png")
     assert not (tmp_path / "throughput.png").exists()
 
 
 def test_the_command_sweeps_and_says_what_failed(tmp_path: Path) -> None:
-    args = ["sweep", "--grid", "wqs=9,1", "procs=1", "--scale", "1/8192", "--workers", "1", "--out", str(tmp_path)]
+    args = ["sweep", "--grid", "folio=2M,64K", "procs=1", "--scale", "1/8192", "--workers", "1", "--out", str(tmp_path)]
     result = runner.invoke(app, args, env={"COLUMNS": "200"})
     assert result.exit_code == 1
     assert result.output.splitlines()[-1] == f"2 points, 1 failed; results in {tmp_path}"
-    assert "wqs=9, procs=1: " in result.output
+    assert "folio=2M, procs=1: " in result.output
     assert (tmp_path / "throughput.png").exists()
 
 
@@ -231,17 +314,36 @@ def test_bad_arguments_are_refused_before_anything_runs(tmp_path: Path, args: li
     assert not (tmp_path / "out").exists()
 
 
-def test_a_sweep_without_a_picture_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command runs nothing: all figures are 1."""
     shown = "throughput_total_kBps", "elapsed_s", "sys_s", "zswpout"
 
     def counted(workers: int) -> sweeps.Run:
-        return lambda points: ((point, dict.fromkeys(shown, 1) | {"error": None}) for point, _ in points)
+        return lambda points: nullcontext((point, dict.fromkeys(shown, 1) | {"error": None}) for point, _ in points)
 
     monkeypatch.setattr(sys.modules["swaplab.cli.sweep"], "run_locally", counted)
-    result = runner.invoke(app, ["sweep", "--grid", "folio=4K,64K", "--out", str(tmp_path)], env={"COLUMNS": "200"})
+
+
+def test_a_sweep_without_a_picture_says_why_and_leaves_none_of_another_grid(tmp_path: Path, counting: None) -> None:
+    first = runner.invoke(app, ["sweep", "--grid", "folio=4K,64K", "--out", str(tmp_path)])
+    assert first.exit_code == 0 and "no picture" not in first.output
+    assert len(list(tmp_path.glob("throughput.*"))) == 2
+    result = runner.invoke(app, ["sweep", "--grid", "folio=4K", "--out", str(tmp_path)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
-    assert f"no picture: none of {', '.join(ORDER)} has several values" in result.output
-    assert not list(tmp_path.glob("*.png"))
+    assert "no picture: no axis has several values to compare" in result.output
+    assert not list(tmp_path.glob("throughput.*"))
+
+
+def test_a_pager_that_closes_the_pipe_does_not_cost_the_picture(
+    tmp_path: Path, counting: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError(EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("swaplab.cli.sweep.Console.print", closed)
+    assert runner.invoke(app, ["sweep", "--grid", "folio=4K,64K", "--out", str(tmp_path)]).exit_code != 0
+    assert len(list(tmp_path.glob("throughput.*"))) == 2
 
 
 def test_every_axis_says_what_to_write() -> None:
@@ -254,19 +356,20 @@ ON_A_CLUSTER = """
 import sys
 from pathlib import Path
 from distributed import LocalCluster
-from swaplab.cli import app
+from swaplab.cli.commands import app
 from swaplab.experiments.grid import parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_on_dask
+from swaplab.testbed import load_testbed
 
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     try:
-        Sweep(parse_grid(["procs=1"], "spr-2s-8iaa", 1), out / "nowhere").run(run_on_dask("nowhere"))
+        Sweep(parse_grid(["procs=1"], load_testbed("spr-2s-8iaa"), 1), out / "nowhere").run(run_on_dask("nowhere"))
     except SweepError as error:
         print(error)
     with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as cluster:
         where = ["--dask", cluster.scheduler_address, "--out", str(out / "dask")]
-        app(["sweep", "--grid", "wqs=9,2", "procs=1,2", "--scale", "1/8192", *where])
+        app(["sweep", "--grid", "folio=2M,64K", "procs=1,2", "--scale", "1/8192", *where])
 """
 
 
@@ -279,8 +382,9 @@ def test_a_dask_cluster_gives_the_same_results(tmp_path: Path) -> None:
         [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=110, check=False
     )
     assert "no Dask scheduler answers at nowhere" in done.stdout
+    assert not (tmp_path / "nowhere").exists()
     assert "4 points, 2 failed" in done.stdout, done.stderr
     assert done.returncode == 1
-    Sweep(grid("wqs=9,2", "procs=1,2"), tmp_path / "local").run(run_locally(1))
+    Sweep(grid("folio=2M,64K", "procs=1,2"), tmp_path / "local").run(run_locally(1))
     for name in ("results.parquet", "results.csv"):
         assert (tmp_path / "dask" / name).read_bytes() == (tmp_path / "local" / name).read_bytes()

@@ -1,0 +1,125 @@
+"""Worker processes: each runs one request after the other, and Ctrl-C is their parent's business alone.
+
+A terminal sends SIGINT to every process. Workers have it blocked from their first instruction on, and whoever leaves
+them, for whatever reason, ends them at once. One that is killed from outside costs the request that it had, no more.
+"""
+
+import signal
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from multiprocessing import get_context, resource_tracker
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar
+
+K = TypeVar("K")
+Q = TypeVar("Q")
+T = TypeVar("T")
+
+
+class ProcessDiedError(Exception):
+    """A process that ran a request was ended from outside; the message says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__("a process died (out of memory?); --workers 1 or a smaller --scale needs less")
+
+
+@contextmanager
+def in_processes(
+    run: Callable[[Q], T], requests: Iterable[tuple[K, Q]], workers: int
+) -> Iterator[Iterator[tuple[K, T | ProcessDiedError]]]:
+    """What `run` makes of each request, with its key, in the order in which they are done; raises what `run` raises.
+
+    Each worker has one request at a time, and none is started before there is one for it.
+    """
+    busy: list[_Worker[K, Q, T]] = []
+    answers = _answers(busy, run, iter(requests), workers)
+    try:
+        yield answers
+    finally:
+        for worker in busy:
+            worker.end()
+
+
+class _Worker(Generic[K, Q, T]):
+    """A process, and the key of the request that it has."""
+
+    key: K
+
+    def __init__(self, run: Callable[[Q], T]) -> None:
+        spawn = get_context("spawn")
+        self.pipe, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_serve, args=(run, theirs), daemon=True)
+        with theirs, _sigint_blocked():
+            self._process.start()
+
+    def give(self, key: K, request: Q) -> None:
+        """Hand it a request. That it has died meanwhile is found out when its answer is taken."""
+        self.key = key
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.pipe.send(request)
+
+    def take(self) -> T | ProcessDiedError:
+        """Its answer, which has to be there, or its end of the pipe to be closed."""
+        try:
+            answer: T
+            answer, error = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return ProcessDiedError()
+        if error is not None:
+            raise error
+        return answer
+
+    def end(self) -> None:
+        """Kill it: there is nothing that it would have to bring to an end."""
+        self._process.kill()
+        self._process.join()
+        self.pipe.close()
+
+
+def _answers(
+    busy: list[_Worker[K, Q, T]], run: Callable[[Q], T], waiting: Iterator[tuple[K, Q]], workers: int
+) -> Iterator[tuple[K, T | ProcessDiedError]]:
+    """Keep so many workers busy as long as requests are waiting."""
+    for key, request in islice(waiting, workers):
+        busy.append(worker := _Worker[K, Q, T](run))
+        worker.give(key, request)
+    while busy:
+        done = wait([worker.pipe for worker in busy])
+        for worker in [each for each in busy if each.pipe in done]:
+            key, answer = worker.key, worker.take()
+            following = next(waiting, None)
+            if following is None or isinstance(answer, ProcessDiedError):
+                busy.remove(worker)
+                worker.end()
+            if following is not None:
+                if worker not in busy:
+                    busy.append(worker := _Worker[K, Q, T](run))
+                worker.give(*following)
+            yield key, answer
+
+
+def _serve(run: Callable[[Q], T], requests: "Connection[Any, Any]") -> None:
+    """The life of a worker, which ends with its parent's at the latest."""
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            request = requests.recv()
+            answer: tuple[T | None, Exception | None]
+            try:
+                answer = run(request), None
+            except Exception as error:
+                error.add_note("in a worker process:\n" + traceback.format_exc())
+                answer = None, error
+            requests.send(answer)
+
+
+@contextmanager
+def _sigint_blocked() -> Iterator[None]:
+    """For what is started inside. Multiprocessing's own process is started before, for that unblocks SIGINT."""
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
