@@ -27,7 +27,7 @@ async def acomp_do_batch_req_chain(
     run = Run(head, abandon)
     try:
         reqs = run.begin_all()
-        codes = await op(reqs)
+        codes = await op(tuple(reqs))
         _check(reqs, codes)
         run.record_all(codes)
         return run.finish()
@@ -37,11 +37,11 @@ async def acomp_do_batch_req_chain(
 
 
 def _check(reqs: Sequence[AcompReq], codes: Sequence[int]) -> None:
-    if len(codes) != len(reqs):
-        raise ProtocolError(f"an operation on {len(reqs)} requests ended in {len(codes)} codes; each has one")
-    if any(codes):
+    if not isinstance(codes, Sequence) or len(codes) != len(reqs):
+        raise ProtocolError(f"an operation on {len(reqs)} requests ended in {codes!r}; a code for each is needed")
+    if any(codes) or any(type(code) is not int for code in codes):
         for req, code in zip(reqs, codes, strict=True):
-            if code > 0:
+            if not isinstance(code, int) or code > 0:
                 refuse_code(req, code)
             if code in PENDING:
                 raise ProtocolError(f"an operation on requests ended in the pending code {code} for #{req.serial}")

@@ -26,7 +26,7 @@ class Run:
         self._is_async = acomp_is_async(head.tfm)
         self.is_chain = self._is_async and runs_as_chain(head)
         self.unsubmitted: list[AcompReq] = [head, *begin_run(head, self.is_chain)]
-        """Those whose submit has not returned, in order."""
+        """Those whose submit has not returned, in order; during a pass of submissions, all of that pass."""
         self.open: list[AcompReq] = []
         """Those that were submitted and are not final, in order."""
 
@@ -49,24 +49,22 @@ class Run:
 
     def begin_all(self) -> list[AcompReq]:
         """All of them are about to be submitted, as one."""
+        for req in self.unsubmitted:
+            self.begin(req)
         self.open, self.unsubmitted = self.unsubmitted, []
-        for req in self.open:
-            if req.state == "idle":
-                req.begin()
-            if trace.sink is not None:
-                trace.emit("submit", request=req.serial, head=self.head.serial)
         return self.open
 
     def record_all(self, codes: Sequence[int]) -> None:
-        """All of them are final, with a code each."""
+        """All of them are final, with a code each. Nobody is told before all is as it will be, for a sink may raise."""
         reqs, self.open = self.open, []
         for req, code in zip(reqs, codes, strict=True):
             if req.state == "in_flight":
                 req.finish()
             req.base.err = code
-            if trace.sink is not None:
-                trace.emit("complete", request=req.serial, head=self.head.serial, err=code)
         self.head._members += reqs[1:]
+        if trace.sink is not None:
+            for req in reqs:
+                trace.emit("complete", request=req.serial, head=self.head.serial, err=req.base.err)
 
     def reject(self) -> int:
         """The head's submit failed: its error on every member, which stay linked; nothing else happens."""

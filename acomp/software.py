@@ -81,9 +81,12 @@ def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -E
     """
     _check_once(name)
 
+    decompress = decompressor(name)
+
     def init(tfm: CryptoAcomp) -> None:
         tfm.ctx = codec()
-        tfm.decompress_at_once = tfm.ctx.decompress
+        if tfm.decompress is decompress:  # and not another method, of an algorithm that was made of this one
+            tfm.decompress_at_once = tfm.ctx.decompress
 
     return AcompAlg(
         cra_name=name,
@@ -91,7 +94,7 @@ def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -E
         cra_priority=SOFTWARE_PRIORITY,
         cra_flags=0,
         compress=_compressor(name, too_long),
-        decompress=decompressor(name),
+        decompress=decompress,
         init=init,
     )
 

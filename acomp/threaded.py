@@ -72,7 +72,8 @@ class ThreadedAlgorithm:
 
     def _init_tfm(self, tfm: CryptoAcomp) -> None:
         tfm.ctx = CODECS[self.name]()  # for what runs inline
-        tfm.decompress_at_once = tfm.ctx.decompress
+        if tfm.decompress == self.decompress:  # and not another method, of an algorithm that was made of this one
+            tfm.decompress_at_once = tfm.ctx.decompress
 
     def compress(self, req: AcompReq) -> Code:
         """A coroutine that hands the request or chain to the workers."""
@@ -96,7 +97,7 @@ class ThreadedAlgorithm:
             self._inline_pages = 0
             await asyncio.sleep(0)
         if acomp_is_reqchain(req):
-            return await acomp_do_batch_req_chain(req, self._inline_all)
+            return await acomp_do_batch_req_chain(req, self._inline_all, _let_go)
         return self._inline(req)
 
     async def _inline_all(self, reqs: Sequence[AcompReq]) -> list[int]:
@@ -114,6 +115,10 @@ class ThreadedAlgorithm:
 def _room(req: AcompReq) -> int:
     """Bytes that a decompression may write; whether the request is in order, its method finds."""
     return CRYPTO_ACOMP_DST_MAX if req.dst is None else req.dlen
+
+
+def _let_go(_req: AcompReq) -> None:
+    """What was done here is in nobody's hands."""
 
 
 def _no_device(_req: AcompReq) -> int:
@@ -252,10 +257,13 @@ class _Handing:
 
     def _failure(self, req: AcompReq, outcome: Any) -> int:
         """The code of a request that came to nothing: the worker's, or that of an output that is too long."""
-        if isinstance(outcome, Exception):
-            _tell(self._pool, req, outcome)
-            return -EIO
-        return outcome if isinstance(outcome, int) else -EINVAL  # as from the generic algorithms
+        if isinstance(outcome, int):
+            return outcome
+        if type(outcome) is bytes:
+            return -EINVAL  # too long; as from the generic algorithms
+        error = outcome if isinstance(outcome, Exception) else TypeError(f"a codec returned {type(outcome).__name__}")
+        _tell(self._pool, req, error)
+        return -EIO
 
 
 def _sources(reqs: Sequence[AcompReq]) -> list[Any]:

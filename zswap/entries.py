@@ -40,7 +40,7 @@ class EntryTable:
         self.next = array("i")
         self.prev = array("i")
         self.referenced = bytearray()
-        self._free: list[int] = []
+        self._free = array("I")  # and no list: an integer object of each free entry would stay
         self._used = 0
 
     def __len__(self) -> int:
@@ -56,7 +56,7 @@ class EntryTable:
         taken = self._free[-nr:]
         del self._free[-nr:]
         taken.reverse()
-        return taken
+        return taken.tolist()
 
     def _grow(self) -> None:
         """Add a block of entries to every column; the lowest index comes out first."""

@@ -73,6 +73,8 @@ class Inventory:
             entries = list(itertools.takewhile(lambda _: not fault.should_fail(TREE_INSERT), entries))
             if not entries:
                 return 0
+        assert pool.id <= POOL_MASK
+        home = lru.index << POOL_BITS | pool.id
         replaced = self.tree.put_range(slot, entries)
         if replaced:
             self._free(replaced)
@@ -80,8 +82,6 @@ class Inventory:
         pool.refs += nr
         if lru.cgroup is not None:
             lru.cgroup.charge_zswap(self._lengths(entries), nr)
-        assert pool.id <= POOL_MASK
-        home = lru.index << POOL_BITS | pool.id
         slot_of, home_of, referenced = self.entries.slot, self.entries.home, self.entries.referenced
         for its_slot, entry in enumerate(entries, slot):
             slot_of[entry] = its_slot

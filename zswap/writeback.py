@@ -31,12 +31,12 @@ async def writeback_entry(core: Core, entry: int) -> int:
     try:
         if core.backing is None or fault.should_fail(WRITEBACK_FOLIO):
             return -ENOMEM
-        cgroup = core.inventory.lru_of(entry).cgroup
         page = await decompress(core, entry)
         if not lease.invalidated and not await _write(core.backing, slot, page):
             return -EIO
         if lease.invalidated:
             return -ENOMEM
+        cgroup = core.inventory.lru_of(entry).cgroup  # the heir's, if its own went meanwhile
         core.inventory.remove(slot)
         core.counters.events["zswpwb"] += 1
         if cgroup is not None:

@@ -6,9 +6,10 @@ policy to the slot: the fullest zspage that has room, in groups 10 % wide, withi
 the most recently freed slot of that zspage; an emptied zspage goes back at once (B13).
 
 Half a million objects are ordinary, so an object is no Python object but an entry in flat arrays, 6 bytes, and its
-share of a zspage, which is a list of free slots. A page is stored and freed all the time, so `malloc` and `free` take
-many objects at a time: each in constant time, and without a call unless that fills its zspage or, by what is freed,
-brings it into another group. A pool belongs to one thread. Making allocations fail is the caller's business.
+share of a zspage, which is a list of free slots (some 40 bytes for each of these, as long as the zspage is in use). A
+page is stored and freed all the time, so `malloc` and `free` take many objects at a time: each in constant time, and
+without a call unless that fills its zspage or, by what is freed, brings it into another group. A pool belongs to one
+thread. Making allocations fail is the caller's business.
 """
 
 from array import array
@@ -82,14 +83,14 @@ class ZsPool:
         # By handle. Length 0 marks a free slot.
         self._lengths = array("H")
         self._zspage_of = array("I")
-        # By zspage. One that went back keeps its slots, all of them free, until its class wants it again.
+        # By zspage. One that went back has no list, and keeps its slots until its class wants it again.
         self._free_slots: list[list[int]] = []
         self._first_slot = array("I")
         # By class.
         self._heads = [_NO_ZSPAGE] * len(SIZE_CLASSES)
         self._groups = tuple(tuple(dict[int, list[int]]() for _ in range(_NR_GROUPS)) for _ in SIZE_CLASSES)
         self._zspages = [0] * len(SIZE_CLASSES)
-        self._returned: tuple[list[list[int]], ...] = tuple([] for _ in SIZE_CLASSES)
+        self._returned = tuple(array("I") for _ in SIZE_CLASSES)
         # The slots, in order, of zspages in which they are not consecutive, because objects have moved.
         self._mixed: dict[int, array[int]] = {}
         self._total_pages = 0
@@ -183,7 +184,8 @@ class ZsPool:
                 self._heads[index] = free = group.popitem()[1]
                 return free
         returned = self._returned[index]
-        self._heads[index] = free = returned.pop() if returned else self._new_zspage(index)
+        zspage = returned.pop() if returned else self._new_zspage(index)
+        self._heads[index] = free = self._free_slots[zspage] = self._all_slots(index, zspage)
         self._zspages[index] += 1
         self._total_pages += SIZE_CLASSES[index].pages_per_zspage
         return free
@@ -213,18 +215,25 @@ class ZsPool:
         else:
             groups[group][zspage] = free
 
-    def _new_zspage(self, index: int) -> list[int]:
-        """A zspage with new slots; the lowest is taken first."""
-        slots = SIZE_CLASSES[index].objs_per_zspage
-        zspage, first = len(self._free_slots), len(self._lengths)
+    def _new_zspage(self, index: int) -> int:
+        """A zspage with slots that there have not been before."""
+        slots, zspage = SIZE_CLASSES[index].objs_per_zspage, len(self._free_slots)
+        self._first_slot.append(len(self._lengths))
         self._lengths.extend([0] * slots)
         self._zspage_of.extend([zspage] * slots)
-        self._first_slot.append(first)
-        self._free_slots.append(list(range(first + slots - 1, first - 1, -1)))
-        return self._free_slots[zspage]
+        self._free_slots.append(_NO_ZSPAGE)
+        return zspage
+
+    def _all_slots(self, index: int, zspage: int) -> list[int]:
+        """The free slots of an empty zspage; the lowest is taken first."""
+        first = self._first_slot[zspage]
+        slots = self._mixed.get(zspage) or range(first, first + SIZE_CLASSES[index].objs_per_zspage)
+        return list(reversed(slots))
 
     def _give_back(self, index: int, free: list[int]) -> None:
-        self._returned[index].append(free)
+        zspage = self._zspage_of[free[-1]]
+        self._free_slots[zspage] = _NO_ZSPAGE
+        self._returned[index].append(zspage)
         self._zspages[index] -= 1
         self._total_pages -= SIZE_CLASSES[index].pages_per_zspage
 

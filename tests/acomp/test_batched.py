@@ -61,8 +61,11 @@ async def test_the_chain_may_be_run_again_as_it_is() -> None:
         assert errs(reqs) == codes and list(acomp_chain_members(reqs[0])) == reqs[1:]
 
 
-@pytest.mark.parametrize("codes", [[0, 0], [0] * 4, [0, 1, 0], [0, -EBUSY, 0], [-EINPROGRESS, 0, 0]])
-async def test_anything_but_one_final_code_each_is_a_protocol_error(codes: list[int]) -> None:
+@pytest.mark.parametrize(
+    "codes",
+    [[0, 0], [0] * 4, [0, 1, 0], [0, -EBUSY, 0], [-EINPROGRESS, 0, 0], [None] * 3, [0, 0.0, 0], ["0"] * 3, None, 0],
+)
+async def test_anything_but_one_final_code_each_is_a_protocol_error(codes: Any) -> None:
     calls = Calls()
     reqs = chained(3, calls)
     with pytest.raises(acomp.ProtocolError, match="code"):
@@ -107,10 +110,40 @@ async def test_a_request_in_somebodys_hands_is_refused_and_nothing_has_changed()
 async def test_who_watches_sees_every_request_submitted_and_completed() -> None:
     events: list[tuple[str, object]] = []
     reqs = chained(3)
-    numbers = {req.serial: number for number, req in enumerate(reqs)}
-    with trace.installed(lambda event: events.append((event.kind, numbers[event.fields["request"]]))):  # type: ignore[index]
+    numbers: dict[object, int] = {req.serial: number for number, req in enumerate(reqs)}
+    with trace.installed(lambda event: events.append((event.kind, numbers[event.fields["request"]]))):
         await acomp_do_batch_req_chain(reqs[0], ending_in([0] * 3))
     assert events == [(kind, number) for kind in ("submit", "complete") for number in range(3)]
+
+
+@pytest.mark.parametrize("kind", ["submit", "complete"])
+@pytest.mark.parametrize("at", [0, 1, 2])
+async def test_a_sink_that_raises_leaves_no_request_behind(kind: str, at: int) -> None:
+    seen = 0
+
+    def sink(event: trace.Event) -> None:
+        nonlocal seen
+        seen += event.kind == kind
+        if seen == at + 1:
+            raise ZeroDivisionError
+
+    reqs = chained(3)
+    with trace.installed(sink), pytest.raises(ZeroDivisionError):
+        await acomp_do_batch_req_chain(reqs[0], ending_in([0] * 3), abandon=lambda req: None)
+    assert not any(req.busy for req in reqs) and list(acomp_chain_members(reqs[0])) == reqs[1:]
+    assert errs(reqs) == [0 if kind == "complete" else -ECANCELED] * 3
+    assert await acomp_do_batch_req_chain(reqs[0], ending_in([0] * 3)) == 0
+
+
+async def test_an_operation_cannot_take_the_list_from_the_runner() -> None:
+    async def op(reqs: Sequence[AcompReq]) -> list[int]:
+        assert isinstance(reqs, tuple)
+        raise ZeroDivisionError
+
+    reqs = chained(3)
+    with pytest.raises(ZeroDivisionError):
+        await acomp_do_batch_req_chain(reqs[0], op, abandon=lambda req: None)
+    assert not any(req.busy for req in reqs)
 
 
 async def test_a_single_request_keeps_the_state_that_its_entry_point_gave_it() -> None:

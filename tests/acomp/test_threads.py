@@ -299,6 +299,29 @@ async def test_a_chain_is_submitted_and_then_polled_once() -> None:
     assert ran == ["submit"] * len(PAGES) + ["complete"] * len(PAGES), "nothing is polled in vain"
 
 
+@pytest.mark.parametrize("bad", [0, 3, len(PAGES) - 1])
+async def test_a_request_that_is_refused_is_nobody_elses_affair(bad: int) -> None:
+    async with acomp.threads.open(1) as threads:
+        chain = Chain(crypto_alloc_acomp("zstd"), [b"" if n == bad else page for n, page in enumerate(PAGES)])
+        assert await chain.run() == (-EINVAL if bad == 0 else 0)
+        assert chain.errs == [-EINVAL if n == bad else 0 for n in range(len(PAGES))]
+        assert threads.in_flight == 0
+        for number, (req, page) in enumerate(zip(chain.reqs, PAGES, strict=True)):
+            assert number == bad or ZstdCodec().decompress(req.output or b"", 8192) == page
+        chain.free()
+
+
+async def test_a_codec_that_returns_no_bytes_fails_its_pages_and_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
+    monkeypatch.setattr(ZstdCodec, "compress_many", lambda self, pages: [None] * len(pages))
+    async with acomp.threads.open(1):
+        chain = Chain(crypto_alloc_acomp("zstd"), PAGES)
+        assert await chain.run() == -EIO and chain.errs == [-EIO] * len(PAGES)
+        chain.free()
+    assert len(told) == len(PAGES) and "NoneType" in str(told[0]["exception"])
+
+
 async def test_a_cancelled_chain_raises_at_once_and_is_busy_until_it_has_landed(gate: threading.Event) -> None:
     async with acomp.threads.open(1, algorithms=["zstd"]) as threads:
         chain = Chain(crypto_alloc_acomp("zstd"), PAGES)

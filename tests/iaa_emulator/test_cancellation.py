@@ -243,3 +243,16 @@ async def test_a_jobs_handle_leaves_its_request_when_the_job_ends(verify: str, c
         await asyncio.wait([task])
         assert task.cancelled() == cancelled
         assert [req.base.data for req in chain.reqs[1:]] == [req.serial for req in chain.reqs[1:]]
+
+
+async def test_a_job_that_has_landed_has_let_go_of_its_source() -> None:
+    """Whoever still holds the job, an engine's thread for instance, does not keep the page alive by it."""
+    async with stepped(auto=False) as platform:
+        chain = new_chain([page(n) for n in range(8)])
+        running = asyncio.ensure_future(chain.run())
+        await asyncio.sleep(0)
+        jobs = list(platform.driver.in_flight)
+        assert len(jobs) == 8 and all(job.source is not None for job in jobs)
+        engine_of(platform).step_all()
+        assert await running == 0
+        assert [job.source for job in jobs] == [None] * 8

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import acomp
+import acomp.threads
 import zswap
 from acomp import cpu, trace
 from acomp.codecs import CodecError, ZstdCodec
@@ -115,6 +116,57 @@ async def test_what_does_not_decompress_says_so_as_it_always_did(
         with pytest.raises(zswap.DecompressError if raised is CodecError else RuntimeError):
             await store.load(1)
         assert store.stats()["stored_pages"] == 4, "the entry stays"
+
+
+async def test_a_short_page_is_an_error_and_no_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ZstdCodec, "decompress", lambda self, src, limit: b"short")
+    async with filled() as store:
+        with pytest.raises(zswap.DecompressError):
+            await store.load(1)
+        assert store.stats()["stored_pages"] == 4, "the entry stays"
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("compressor", ["zstd-generic", "zstd-threads"])
+async def test_an_algorithm_that_was_made_of_another_is_asked_itself(compressor: str, long_ways: list[int]) -> None:
+    """Same codec, same `init`, and a decompress method of its own: that one is called."""
+    calls = 0
+
+    with acomp.registry() as registry:
+        async with acomp.threads.open(1):
+            made_of = registry.look_up(compressor)
+
+            def decompress(req: acomp.AcompReq) -> acomp.Code:
+                nonlocal calls
+                calls += 1
+                return made_of.decompress(req)
+
+            acomp.crypto_register_acomp(
+                acomp.AcompAlg(
+                    cra_name="counting",
+                    cra_driver_name="counting",
+                    cra_priority=1,
+                    cra_flags=made_of.cra_flags,
+                    compress=made_of.compress,
+                    decompress=decompress,
+                    get_batch_size=made_of.get_batch_size,
+                    init=made_of.init,
+                )
+            )
+            async with zswap.Zswap.open(zswap.Params(compressor="counting")) as store:
+                assert await store.store(zswap.Folio(0, b"".join(PAGES)))
+                assert [await store.load(slot) for slot in range(4)] == PAGES
+    assert calls == len(long_ways) == 4
+
+
+@pytest.mark.threads
+async def test_loads_over_worker_threads_take_the_short_way_again_after_the_loops_turn(long_ways: list[int]) -> None:
+    with acomp.registry():
+        async with acomp.threads.open(1), zswap.Zswap.open(zswap.Params(compressor="zstd-threads")) as store:
+            assert await store.store(zswap.Folio(0, b"".join(PAGES)))
+            for _ in range(3 * INLINE_WORK_PER_TURN):
+                assert await store.load(1, keep=True) == PAGES[1]
+    assert 2 <= len(long_ways) <= 4
 
 
 async def test_time_that_is_modelled_is_spent(long_ways: list[int]) -> None:

@@ -39,7 +39,6 @@ class NaiveClass:
         self.size_class = size_class
         self.slots = size_class.objs_per_zspage
         self.zspages: list[Zspage] = []
-        self.returned: list[Zspage] = []
         self.home: dict[int, Zspage] = {}
         self.length: dict[int, int] = {}
         self.clock = 0
@@ -56,7 +55,7 @@ class NaiveClass:
     def put(self, handle: int) -> None:
         zspage = max(self.with_room(), key=lambda zspage: (zspage.group, zspage.listed_at), default=None)
         if zspage is None:
-            zspage = self.returned.pop() if self.returned else Zspage(self.slots)
+            zspage = Zspage(self.slots)  # what went back is forgotten, its pages have gone
             zspage.group = -1
             self.zspages.append(zspage)
         zspage.objects[zspage.free.pop()] = handle
@@ -71,7 +70,6 @@ class NaiveClass:
         self.relist(zspage)
         if not zspage.inuse():
             self.zspages.remove(zspage)
-            self.returned.append(zspage)
 
     def compact(self) -> None:
         while sum(len(zspage.free) for zspage in self.zspages) >= self.slots:
@@ -82,7 +80,6 @@ class NaiveClass:
                     source.objects[slot] = None
                     source.free.append(slot)
                     self.put(handle)
-            self.returned.append(source)
 
     def stats(self) -> ClassStats:
         full = sum(not zspage.free for zspage in self.zspages)
@@ -349,11 +346,14 @@ class TestCost:
             pool = ZsPool()
             for length in lengths:
                 malloc_one(pool, length)
-            held = tracemalloc.get_traced_memory()[0]
+            full = tracemalloc.get_traced_memory()[0]
+            assert pool.bytes_stored == sum(lengths)
+            pool.free(handle for handle, stored in enumerate(pool._lengths) if stored)
+            empty = tracemalloc.get_traced_memory()[0]
         finally:
             tracemalloc.stop()
-        assert pool.bytes_stored == sum(lengths)
-        assert held / len(lengths) < 20
+        assert full / len(lengths) < 20
+        assert empty / len(lengths) < 20, "the free slots of zspages that went back are no objects"
 
 
 def lines_of(call: Callable[[list[int]], Any], argument: list[int]) -> tuple[int, Any]:
