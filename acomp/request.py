@@ -166,7 +166,11 @@ class AcompReq:
     def source(self) -> Any:
         """The `slen` input bytes as a buffer that a codec can read, without a copy. Drop it when the work is done."""
         src = self.src
-        if (type(src) is bytes or type(src) is bytearray) and len(src) == self.slen:
+        kind = type(src)
+        if kind is memoryview:
+            if src.format == "B" and src.ndim == 1:
+                return src if len(src) == self.slen else src[: self.slen]
+        elif (kind is bytes or kind is bytearray) and len(src) == self.slen:
             return src
         return memoryview(src).cast("B")[: self.slen]
 
@@ -280,8 +284,13 @@ def acomp_request_set_params(req: AcompReq, src: Any, dst: Any, slen: int, dlen:
         req.check_idle("re-parametrised")
     if type(slen) is not int or type(dlen) is not int:
         raise TypeError(f"slen and dlen are ints, not {type(slen).__name__} and {type(dlen).__name__}")
-    if not 0 <= slen <= (len(src) if type(src) is bytearray or type(src) is bytes else _size(src, "src")):
-        raise ValueError(f"slen {slen} is not within the {_size(src, 'src')} bytes of src")
+    kind = type(src)
+    if kind is memoryview and src.c_contiguous:
+        size = src.nbytes
+    else:
+        size = len(src) if kind is bytes or kind is bytearray else _size(src, "src")
+    if not 0 <= slen <= size:
+        raise ValueError(f"slen {slen} is not within the {size} bytes of src")
     if dst is None:
         if dlen < 0:
             raise ValueError(f"dlen {dlen} is negative")

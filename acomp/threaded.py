@@ -267,8 +267,7 @@ class _Handing:
 
 
 def _sources(reqs: Sequence[AcompReq]) -> list[Any]:
-    # What `source` returns of a whole bytearray, spelled out: this is done once a page.
-    return [src if type(src := req.src) is bytearray and len(src) == req.slen else req.source() for req in reqs]
+    return [req.source() for req in reqs]
 
 
 def _sources_and_limits(reqs: Sequence[AcompReq]) -> list[Any]:

@@ -55,13 +55,14 @@ class Remembered(Generic[T]):
 
     def __call__(self, page: BytesLike) -> T:
         """What `compute` makes of the page; one object for all equal pages."""
-        key = bytes(page[:KEY_BYTES])
+        whole = bytes(page)  # a view compares octet by octet
+        key = whole[:KEY_BYTES]
         known = self._known.get(key)
-        if known is not None and known[0] == page:
+        if known is not None and known[0] == whole:
             return known[1]
-        result = self.compute(page)
+        result = self.compute(whole)
         if len(self._known) < self.limit:
-            self._known[key] = (bytes(page), result)
+            self._known[key] = (whole, result)
         return result
 
 

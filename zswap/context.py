@@ -44,14 +44,12 @@ class CpuContext:
     """One cpu's resources in one pool.
 
     `nr_reqs` requests in `reqs`, with as many output `buffers`; 0 means never allocated. Only `reqs[0]` has a callback,
-    and there is one `wait` for it. `page` receives a decompressed page, on the loop's thread if `is_inline`; `sources`
-    hold the pages under way, so that none of them is an object of its own in the heap, between objects that stay.
+    and there is one `wait` for it. `page` receives a decompressed page, on the loop's thread if `is_inline`.
     """
 
     __slots__ = (
         "_on_unlock",
         "_used",
-        "_views",
         "buffers",
         "cpu",
         "is_inline",
@@ -60,7 +58,6 @@ class CpuContext:
         "online",
         "page",
         "reqs",
-        "sources",
         "tfm",
         "wait",
     )
@@ -72,8 +69,6 @@ class CpuContext:
         self.nr_reqs = 0
         self.reqs: list[AcompReq] = []
         self.buffers: list[bytearray] = []
-        self.sources: list[bytearray] = []
-        self._views: list[memoryview] = []
         self.page = bytearray()
         self.wait = CryptoWait()
         self.is_inline = True
@@ -119,8 +114,6 @@ class CpuContext:
         acomp_request_set_callback(reqs[0], CRYPTO_TFM_REQ_MAY_BACKLOG, crypto_req_done, self.wait)
         self.tfm, self.reqs, self.nr_reqs = tfm, reqs, nr_reqs
         self.buffers = [bytearray(BUFFER_SIZE) for _ in range(nr_reqs)]
-        self.sources = [bytearray(PAGE_SIZE) for _ in range(nr_reqs)]
-        self._views = [memoryview(source) for source in self.sources]
         self.page = bytearray(PAGE_SIZE)
         self.is_inline = not acomp_is_async(tfm) or tfm.decompress_at_once is not None
 
@@ -133,22 +126,20 @@ class CpuContext:
             acomp_request_free(req)
         crypto_free_acomp(self.tfm)
         self.tfm, self.reqs, self.nr_reqs = None, [], 0
-        self.buffers, self.sources, self._views, self.page = [], [], [], bytearray()
+        self.buffers, self.page = [], bytearray()
 
-    def take_pages(self, folio: Folio, first: int, nr: int) -> Sequence[bytes | bytearray]:
+    def take_pages(self, folio: Folio, first: int, nr: int) -> Sequence[bytes | memoryview]:
         """Pages of a folio from `first` on, as sources of the first `nr` requests, while the context is locked.
 
-        Whoever holds the context uses the first request as he likes, and others by this.
+        Whoever holds the context uses the first request as he likes, and others by this. Nothing is copied: whoever
+        compresses a page is the first to touch its bytes.
         """
         self._used = max(self._used, nr)
         if folio.nr_pages == 1:
             return (folio.data,)
+        data = memoryview(folio.data)
         start = first * PAGE_SIZE
-        with memoryview(folio.data) as data:
-            for view in self._views[:nr]:
-                view[:] = data[start : start + PAGE_SIZE]
-                start += PAGE_SIZE
-        return self.sources
+        return [data[at : at + PAGE_SIZE] for at in range(start, start + nr * PAGE_SIZE, PAGE_SIZE)]
 
     def try_lock(self) -> bool:
         """Take the context if it is free. Release it with `unlock`, whatever happens."""
@@ -184,6 +175,8 @@ class CpuContext:
 
     def _pass_on(self) -> None:
         """Every request is idle: leave them as the next holder expects them, and release the mutex."""
+        for req in self.reqs[: self._used]:
+            req.src = None  # no folio lives on because it was stored
         if self.reqs and acomp_is_reqchain(self.reqs[0]):
             acomp_reqchain_clear(self.reqs[0], self.wait)
         self.wait.reinit()

@@ -1,5 +1,7 @@
 """The store on the emulated accelerator: they meet by name in the registry, and share nothing else."""
 
+import gc
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,6 +40,18 @@ async def test_pages_come_back_through_the_device(nr_pages: int, max_batch_size:
         assert await store.store(folio)
         assert platform.driver.stats.totals.total_comp_calls == nr_pages
         assert [await store.load(i) for i in range(nr_pages)] == folio.pages(0, nr_pages)
+
+
+@pytest.mark.parametrize("nr_pages", [1, 24])
+@pytest.mark.parametrize("compressor", ["zstd", "deflate-iaa"])
+async def test_no_folio_lives_on_because_it_was_stored(nr_pages: int, compressor: str) -> None:
+    async with on_accelerator() as (store, _):
+        store.params["compressor"] = compressor
+        data = PAGES[3] * nr_pages
+        before = sys.getrefcount(data)
+        assert await store.store(zswap.Folio(0, data))
+        gc.collect()
+        assert sys.getrefcount(data) == before
 
 
 async def test_a_page_that_does_not_shrink_counts_as_failed_not_as_poor() -> None:
