@@ -39,7 +39,7 @@ async def acomp_do_batch_req_chain(
 def _check(reqs: Sequence[AcompReq], codes: Sequence[int]) -> None:
     if not isinstance(codes, Sequence) or len(codes) != len(reqs):
         raise ProtocolError(f"an operation on {len(reqs)} requests ended in {codes!r}; a code for each is needed")
-    if any(codes) or any(type(code) is not int for code in codes):
+    if any(codes) or set(map(type, codes)) != {int}:  # mostly all are 0
         for req, code in zip(reqs, codes, strict=True):
             if not isinstance(code, int) or code > 0:
                 refuse_code(req, code)

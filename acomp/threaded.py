@@ -97,7 +97,7 @@ class ThreadedAlgorithm:
             self._inline_pages = 0
             await asyncio.sleep(0)
         if acomp_is_reqchain(req):
-            return await acomp_do_batch_req_chain(req, self._inline_all, _let_go)
+            return await acomp_do_batch_req_chain(req, self._inline_all, _leave)
         return self._inline(req)
 
     async def _inline_all(self, reqs: Sequence[AcompReq]) -> list[int]:
@@ -117,8 +117,8 @@ def _room(req: AcompReq) -> int:
     return CRYPTO_ACOMP_DST_MAX if req.dst is None else req.dlen
 
 
-def _let_go(_req: AcompReq) -> None:
-    """What was done here is in nobody's hands."""
+def _leave(_req: AcompReq) -> None:
+    """The `abandon` of work that is done inline: no worker has anything of it."""
 
 
 def _no_device(_req: AcompReq) -> int:

@@ -133,9 +133,7 @@ class Driver:
         modes: Modes = req.tfm.ctx
         if not modes.async_mode or (self._gates_on_poll and not req.flags & CRYPTO_ACOMP_REQ_POLL):
             return self._run(req, opcode, modes.verify_compress)
-        if here is None:
-            here = cpu.current_cpu()
-        wq = self.tables.next_for_compress(here) if opcode is COMPRESS else self.tables.next_local(here)
+        wq = self._choose(opcode, cpu.current_cpu() if here is None else here)
         if wq is None:
             return self._failed(req, opcode, -ENODEV)
         if fault.decider is not None and self._submission.denied():
@@ -174,8 +172,7 @@ class Driver:
     # The synchronous path.
 
     async def _run(self, req: AcompReq, opcode: Opcode, verify: bool) -> int:
-        here = cpu.current_cpu()
-        wq = self.tables.next_for_compress(here) if opcode is COMPRESS else self.tables.next_local(here)
+        wq = self._choose(opcode, cpu.current_cpu())
         code: int = -ENODEV if wq is None else 0
         try:
             if wq is not None:
@@ -250,6 +247,9 @@ class Driver:
         return self._ended(job.req, job.opcode, -EIO if code == -EAGAIN else code)
 
     # What both paths do.
+
+    def _choose(self, opcode: Opcode, here: int) -> WorkQueue | None:
+        return self.tables.next_for_compress(here) if opcode is COMPRESS else self.tables.next_local(here)
 
     def _timed_out(self, job: Job) -> None:
         """The hardware is broken: the whole driver is disabled, until all queues were removed and bound again."""

@@ -43,17 +43,12 @@ def call_out(function: Callable[..., T], *args: object) -> T | None:
     """
     try:
         return function(*args)
+    except (SystemExit, KeyboardInterrupt):
+        raise
     except BaseException as error:
-        tell_handler(function, error)
+        context = {"message": f"{function!r} raised, called because a job had landed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(context)
         return None
-
-
-def tell_handler(function: object, error: BaseException) -> None:
-    """Tell the loop's handler what `function` raised; what is to end the program goes on and does."""
-    if isinstance(error, (SystemExit, KeyboardInterrupt)):
-        raise error
-    context = {"message": f"{function!r} raised, called because a job had landed", "exception": error}
-    asyncio.get_running_loop().call_exception_handler(context)
 
 
 class Landing:

@@ -15,7 +15,7 @@ from .descriptor import DecompressFlag, Opcode
 from .engine import Engine
 from .errors import DescriptorDeadlockError
 from .in_flight import InFlight
-from .job import Job, Landing, call_out, tell_handler
+from .job import Job, Landing, call_out
 from .statistics import Statistics
 from .work_queue import WorkQueue
 
@@ -132,10 +132,7 @@ class Submission:
             call_out(partial(trace.emit, "iaa.landed", **names))
         if self._bounded or job.abandoned:
             job.release_slot()
-        try:
-            acomp_request_put(job.req)
-        except BaseException as error:
-            tell_handler(acomp_request_put, error)
+        call_out(acomp_request_put, job.req)
         job.source = None
         landing = job.landing
         if landing is not None:

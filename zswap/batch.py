@@ -13,6 +13,7 @@ from acomp import (
     acomp_reqchain_clear,
     acomp_reqchain_init,
     acomp_request_chain,
+    acomp_request_err,
     acomp_request_set_params,
     crypto_acomp_compress,
     crypto_req_done,
@@ -59,7 +60,7 @@ async def _compress(context: CpuContext, folio: Folio, first: int, nr: int, batc
     err = await crypto_wait_req(crypto_acomp_compress(head), wait)
     if not batching:
         return [err]
-    errs = [req.base.err for req in reqs[:nr]]
+    errs = [acomp_request_err(req) for req in reqs[:nr]]
     acomp_reqchain_clear(head, wait)
     return errs
 
