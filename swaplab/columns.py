@@ -72,6 +72,8 @@ class Column:
 
 BASE = Column("base", frozenset())
 V8 = Column("v8", ALL_PATCHES)
+KERNELS = {column.name: column for column in (BASE, V8)}
+"""Those that have a name."""
 
 
 def with_needs(patches: Iterable[int]) -> frozenset[int]:
@@ -104,12 +106,11 @@ def parse_columns(names: str | None = None, patches: str | None = None) -> list[
 
     Without names: base, and beside it the column of `patches`, or else v8.
     """
-    known = {"base": BASE, "v8": V8}
     if names is None:
         names = "base,v8" if patches is None else "base"
     wanted = [name.strip() for name in names.split(",")]
     for name in wanted:
-        if name not in known:
+        if name not in KERNELS:
             raise ColumnError(f"there is no column {name!r}; there are base and v8, and --patches LIST makes others")
-    chosen = [known[name] for name in wanted] + ([] if patches is None else [patches_column(patches)])
+    chosen = [KERNELS[name] for name in wanted] + ([] if patches is None else [patches_column(patches)])
     return sorted(set(chosen), key=lambda column: ({"base": 0, "v8": 2}.get(column.name, 1), column.name))

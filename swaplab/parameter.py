@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from iaa_emulator.config import MAX_ENGINES
 from swaplab.inputs import FOLIO_PAGES
 
 Firmness = Literal["input", "fitted", "fixed"]
@@ -75,15 +76,13 @@ class Bounds:
 _COST = Bounds("ns", 0, 1_000_000_000, whole=True, fittable=True)
 _SERVICE = Bounds("ns", 1, 1_000_000_000, whole=True, fittable=True)
 _FACTOR = Bounds("factor", 0.01, 100, fittable=True)
-DEVICE_ENGINES = 8
-"""A device has no more."""
 
 PARAMETERS = {
     "iaa.submit_ns": _COST,
     "iaa.pipeline_ns": _COST,
     "iaa.service_ns": _SERVICE,
     "iaa.reap_ns": _COST,
-    "iaa.compress_engines": Bounds("engines", 1, DEVICE_ENGINES, whole=True),
+    "iaa.compress_engines": Bounds("engines", 1, MAX_ENGINES, whole=True),
     "zswap.lru_hold_ns": _COST,
     "zswap.free_hold_ns": _COST,
     "zswap.free_hold_zstd_factor": _FACTOR,

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import zswap
 from iaa_emulator.config import MAX_WORK_QUEUES
-from swaplab.columns import BASE, V8, Column, patches_column
+from swaplab.columns import KERNELS, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.inputs import FOLIO_PAGES
 from swaplab.machine import MOST_DEVICES
@@ -17,10 +17,6 @@ from swaplab.testbed import COMPRESSORS, Testbed
 Value = int | str
 Point = tuple[tuple[str, Value], ...]
 """One value per axis, in the order of the axes."""
-
-
-KERNELS = {"base": BASE, "v8": V8}
-"""Those that have a name."""
 
 
 class GridError(ValueError):

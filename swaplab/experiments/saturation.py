@@ -11,7 +11,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from swaplab.experiments.grid import KERNELS, Grid, Value
+from swaplab.columns import KERNELS
+from swaplab.experiments.grid import Grid, Value
 from swaplab.experiments.sweep import Row
 
 METRIC = "throughput_total_kBps"
