@@ -19,6 +19,7 @@ from .chain import (
     acomp_chain_members,
     acomp_is_reqchain,
     acomp_reqchain_clear,
+    acomp_reqchain_fill,
     acomp_reqchain_init,
     acomp_request_chain,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "acomp_is_async",
     "acomp_is_reqchain",
     "acomp_reqchain_clear",
+    "acomp_reqchain_fill",
     "acomp_reqchain_init",
     "acomp_request_alloc",
     "acomp_request_chain",

@@ -1,12 +1,20 @@
 """Request chains: a head and its members, built by the user, run by a driver (patch 1; kernel-facts 3.1 and 3.2)."""
 
+from collections.abc import Sequence
 from errno import EINPROGRESS
 from typing import Any, NoReturn
 
 from . import trace
 from .errors import ProtocolError
 from .flags import CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
-from .request import AcompReq, Completion, acomp_request_set_callback, check_is_request
+from .request import (
+    NO_ALLOC_OUTPUT,
+    AcompReq,
+    Completion,
+    acomp_request_set_callback,
+    acomp_request_set_params,
+    check_is_request,
+)
 from .states import ChainState, chain_after
 from .wait import CryptoWait, crypto_req_done
 
@@ -50,6 +58,50 @@ def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
     head._members.append(req)
     if trace.sink is not None:
         trace.emit("chain.add", head=head.serial, request=req.serial)
+
+
+def acomp_reqchain_fill(
+    reqs: Sequence[AcompReq], srcs: Sequence[Any], dsts: Sequence[Any], slen: int, dlen: int
+) -> None:
+    """Set the parameters of the head `reqs[0]` and of the others, and append those to its chain. (Ours.)
+
+    Does for each, in order, what `acomp_request_set_params` and, but for the head, `acomp_request_chain` do, and raises
+    what they raise, with those before it filled. Half the steps, where each source is a memoryview and each destination
+    a bytearray. ValueError unless there are as many of each as requests.
+    """
+    if not len(reqs) == len(srcs) == len(dsts):
+        raise ValueError(f"{len(reqs)} requests need as many buffers, not {len(srcs)} sources and {len(dsts)} outputs")
+    if not reqs:
+        return
+    head = reqs[0]
+    acomp_request_set_params(head, srcs[0], dsts[0], slen, dlen)  # and with it the lengths are in order
+    tfm, members = head.tfm, head._members
+    is_plain = head._head is None and head.base.flags & CRYPTO_TFM_REQ_CHAIN and trace.sink is None
+    for req, src, dst in zip(reqs[1:], srcs[1:], dsts[1:], strict=True):
+        # The conditions are those of the two calls, spelled out: this is done once a page.
+        if (
+            is_plain
+            and type(req) is AcompReq
+            and req.state == "idle"
+            and not req._holds
+            and req._head is None
+            and req.tfm is tfm
+            and not (base := req.base).flags & CRYPTO_TFM_REQ_CHAIN
+            and type(src) is memoryview
+            and src.c_contiguous
+            and src.nbytes >= slen
+            and type(dst) is bytearray
+            and len(dst) >= dlen
+        ):
+            req.src, req.dst, req.slen, req.dlen = src, dst, slen, dlen
+            req.flags &= NO_ALLOC_OUTPUT
+            req.output = None
+            base.err = -EINPROGRESS
+            req._head = head
+            members.append(req)
+        else:
+            acomp_request_set_params(req, src, dst, slen, dlen)
+            acomp_request_chain(req, head)
 
 
 def _check_head(head: AcompReq) -> None:

@@ -19,7 +19,7 @@ from .tfm import CryptoAcomp, check_is_transform
 Completion = Callable[[Any, int], None]
 """A completion function, called on the loop's thread as `compl(data, err)`."""
 
-_NO_ALLOC_OUTPUT: Final = ~CRYPTO_ACOMP_ALLOC_OUTPUT
+NO_ALLOC_OUTPUT: Final = ~CRYPTO_ACOMP_ALLOC_OUTPUT
 
 Path = Literal["software", "hardware"]
 
@@ -298,7 +298,7 @@ def acomp_request_set_params(req: AcompReq, src: Any, dst: Any, slen: int, dlen:
     else:
         if not 0 <= dlen <= (len(dst) if type(dst) is bytearray else _size(dst, "dst", writable=True)):
             raise ValueError(f"dlen {dlen} is not within the {_size(dst, 'dst')} bytes of dst")
-        req.flags &= _NO_ALLOC_OUTPUT
+        req.flags &= NO_ALLOC_OUTPUT
     req.src, req.dst, req.slen, req.dlen = src, dst, slen, dlen
     req.output = None
 

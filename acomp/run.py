@@ -5,13 +5,15 @@
 
 from collections.abc import Callable, Sequence
 from errno import ECANCELED
-from typing import Any
+from typing import Any, Final
 
 from . import trace
 from .chain import begin_run, end_run, runs_as_chain
 from .request import AcompReq
-from .states import request_after
+from .states import AFTER_FINISH, request_after
 from .tfm import acomp_is_async
+
+_FINISHED: Final = AFTER_FINISH["in_flight"]
 
 
 class Run:
@@ -50,8 +52,12 @@ class Run:
     def begin_all(self) -> list[AcompReq]:
         """All of them are about to be submitted, as one."""
         for req in self.unsubmitted:
-            self.begin(req)
+            if req.state == "idle":
+                req.begin()
         self.open, self.unsubmitted = self.unsubmitted, []
+        if trace.sink is not None:
+            for req in self.open:
+                trace.emit("submit", request=req.serial, head=self.head.serial)
         return self.open
 
     def record_all(self, codes: Sequence[int]) -> None:
@@ -59,7 +65,7 @@ class Run:
         reqs, self.open = self.open, []
         for req, code in zip(reqs, codes, strict=True):
             if req.state == "in_flight":
-                req.finish()
+                req.state = _FINISHED  # whoever waits until it is idle hears of it when the run ends
             req.base.err = code
         self.head._members += reqs[1:]
         if trace.sink is not None:

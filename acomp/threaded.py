@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from .algapi import AcompAlg
+from .backlog import Batch, Lane, Perform
 from .batched import acomp_do_batch_req_chain
 from .chain import acomp_chain_members, acomp_is_reqchain
 from .codecs import CODECS, CodecError, ZstdCodec
@@ -20,7 +21,7 @@ from .request import AcompReq, acomp_request_get, acomp_request_put
 from .software import capacity_of, decompressor
 from .tfm import CryptoAcomp
 from .wait import Code
-from .workers import Batch, Lane, NoWorkersError, Perform, Workers
+from .workers import NoWorkersError, Workers
 
 THREADS_PRIORITY: Final = 200
 BATCH_SIZE: Final = 64

@@ -2,157 +2,46 @@
 
 `acomp.threads` compresses on them, and so do the emulated engines of real time. A thread's round trip costs more than a
 page, so nothing here happens per item: whoever has work submits a `Batch` of items, a worker takes as much as is its
-share of everything queued, of several batches or a slice of one, and tells the loop once. Knows nothing of requests,
-pages or codecs.
+share of everything queued, of several batches or a slice of one, and tells the loop once. The loop's own thread can be
+one of the workers. Knows nothing of requests, pages or codecs.
 """
 
 import asyncio
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from queue import SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
 
-Perform = Callable[[list[Any]], list[Any]]
-"""Does the work of some items, on a worker's thread, and returns one outcome each, in order."""
-
-NO_LIMIT = 1 << 30
-
-
-class Lane:
-    """One kind of work: a queue of its own, and `limit`, how many workers may be at it at once.
-
-    `make()` is called once on each worker's thread that comes to this lane, and returns its `Perform`: state in there
-    belongs to one thread.
-    """
-
-    __slots__ = ("limit", "make", "queue", "running")
-
-    def __init__(self, make: Callable[[], Perform], limit: int = NO_LIMIT) -> None:
-        self.make = make
-        self.limit = limit
-        self.queue: deque[Batch] = deque()
-        self.running = 0
-
-
-class Batch:
-    """Items of one lane that were submitted together. Workers take slices of it, in order.
-
-    `landed(first, outcomes)` is called on the loop's thread for each slice: items `first`, `first + 1`, ... have these
-    outcomes. `failed(first, count)` is called instead when the worker died of it, or there is none to take it any more.
-    """
-
-    __slots__ = ("failed", "items", "landed", "lane", "taken")
-
-    def __init__(
-        self,
-        lane: Lane,
-        items: Sequence[Any],
-        landed: Callable[[int, list[Any]], None],
-        failed: Callable[[int, int], None],
-    ) -> None:
-        self.lane = lane
-        self.items = items
-        self.landed = landed
-        self.failed = failed
-        self.taken = 0
-
-
-class Slice(NamedTuple):
-    """Items `first` .. `end - 1` of a batch: what one worker does of it."""
-
-    batch: Batch
-    first: int
-    end: int
+from .backlog import Backlog, Batch, Lane, Perform, Slice
 
 
 class NoWorkersError(RuntimeError):
     """There is nobody to do the work: the workers were stopped, or died, which the loop's handler was told of."""
 
 
-class Backlog:
-    """What is queued in all lanes, and the policy by which it is shared out. No thread and no lock is in here.
-
-    A run is at most `max_run` items and at most a fair share: what is queued, divided by those who have nothing to do.
-    So 64 items and two idle workers are two runs of 32, a lone batch is split, and who comes alone takes all. Lanes
-    take turns at being first.
-    """
-
-    def __init__(self, lanes: Sequence[Lane], max_run: int) -> None:
-        self._lanes = deque(lanes)
-        self._max_run = max_run
-        self._share = 0
-        self.queued = 0
-
-    def put(self, batch: Batch) -> None:
-        """Queue a batch."""
-        batch.lane.queue.append(batch)
-        self.queued += len(batch.items)
-
-    def share_among(self, hungry: int) -> None:
-        """What was put is for so many: one that is slow to come must not make the others' runs ever smaller."""
-        self._share = -(-self.queued // hungry) if hungry else 0
-
-    def take(self, hungry: int) -> list[Slice]:
-        """The next run for one of `hungry` workers without one; empty when there is nothing it may do."""
-        run: list[Slice] = []
-        room = min(self._max_run, max(self._share, -(-self.queued // hungry)))
-        self._lanes.rotate(-1)
-        for lane in self._lanes:
-            if room and lane.queue and lane.running < lane.limit:
-                lane.running += 1
-                room -= self._take_from(lane, room, run)
-        return run
-
-    def _take_from(self, lane: Lane, room: int, run: list[Slice]) -> int:
-        taken = 0
-        while lane.queue and taken < room:
-            batch = lane.queue[0]
-            first = batch.taken
-            batch.taken = end = min(len(batch.items), first + room - taken)
-            if end == len(batch.items):
-                lane.queue.popleft()
-            run.append(Slice(batch, first, end))
-            taken += end - first
-        self.queued -= taken
-        return taken
-
-    def give_back(self, run: Sequence[Slice]) -> bool:
-        """A run is done, its lanes have room for another; whether one of them had kept somebody from its queue."""
-        freed = False
-        for lane in {part.batch.lane for part in run}:
-            freed = freed or (bool(lane.queue) and lane.running == lane.limit)
-            lane.running -= 1
-        return freed
-
-    def drain(self) -> list[Slice]:
-        """Take everything, whatever the limits."""
-        left = [Slice(batch, batch.taken, len(batch.items)) for lane in self._lanes for batch in lane.queue]
-        for lane in self._lanes:
-            lane.queue.clear()
-        self.queued = 0
-        return left
-
-
 class Workers:
     """`count` threads that work off a backlog, for the running loop.
 
     Whoever submits wakes those asleep; a worker that comes back from a run looks for the next one by itself, so that it
-    need not wait for the loop.
+    need not wait for the loop. With `loop_run` the loop's thread works too: as long as anything is queued it takes so
+    many items, does them, and lets the loop have its turn. Otherwise it would have nothing to do until a run lands, and
+    the threads nothing to do until it has seen to that.
     """
 
-    def __init__(self, lanes: Sequence[Lane], count: int, max_run: int, name: str) -> None:
+    def __init__(self, lanes: Sequence[Lane], count: int, max_run: int, name: str, loop_run: int = 0) -> None:
         self._loop = asyncio.get_running_loop()
         self._bell: SimpleQueue[None] = SimpleQueue()
         # Shared with the threads, under the lock. A sleeper waits for the bell; the hungry are those without a run,
-        # asleep or on their way.
+        # asleep or on their way, and always the loop, which is back soon.
         self._lock = threading.Lock()
         self._backlog = Backlog(lanes, max_run)
         self._asleep = 0
-        self._hungry = count
+        self._hungry = self._alive = count + bool(loop_run)
         self._stopping = False
-        self._alive = count
+        self._loop_run = loop_run
+        self._loop_performs: dict[Lane, Perform] = {}
+        self._loop_has_a_turn = False
         self._threads: list[threading.Thread] = []
         try:
             for number in range(count):
@@ -188,6 +77,9 @@ class Workers:
             self._asleep -= wake
         for _ in range(wake):
             self._bell.put(None)
+        if self._loop_run and not self._loop_has_a_turn:
+            self._loop_has_a_turn = True
+            self._loop.call_soon(self._take_turn)
 
     def stop(self, timeout_s: float) -> list[str]:
         """Tell the threads to end with the run they are at; wait so long for all of them; the names of who did not.
@@ -215,13 +107,14 @@ class Workers:
                 run = self._take()
                 if run:
                     results = _performed(run, performs)
-                    self._give_back(run)
+                    self._give_back(run, hungry=1)
                     run = []
                     self._loop.call_soon_threadsafe(_land, results)
                     del results  # nothing is kept while this thread waits
                 else:
                     self._bell.get()
         except BaseException as error:
+            self._give_back(run, hungry=0 if run else -1)
             self._tell_death(error, run)
 
     def _take(self) -> list[Slice]:
@@ -234,24 +127,43 @@ class Workers:
                 self._asleep += 1
         return run
 
-    def _give_back(self, run: list[Slice]) -> None:
+    def _give_back(self, run: list[Slice], hungry: int) -> None:
+        """A run is done, and so many more are hungry: lanes that it had kept full have room again."""
         with self._lock:
-            self._hungry += 1
+            self._hungry += hungry
             if self._backlog.give_back(run) and self._asleep:
                 self._asleep -= 1
                 self._bell.put(None)
 
     def _tell_death(self, error: BaseException, run: list[Slice]) -> None:
-        if run:
-            self._give_back(run)
-        with self._lock:
-            self._hungry -= 1
         try:
             self._loop.call_soon_threadsafe(self._buried, error, run)
         except RuntimeError:  # the loop was closed under us: there is nobody to tell
             return
 
     # On the loop's thread.
+
+    def _take_turn(self) -> None:
+        """Do a run of the loop's, and come back after those whom it wakes, until nothing is queued."""
+        with self._lock:
+            run = self._backlog.take_some(self._loop_run)
+        self._loop_has_a_turn = bool(run)
+        if not run:
+            return
+        try:
+            results = _performed(run, self._loop_performs)
+        except BaseException as error:
+            self._loop_run = 0
+            self._give_back(run, hungry=-1)
+            self._tell_death(error, run)
+            if isinstance(error, Exception):
+                return
+            raise
+        self._give_back(run, hungry=0)
+        try:
+            _land(results)
+        finally:
+            self._loop.call_soon(self._take_turn)
 
     def _buried(self, error: BaseException, run: list[Slice]) -> None:
         """A worker died: its run has failed, and, if it was the last one, so has everything queued."""

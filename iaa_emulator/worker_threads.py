@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from errno import EBUSY
 
 from acomp import PAGE_SIZE, trace
-from acomp.workers import Batch, Lane, NoWorkersError, Perform, Workers
+from acomp.backlog import Batch, Lane, Perform
+from acomp.workers import NoWorkersError, Workers
 
 from .descriptor import DECOMPRESS, CompletionRecord, ErrorCode, Status
 from .device import Device, Group

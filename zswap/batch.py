@@ -11,8 +11,8 @@ from errno import ENOSPC
 from acomp import (
     PAGE_SIZE,
     acomp_reqchain_clear,
+    acomp_reqchain_fill,
     acomp_reqchain_init,
-    acomp_request_chain,
     acomp_request_err,
     acomp_request_set_params,
     crypto_acomp_compress,
@@ -50,16 +50,13 @@ async def _compress(context: CpuContext, folio: Folio, first: int, nr: int, batc
     """The code of each of `nr` pages; the outputs are in the buffers."""
     reqs, wait = context.reqs, context.wait
     head = reqs[0]
-    if batching:
-        acomp_reqchain_init(head, 0, crypto_req_done, wait)
     pages = context.take_pages(folio, first, nr)
-    for req, page, buffer in zip(reqs[:nr], pages, context.buffers, strict=False):
-        acomp_request_set_params(req, page, buffer, PAGE_SIZE, PAGE_SIZE)
-        if req is not head:
-            acomp_request_chain(req, head)
-    err = await crypto_wait_req(crypto_acomp_compress(head), wait)
     if not batching:
-        return [err]
+        acomp_request_set_params(head, pages[0], context.buffers[0], PAGE_SIZE, PAGE_SIZE)
+        return [await crypto_wait_req(crypto_acomp_compress(head), wait)]
+    acomp_reqchain_init(head, 0, crypto_req_done, wait)
+    acomp_reqchain_fill(reqs[:nr], pages, context.buffers[:nr], PAGE_SIZE, PAGE_SIZE)
+    await crypto_wait_req(crypto_acomp_compress(head), wait)
     errs = [acomp_request_err(req) for req in reqs[:nr]]
     acomp_reqchain_clear(head, wait)
     return errs

@@ -1,7 +1,9 @@
 """Building and ending chains: the table of kernel-facts 3.2 line by line, its rules of use, kernel-facts-2 C2-C4."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from errno import EINPROGRESS, EINVAL
 from functools import partial
 from typing import Any
@@ -21,6 +23,7 @@ from acomp import (
     acomp_do_req_chain,
     acomp_is_reqchain,
     acomp_reqchain_clear,
+    acomp_reqchain_fill,
     acomp_reqchain_init,
     acomp_request_chain,
     acomp_request_err,
@@ -32,6 +35,7 @@ from acomp import (
     crypto_acomp_compress,
     crypto_req_done,
     crypto_wait_req,
+    trace,
 )
 from tests.acomp.algorithms import DATA, PAGE, Calls, Ops, chained, errs, requests
 
@@ -320,3 +324,147 @@ class TestWhileItRuns:
             assert await acomp_do_async_req_chain(reqs[0], ops.submit, ops.poll) == 0
             assert ops.log == ["s0", "s1", "s2", "p0", "p1", "p2"]
             assert acomp_chain_members(reqs[0]) == tuple(reqs[1:])
+
+
+Buffers = tuple[list[AcompReq], list[Any], list[Any], int, int]
+
+
+def one_by_one(reqs: list[AcompReq], srcs: list[Any], dsts: list[Any], slen: int, dlen: int) -> None:
+    for number, (req, src, dst) in enumerate(zip(reqs, srcs, dsts, strict=True)):
+        acomp_request_set_params(req, src, dst, slen, dlen)
+        if number:
+            acomp_request_chain(req, reqs[0])
+
+
+def source_is(value: Any) -> Callable[[Buffers], Buffers]:
+    """The second source is `value`."""
+
+    def change(given: Buffers) -> Buffers:
+        reqs, srcs, dsts, slen, dlen = given
+        return reqs, [srcs[0], value, *srcs[2:]], dsts, slen, dlen
+
+    return change
+
+
+def output_is(value: Any) -> Callable[[Buffers], Buffers]:
+    """The second destination is `value`."""
+
+    def change(given: Buffers) -> Buffers:
+        reqs, srcs, dsts, slen, dlen = given
+        return reqs, srcs, [dsts[0], value, *dsts[2:]], slen, dlen
+
+    return change
+
+
+def lengths_are(slen: Any, dlen: Any) -> Callable[[Buffers], Buffers]:
+    return lambda given: (*given[:3], slen, dlen)
+
+
+def member_is(change: Callable[[AcompReq, AcompReq], Any]) -> Callable[[Buffers], Buffers]:
+    """The third request (with the head) was treated so; what is returned takes its place, if anything is."""
+
+    def changed(given: Buffers) -> Buffers:
+        reqs = given[0]
+        other = change(reqs[2], reqs[0])
+        return ([*reqs[:2], other, *reqs[3:]] if other is not None else reqs), *given[1:]
+
+    return changed
+
+
+def busy_head(given: Buffers) -> Buffers:
+    given[0][0]._chain_running = True
+    return given
+
+
+def freed(req: AcompReq, head: AcompReq) -> None:
+    acomp_request_free(req)
+
+
+def of_another_transform(req: AcompReq, head: AcompReq) -> AcompReq:
+    return requests(1)[0]
+
+
+def that_heads_a_chain(req: AcompReq, head: AcompReq) -> None:
+    acomp_reqchain_init(req, 0, None, None)
+
+
+def not_a_head(given: Buffers) -> Buffers:
+    acomp_reqchain_clear(given[0][0], CryptoWait())
+    return given
+
+
+def one_request(given: Buffers) -> Buffers:
+    reqs, srcs, dsts, slen, dlen = given
+    return reqs[:1], srcs[:1], dsts[:1], slen, dlen
+
+
+def after(fill: Callable[..., None], change: Callable[[Buffers], Buffers], traced: bool) -> tuple[Any, ...]:
+    """What `fill` raised, what became of four requests, and what was traced. Serials count from the head's."""
+    reqs = requests(4)
+    for req in reqs:
+        req.flags, req.output, req.base.err = -1, b"old", -EINVAL
+    acomp_reqchain_init(reqs[0], 0, None, None)
+    given = change((reqs, [memoryview(PAGE)] * 4, [bytearray(4096) for _ in reqs], 4096, 4096))
+    events: list[trace.Event] = []
+    error = ""
+    with trace.installed(events.append) if traced else nullcontext():
+        try:
+            fill(*given)
+        except Exception as raised:
+            error = f"{type(raised).__name__}: {raised}"
+    base = reqs[0].serial
+    return (
+        re.sub(r"#(\d+)", lambda number: f"#{int(number[1]) - base}", error),
+        [(req.src, req.dst, req.slen, req.dlen, req.flags, req.output, req.base.err, req.state) for req in reqs],
+        [req.serial - base for req in reqs[0]._members],
+        [req._head is reqs[0] for req in reqs],
+        [(event.kind, {name: int(str(value)) - base for name, value in event.fields.items()}) for event in events],
+    )
+
+
+class TestFill:
+    """Ours: whatever it is given, it does and raises what the two calls in a loop would."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            pytest.param(lambda given: given, id="plain"),
+            pytest.param(one_request, id="head-alone"),
+            pytest.param(source_is(PAGE), id="bytes"),
+            pytest.param(source_is(bytearray(PAGE)), id="bytearray"),
+            pytest.param(source_is(memoryview(PAGE).cast("I")), id="words"),
+            pytest.param(source_is(memoryview(PAGE)[::-1]), id="not-contiguous"),
+            pytest.param(source_is(memoryview(PAGE)[1:]), id="too-short"),
+            pytest.param(source_is(None), id="no-source"),
+            pytest.param(source_is(3), id="no-buffer"),
+            pytest.param(output_is(None), id="allocated"),
+            pytest.param(output_is(memoryview(bytearray(4096))), id="view"),
+            pytest.param(output_is(bytearray(4095)), id="small-output"),
+            pytest.param(output_is(PAGE), id="read-only-output"),
+            pytest.param(lengths_are(0, 0), id="empty"),
+            pytest.param(lengths_are(-1, 4096), id="negative-slen"),
+            pytest.param(lengths_are(4096, -1), id="negative-dlen"),
+            pytest.param(lengths_are(4097, 4096), id="long-slen"),
+            pytest.param(lengths_are(4096.0, 4096), id="float"),
+            pytest.param(member_is(freed), id="freed"),
+            pytest.param(member_is(lambda req, head: acomp_request_get(req)), id="held"),
+            pytest.param(member_is(lambda req, head: acomp_request_chain(req, head)), id="chained"),
+            pytest.param(member_is(of_another_transform), id="another-transform"),
+            pytest.param(member_is(that_heads_a_chain), id="a-head"),
+            pytest.param(member_is(lambda req, head: head), id="the-head-again"),
+            pytest.param(member_is(lambda req, head: "no request"), id="no-request"),
+            pytest.param(not_a_head, id="not-a-head"),
+            pytest.param(busy_head, id="busy-head"),
+        ],
+    )
+    @pytest.mark.parametrize("traced", [False, True])
+    def test_it_is_the_two_calls_in_a_loop(self, change: Callable[[Buffers], Buffers], traced: bool) -> None:
+        assert after(acomp_reqchain_fill, change, traced) == after(one_by_one, change, traced)
+
+    def test_as_many_buffers_as_requests_are_needed(self) -> None:
+        reqs = requests(2)
+        acomp_reqchain_init(reqs[0], 0, None, None)
+        with pytest.raises(ValueError, match="2 requests need as many buffers, not 1 sources and 2 outputs"):
+            acomp_reqchain_fill(reqs, [PAGE], [bytearray(8)] * 2, 8, 8)
+        acomp_reqchain_fill([], [], [], 8, 8)
+        assert acomp_chain_members(reqs[0]) == ()

@@ -530,7 +530,7 @@ TABLE = [
     Row(
         "flags: POLL survives set_params",
         "acomp.request",
-        "req.flags &= _NO_ALLOC_OUTPUT",
+        "req.flags &= NO_ALLOC_OUTPUT",
         "req.flags = 0",
         [flag_words.test_set_params_leaves_poll_and_the_generic_word_alone],
     ),

@@ -35,8 +35,8 @@ from acomp import (
     decompress_pages,
     threaded,
     trace,
-    workers,
 )
+from acomp.backlog import Perform
 from acomp.codecs import BytesLike, ZstdCodec
 from acomp.testing import check_conformance, sample_pages, sweep_cancel
 from acomp.threads import THREADED, WorkersStuckError
@@ -133,16 +133,17 @@ def codes(results: list[PageResult]) -> set[int]:
 
 
 @pytest.mark.parametrize("name", THREADED)
-@pytest.mark.parametrize("count", [1, 3])
-async def test_it_is_an_algorithm_like_any_other(name: str, count: int) -> None:
-    async with acomp.threads.open(count, algorithms=THREADED):
+@pytest.mark.parametrize(("count", "loop_pages"), [(1, 0), (3, 0), (1, 8)])
+async def test_it_is_an_algorithm_like_any_other(name: str, count: int, loop_pages: int) -> None:
+    async with acomp.threads.open(count, algorithms=THREADED, loop_pages=loop_pages):
         await check_conformance(f"{name}-threads")
 
 
 @pytest.mark.parametrize("name", THREADED)
-async def test_the_bytes_are_those_of_the_generic_algorithm(name: str) -> None:
+@pytest.mark.parametrize("loop_pages", [0, 1, 8])
+async def test_the_bytes_are_those_of_the_generic_algorithm(name: str, loop_pages: int) -> None:
     work = SAMPLES * 20 + [b"x", TEXT[:1000], bytes(100_000)]
-    async with acomp.threads.open(2, algorithms=THREADED):
+    async with acomp.threads.open(2, algorithms=THREADED, loop_pages=loop_pages):
         expected = await compress_pages(crypto_alloc_acomp(f"{name}-generic"), work)
         tfm = crypto_alloc_acomp(f"{name}-threads")
         for results in await asyncio.gather(*(compress_pages(tfm, work) for _ in range(8))):
@@ -163,9 +164,19 @@ async def test_inside_the_context_the_name_means_the_threaded_one() -> None:
     assert not acomp.crypto_has_acomp("zstd-threads")
 
 
-@pytest.mark.parametrize("wrong", [{"workers": 0}, {"workers": True}, {"max_in_flight": 0}, {"algorithms": ["lzo"]}])
-async def test_what_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"must be a positive int|has no threaded form"):
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"workers": 0}, "workers must be an int of at least 1, not 0"),
+        ({"workers": True}, "workers must be an int of at least 1, not True"),
+        ({"max_in_flight": 0}, "max_in_flight must be an int of at least 1, not 0"),
+        ({"loop_pages": -1}, "loop_pages must be an int of at least 0, not -1"),
+        ({"loop_pages": 1.5}, "loop_pages must be an int"),
+        ({"algorithms": ["lzo"]}, "'lzo' has no threaded form"),
+    ],
+)
+async def test_what_cannot_be_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         async with acomp.threads.open(**wrong):
             pytest.fail("opened")
 
@@ -185,107 +196,6 @@ async def test_a_thread_that_cannot_be_started_leaves_nothing(monkeypatch: pytes
             pytest.fail("opened")
     assert not started[0].is_alive()
     assert not acomp.crypto_has_acomp("zstd-threads")
-
-
-def lane(limit: int = workers.NO_LIMIT) -> workers.Lane:
-    return workers.Lane(lambda: lambda items: [item * 2 for item in items], limit)
-
-
-def batch(of: workers.Lane, items: int) -> workers.Batch:
-    return workers.Batch(of, list(range(items)), lambda first, outcomes: None, lambda first, count: None)
-
-
-def sizes(run: list[workers.Slice]) -> list[int]:
-    return [end - first for _, first, end in run]
-
-
-def test_64_pages_and_two_idle_workers_are_two_runs_of_32() -> None:
-    one = lane()
-    backlog = workers.Backlog([one], 512)
-    batches = [batch(one, 8) for _ in range(8)]
-    for each in batches:
-        backlog.put(each)
-    first, second = backlog.take(2), backlog.take(1)
-    assert (sizes(first), sizes(second), backlog.queued) == ([8] * 4, [8] * 4, 0)
-    assert [part.batch for part in first + second] == batches
-
-
-def test_a_lone_batch_is_split_and_a_run_has_a_bound() -> None:
-    one = lane()
-    backlog = workers.Backlog([one], 512)
-    backlog.put(batch(one, 9))
-    assert [tuple(part[1:]) for part in backlog.take(2) + backlog.take(1)] == [(0, 5), (5, 9)]
-    backlog.put(batch(one, 1000))
-    assert [sizes(backlog.take(1)) for _ in range(3)] == [[512], [488], []]
-
-
-def test_who_is_slow_to_come_does_not_make_the_others_runs_smaller() -> None:
-    one = lane()
-    backlog = workers.Backlog([one], 512)
-    backlog.put(batch(one, 8))
-    backlog.share_among(2)
-    runs = []
-    while run := backlog.take(2):  # the same worker, back again before the other one has woken up
-        runs.append(sizes(run))
-        backlog.give_back(run)
-    assert runs == [[4], [4]]
-
-
-def test_a_lane_has_no_more_runs_at_once_than_its_limit() -> None:
-    narrow, wide = lane(1), lane()
-    backlog = workers.Backlog([narrow, wide], 4)
-    for _ in range(3):
-        backlog.put(batch(narrow, 4))
-    first = backlog.take(1)
-    assert sizes(first) == [4] and backlog.take(1) == []
-    backlog.put(batch(wide, 1))
-    assert [part.batch.lane for part in backlog.take(1)] == [wide]
-    assert backlog.give_back(first), "somebody was kept from its queue"
-    second = backlog.take(1)
-    assert sizes(second) == [4] and second[0].batch.lane is narrow
-    assert sizes(backlog.drain()) == [4] and backlog.queued == 0
-
-
-def test_lanes_take_turns_so_that_none_starves() -> None:
-    lanes = [lane(), lane()]
-    backlog = workers.Backlog(lanes, 4)
-    for each in lanes * 2:
-        backlog.put(batch(each, 4))
-    assert len({id(backlog.take(1)[0].batch.lane) for _ in range(2)}) == 2
-
-
-async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> None:
-    landings: list[int] = []
-    held, land = threading.Event(), workers._land
-
-    def counted(results: list[Any]) -> None:
-        landings.append(len(results))
-        land(results)
-
-    def perform(items: list[Any]) -> list[Any]:
-        assert held.wait(30)
-        return items
-
-    monkeypatch.setattr(workers, "_land", counted)
-    one, done = workers.Lane(lambda: perform), asyncio.Event()
-    pool = workers.Workers([one], 1, 512, "test")
-    outcomes: list[Any] = []
-
-    def landed(first: int, some: list[Any]) -> None:
-        outcomes.extend(some)
-        if len(outcomes) == 25:
-            done.set()
-
-    pool.submit(workers.Batch(one, [0], landed, lambda first, count: None))
-    while pool._hungry:
-        await asyncio.sleep(0.001)
-    for number in range(8):
-        pool.submit(workers.Batch(one, [number] * 3, landed, lambda first, count: None))
-    held.set()
-    await done.wait()
-    assert pool.stop(10) == []
-    assert landings == [1, 8]
-    assert outcomes == [0] + [number for number in range(8) for _ in range(3)]
 
 
 async def test_a_chain_is_submitted_and_then_polled_once() -> None:
@@ -426,13 +336,6 @@ async def test_what_no_worker_has_begun_fails_when_the_leaver_goes(gate: threadi
     assert codes(await asyncio.wait_for(begun, 10)) == {0}, "what was begun lands, late as it is"
 
 
-async def test_workers_that_were_stopped_take_nothing() -> None:
-    pool = workers.Workers([one := lane()], 1, 512, "test")
-    assert pool.stop(10) == []
-    with pytest.raises(workers.NoWorkersError, match="open others"):
-        pool.submit(batch(one, 1))
-
-
 async def test_an_idle_callback_that_raises_keeps_nobody_else_waiting(gate: threading.Event) -> None:
     def theirs() -> None:
         raise RuntimeError("a bug of the owner")
@@ -521,7 +424,7 @@ async def test_a_codec_that_raises_fails_its_page_and_no_other(monkeypatch: pyte
 
 
 async def test_workers_that_die_fail_what_they_had_and_nobody_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def make(name: str) -> workers.Perform:
+    def make(name: str) -> Perform:
         raise SystemExit("no codec today")
 
     monkeypatch.setattr(threaded, "_compressing", make)
@@ -538,7 +441,7 @@ async def test_workers_that_die_fail_what_they_had_and_nobody_hangs(monkeypatch:
 async def test_one_worker_that_dies_leaves_the_work_to_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
     make, made = threaded._compressing, list[str]()
 
-    def first_fails(name: str) -> workers.Perform:
+    def first_fails(name: str) -> Perform:
         made.append(name)
         if len(made) == 1:
             raise SystemExit("no codec for the first")
@@ -632,7 +535,7 @@ async def test_who_waits_in_line_to_decompress_does_so_when_the_context_is_left(
 
 
 async def test_without_workers_decompression_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def make(name: str) -> workers.Perform:
+    def make(name: str) -> Perform:
         raise SystemExit("no codec today")
 
     monkeypatch.setattr(threaded, "_compressing", make)

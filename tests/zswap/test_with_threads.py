@@ -15,8 +15,8 @@ import acomp
 import acomp.threads
 import zswap
 from acomp import threaded
+from acomp.backlog import Perform
 from acomp.codecs import BytesLike, ZstdCodec
-from acomp.workers import Perform
 
 pytestmark = pytest.mark.threads
 

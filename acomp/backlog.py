@@ -1,0 +1,128 @@
+"""What is queued for worker threads, and the policy by which it is shared out. No thread and no lock is in here.
+
+Whoever has work makes a `Batch` of items for a `Lane`; who is free takes a run of slices from the backlog. `workers`
+holds the lock, and does the work.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+Perform = Callable[[list[Any]], list[Any]]
+"""Does the work of some items, on a worker's thread, and returns one outcome each, in order."""
+
+NO_LIMIT = 1 << 30
+
+
+class Lane:
+    """One kind of work: a queue of its own, and `limit`, how many workers may be at it at once.
+
+    `make()` is called once on each worker's thread that comes to this lane, and returns its `Perform`: state in there
+    belongs to one thread.
+    """
+
+    __slots__ = ("limit", "make", "queue", "running")
+
+    def __init__(self, make: Callable[[], Perform], limit: int = NO_LIMIT) -> None:
+        self.make = make
+        self.limit = limit
+        self.queue: deque[Batch] = deque()
+        self.running = 0
+
+
+class Batch:
+    """Items of one lane that were submitted together. Workers take slices of it, in order.
+
+    `landed(first, outcomes)` is called on the loop's thread for each slice: items `first`, `first + 1`, ... have these
+    outcomes. `failed(first, count)` is called instead when the worker died of it, or there is none to take it any more.
+    """
+
+    __slots__ = ("failed", "items", "landed", "lane", "taken")
+
+    def __init__(
+        self,
+        lane: Lane,
+        items: Sequence[Any],
+        landed: Callable[[int, list[Any]], None],
+        failed: Callable[[int, int], None],
+    ) -> None:
+        self.lane = lane
+        self.items = items
+        self.landed = landed
+        self.failed = failed
+        self.taken = 0
+
+
+class Slice(NamedTuple):
+    """Items `first` .. `end - 1` of a batch: what one worker does of it."""
+
+    batch: Batch
+    first: int
+    end: int
+
+
+class Backlog:
+    """What is queued in all lanes, and the policy by which it is shared out. No thread and no lock is in here.
+
+    A run is at most `max_run` items and at most a fair share: what is queued, divided by those who have nothing to do.
+    So 64 items and two idle workers are two runs of 32, a lone batch is split, and who comes alone takes all. Lanes
+    take turns at being first.
+    """
+
+    def __init__(self, lanes: Sequence[Lane], max_run: int) -> None:
+        self._lanes = deque(lanes)
+        self._max_run = max_run
+        self._share = 0
+        self.queued = 0
+
+    def put(self, batch: Batch) -> None:
+        """Queue a batch."""
+        batch.lane.queue.append(batch)
+        self.queued += len(batch.items)
+
+    def share_among(self, hungry: int) -> None:
+        """What was put is for so many: one that is slow to come must not make the others' runs ever smaller."""
+        self._share = -(-self.queued // hungry) if hungry else 0
+
+    def take(self, hungry: int) -> list[Slice]:
+        """The next run for one of `hungry` workers without one; empty when there is nothing it may do."""
+        return self.take_some(min(self._max_run, max(self._share, -(-self.queued // hungry))))
+
+    def take_some(self, count: int) -> list[Slice]:
+        """At most `count` items, whatever a fair share is; empty when there is nothing that may be done now."""
+        run: list[Slice] = []
+        self._lanes.rotate(-1)
+        for lane in self._lanes:
+            if count and lane.queue and lane.running < lane.limit:
+                lane.running += 1
+                count -= self._take_from(lane, count, run)
+        return run
+
+    def _take_from(self, lane: Lane, room: int, run: list[Slice]) -> int:
+        taken = 0
+        while lane.queue and taken < room:
+            batch = lane.queue[0]
+            first = batch.taken
+            batch.taken = end = min(len(batch.items), first + room - taken)
+            if end == len(batch.items):
+                lane.queue.popleft()
+            run.append(Slice(batch, first, end))
+            taken += end - first
+        self.queued -= taken
+        return taken
+
+    def give_back(self, run: Sequence[Slice]) -> bool:
+        """A run is done, its lanes have room for another; whether one of them had kept somebody from its queue."""
+        freed = False
+        for lane in {part.batch.lane for part in run}:
+            freed = freed or (bool(lane.queue) and lane.running == lane.limit)
+            lane.running -= 1
+        return freed
+
+    def drain(self) -> list[Slice]:
+        """Take everything, whatever the limits."""
+        left = [Slice(batch, batch.taken, len(batch.items)) for lane in self._lanes for batch in lane.queue]
+        for lane in self._lanes:
+            lane.queue.clear()
+        self.queued = 0
+        return left

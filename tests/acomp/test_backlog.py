@@ -1,0 +1,70 @@
+"""The policy by which what is queued is shared out among workers. No thread runs here."""
+
+from acomp.backlog import NO_LIMIT, Backlog, Batch, Lane, Slice
+
+
+def lane(limit: int = NO_LIMIT) -> Lane:
+    return Lane(lambda: lambda items: [item * 2 for item in items], limit)
+
+
+def batch(of: Lane, items: int) -> Batch:
+    return Batch(of, list(range(items)), lambda first, outcomes: None, lambda first, count: None)
+
+
+def sizes(run: list[Slice]) -> list[int]:
+    return [end - first for _, first, end in run]
+
+
+def test_64_pages_and_two_idle_workers_are_two_runs_of_32() -> None:
+    one = lane()
+    backlog = Backlog([one], 512)
+    batches = [batch(one, 8) for _ in range(8)]
+    for each in batches:
+        backlog.put(each)
+    first, second = backlog.take(2), backlog.take(1)
+    assert (sizes(first), sizes(second), backlog.queued) == ([8] * 4, [8] * 4, 0)
+    assert [part.batch for part in first + second] == batches
+
+
+def test_a_lone_batch_is_split_and_a_run_has_a_bound() -> None:
+    one = lane()
+    backlog = Backlog([one], 512)
+    backlog.put(batch(one, 9))
+    assert [tuple(part[1:]) for part in backlog.take(2) + backlog.take(1)] == [(0, 5), (5, 9)]
+    backlog.put(batch(one, 1000))
+    assert [sizes(backlog.take(1)) for _ in range(3)] == [[512], [488], []]
+
+
+def test_who_is_slow_to_come_does_not_make_the_others_runs_smaller() -> None:
+    one = lane()
+    backlog = Backlog([one], 512)
+    backlog.put(batch(one, 8))
+    backlog.share_among(2)
+    runs = []
+    while run := backlog.take(2):  # the same worker, back again before the other one has woken up
+        runs.append(sizes(run))
+        backlog.give_back(run)
+    assert runs == [[4], [4]]
+
+
+def test_a_lane_has_no_more_runs_at_once_than_its_limit() -> None:
+    narrow, wide = lane(1), lane()
+    backlog = Backlog([narrow, wide], 4)
+    for _ in range(3):
+        backlog.put(batch(narrow, 4))
+    first = backlog.take(1)
+    assert sizes(first) == [4] and backlog.take(1) == []
+    backlog.put(batch(wide, 1))
+    assert [part.batch.lane for part in backlog.take(1)] == [wide]
+    assert backlog.give_back(first), "somebody was kept from its queue"
+    second = backlog.take(1)
+    assert sizes(second) == [4] and second[0].batch.lane is narrow
+    assert sizes(backlog.drain()) == [4] and backlog.queued == 0
+
+
+def test_lanes_take_turns_so_that_none_starves() -> None:
+    lanes = [lane(), lane()]
+    backlog = Backlog(lanes, 4)
+    for each in lanes * 2:
+        backlog.put(batch(each, 4))
+    assert len({id(backlog.take(1)[0].batch.lane) for _ in range(2)}) == 2

@@ -1,0 +1,237 @@
+"""`acomp.workers`: threads, and the loop's own, that work off a backlog."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from acomp import workers
+from acomp.backlog import Batch, Lane
+
+pytestmark = pytest.mark.threads
+
+
+class Ledger:
+    """A lane whose items go through `perform`, and what became of the batches that were submitted to it."""
+
+    def __init__(self, perform: Callable[[list[Any]], list[Any]]) -> None:
+        self.lane = Lane(lambda: perform)
+        self.outcomes: dict[int, Any] = {}
+        self._submitted = 0
+        self._all_ended = asyncio.Event()
+
+    def batch(self, items: int) -> Batch:
+        """Items with the next numbers."""
+        start = self._submitted
+        self._submitted += items
+        self._all_ended.clear()
+
+        def landed(first: int, outcomes: list[Any]) -> None:
+            for number, outcome in enumerate(outcomes, start + first):
+                assert number not in self.outcomes, "ended twice"
+                self.outcomes[number] = outcome
+            if len(self.outcomes) == self._submitted:
+                self._all_ended.set()
+
+        return Batch(
+            self.lane,
+            range(start, start + items),
+            landed,
+            lambda first, count: landed(first, ["failed"] * count),
+        )
+
+    async def all_ended(self) -> None:
+        """Wait until every item has landed or failed."""
+        await self._all_ended.wait()
+
+
+@pytest.fixture
+async def told() -> list[dict[str, Any]]:
+    """What the loop's exception handler is told during the test."""
+    contexts: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: contexts.append(context))
+    return contexts
+
+
+def on_the_loop() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> None:
+    landings: list[int] = []
+    held, land = threading.Event(), workers._land
+
+    def counted(results: list[Any]) -> None:
+        landings.append(len(results))
+        land(results)
+
+    def perform(items: list[Any]) -> list[Any]:
+        assert held.wait(30)
+        return items
+
+    monkeypatch.setattr(workers, "_land", counted)
+    one, done = Lane(lambda: perform), asyncio.Event()
+    pool = workers.Workers([one], 1, 512, "test")
+    outcomes: list[Any] = []
+
+    def landed(first: int, some: list[Any]) -> None:
+        outcomes.extend(some)
+        if len(outcomes) == 25:
+            done.set()
+
+    pool.submit(Batch(one, [0], landed, lambda first, count: None))
+    while pool._hungry:
+        await asyncio.sleep(0.001)
+    for number in range(8):
+        pool.submit(Batch(one, [number] * 3, landed, lambda first, count: None))
+    held.set()
+    await done.wait()
+    assert pool.stop(10) == []
+    assert landings == [1, 8]
+    assert outcomes == [0] + [number for number in range(8) for _ in range(3)]
+
+
+async def test_workers_that_were_stopped_take_nothing() -> None:
+    ledger = Ledger(list)
+    pool = workers.Workers([ledger.lane], 1, 512, "test")
+    assert pool.stop(10) == []
+    with pytest.raises(workers.NoWorkersError, match="open others"):
+        pool.submit(ledger.batch(1))
+
+
+async def test_the_loop_does_what_is_queued_while_the_workers_are_at_work() -> None:
+    held, runs = threading.Event(), list[tuple[bool, int]]()
+
+    def perform(items: list[Any]) -> list[Any]:
+        runs.append((on_the_loop(), len(items)))
+        if not on_the_loop():
+            assert held.wait(30)
+        return items
+
+    ledger = Ledger(perform)
+    pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=3)
+    pool.submit(ledger.batch(40))
+    while pool.running < 1:
+        await asyncio.sleep(0)  # the loop works meanwhile
+    while pool._backlog.queued:
+        await asyncio.sleep(0)
+    of_the_loop = [count for is_loop, count in runs if is_loop]
+    (of_the_worker,) = [count for is_loop, count in runs if not is_loop]
+    assert of_the_worker <= 20, "its share is half of what is queued"
+    assert sum(of_the_loop) == 40 - of_the_worker and max(of_the_loop) == 3
+    held.set()
+    await ledger.all_ended()
+    assert ledger.outcomes == {number: number for number in range(40)}
+    assert pool.stop(10) == []
+
+
+async def test_the_loop_has_its_turns_between_its_runs() -> None:
+    order: list[str] = []
+
+    def perform(items: list[Any]) -> list[Any]:
+        order.append("run")
+        return items
+
+    ledger = Ledger(perform)
+    pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=2)
+    pool.submit(ledger.batch(2), ledger.batch(4))
+    ticks = 0
+    while len(ledger.outcomes) < 6:
+        order.append("turn")
+        await asyncio.sleep(0)
+        ticks += 1
+        assert ticks < 20
+    assert order.count("run") == 3
+    assert "run,run" not in ",".join(order)
+    assert pool.stop(10) == []
+
+
+async def test_without_a_thread_the_loop_does_everything_and_rests_when_nothing_is_queued() -> None:
+    ledger = Ledger(lambda items: [on_the_loop() for _ in items])
+    pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=8)
+    for _ in range(3):  # it is woken up again each time
+        pool.submit(ledger.batch(20))
+        await ledger.all_ended()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not pool._loop_has_a_turn
+    assert set(ledger.outcomes.values()) == {True}
+    assert pool.stop(10) == []
+
+
+async def test_a_loop_whose_run_raises_works_no_more_and_the_threads_go_on(told: list[dict[str, Any]]) -> None:
+    loop_failed = threading.Event()
+
+    def perform(items: list[Any]) -> list[Any]:
+        if on_the_loop():
+            loop_failed.set()
+            raise MemoryError("a codec")
+        assert loop_failed.wait(30)
+        return items
+
+    ledger = Ledger(perform)
+    pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=2)
+    pool.submit(ledger.batch(40))
+    await ledger.all_ended()
+    while not told:
+        await asyncio.sleep(0)
+    failed = [number for number, outcome in ledger.outcomes.items() if outcome == "failed"]
+    assert len(failed) == 2 and "the 2 items" in told[0]["message"] and "1 are left" in told[0]["message"]
+    pool.submit(ledger.batch(40))
+    await ledger.all_ended()
+    assert len(told) == 1 and pool.at_work
+    assert pool.stop(10) == []
+
+
+async def test_when_the_loop_was_the_last_worker_everything_fails(told: list[dict[str, Any]]) -> None:
+    def perform(items: list[Any]) -> list[Any]:
+        raise MemoryError("a codec")
+
+    ledger = Ledger(perform)
+    pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=2)
+    pool.submit(ledger.batch(7))
+    await ledger.all_ended()
+    assert ledger.outcomes == dict.fromkeys(range(7), "failed")
+    assert "none is left" in told[0]["message"]
+    with pytest.raises(workers.NoWorkersError):
+        pool.submit(ledger.batch(1))
+    assert pool.stop(10) == []
+
+
+async def test_an_interrupt_in_the_loops_run_is_raised_and_loses_nothing(told: list[dict[str, Any]]) -> None:
+    def perform(items: list[Any]) -> list[Any]:
+        raise KeyboardInterrupt
+
+    ledger = Ledger(perform)
+    pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=2)
+    pool.submit(ledger.batch(3))
+    with pytest.raises(KeyboardInterrupt):
+        pool._take_turn()
+    await ledger.all_ended()
+    assert ledger.outcomes == dict.fromkeys(range(3), "failed")
+    assert pool.stop(10) == []
+
+
+async def test_a_landing_that_raises_does_not_end_the_loops_work(told: list[dict[str, Any]]) -> None:
+    ledger = Ledger(list)
+    pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=2)
+
+    def raises(first: int, outcomes: list[Any]) -> None:
+        raise RuntimeError("a user")
+
+    pool.submit(Batch(ledger.lane, range(2), raises, lambda first, count: None), ledger.batch(4))
+    await ledger.all_ended()
+    assert [str(context["exception"]) for context in told] == ["a user"]
+    assert pool.stop(10) == []
+
+
+async def test_what_is_queued_for_the_loop_fails_when_the_workers_are_stopped() -> None:
+    ledger = Ledger(list)
+    pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=2)
+    pool.submit(ledger.batch(5))
+    assert pool.stop(10) == []
+    assert ledger.outcomes == dict.fromkeys(range(5), "failed")
+    await asyncio.sleep(0)
+    assert len(ledger.outcomes) == 5
