@@ -28,6 +28,7 @@ from .errors import AcompError, AlgorithmNotFoundError, ProtocolError, RequestBu
 from .flags import (
     CRYPTO_ACOMP_ALLOC_OUTPUT,
     CRYPTO_ACOMP_DST_MAX,
+    CRYPTO_ACOMP_OUTPUT_ONLY,
     CRYPTO_ACOMP_REQ_POLL,
     CRYPTO_ALG_ASYNC,
     CRYPTO_ALG_REQ_CHAIN,
@@ -65,6 +66,7 @@ from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
 __all__ = [
     "CRYPTO_ACOMP_ALLOC_OUTPUT",
     "CRYPTO_ACOMP_DST_MAX",
+    "CRYPTO_ACOMP_OUTPUT_ONLY",
     "CRYPTO_ACOMP_REQ_POLL",
     "CRYPTO_ALG_ASYNC",
     "CRYPTO_ALG_REQ_CHAIN",

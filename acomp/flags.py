@@ -14,6 +14,9 @@ CRYPTO_ACOMP_ALLOC_OUTPUT: Final = 0x00000001
 """`dst` was None in set_params: the algorithm allocates the output."""
 CRYPTO_ACOMP_REQ_POLL: Final = 0x00000002
 """Submit and poll (patch 3). The driver's batch wrapper sets and clears it; it is not the user's to keep."""
+CRYPTO_ACOMP_OUTPUT_ONLY: Final = 0x00000100
+"""Ours: the owner reads `req.output` where that is set, so that nothing need be copied to `dst`, whose bytes are then
+undefined. An algorithm without such an object writes to `dst` and sets no output."""
 
 # The generic word of a request, `req.base.flags`.
 CRYPTO_TFM_REQ_MAY_SLEEP: Final = 0x00000200

@@ -6,13 +6,13 @@ has landed, whoever was cancelled meanwhile. A request that anybody holds is *bu
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from errno import EBUSY, EINPROGRESS
 from typing import Any, Final, Literal, NoReturn
 
 from .errors import ProtocolError, RequestBusyError
-from .flags import CRYPTO_ACOMP_ALLOC_OUTPUT, CRYPTO_TFM_REQ_CHAIN
+from .flags import CRYPTO_ACOMP_ALLOC_OUTPUT, CRYPTO_ACOMP_OUTPUT_ONLY, CRYPTO_TFM_REQ_CHAIN
 from .states import AFTER_FINISH, AFTER_SUBMIT, RequestState, request_after
 from .tfm import CryptoAcomp, check_is_transform
 
@@ -177,19 +177,21 @@ class AcompReq:
     def deliver(self, output: bytes) -> None:
         """Success: copy `output` to `dst` and set `dlen`; with ALLOC_OUTPUT it becomes a fresh `dst`.
 
-        The caller has checked that it fits. (With a null dst the kernel's software wrapper allocates as well.)
+        With OUTPUT_ONLY nothing is copied. The caller has checked that it fits. (With a null dst the kernel's software
+        wrapper allocates as well.)
         """
-        length = len(output)
+        self.dlen = length = len(output)
+        self.output = output
         dst = self.dst
-        if type(dst) is bytearray:
-            memoryview(dst)[:length] = output  # a bytearray's own slice would copy twice
-        elif dst is None:
+        if dst is None:
             self.dst = bytearray(output)
+        elif self.flags & CRYPTO_ACOMP_OUTPUT_ONLY:
+            pass
+        elif type(dst) is bytearray:
+            memoryview(dst)[:length] = output  # a bytearray's own slice would copy twice
         else:
             with memoryview(dst) as view, view.cast("B") as octets:
                 octets[:length] = output
-        self.dlen = length
-        self.output = output
 
     def _complete_in_flight(self, data: Any, err: int) -> None:
         if err == -EINPROGRESS and self.state == "in_flight":
@@ -223,6 +225,16 @@ class AcompReq:
         with ExitStack() as stack:  # each is called, whatever another one raises
             for callback in reversed(callbacks):
                 stack.callback(callback)
+
+
+def begin_each(reqs: Iterable[AcompReq]) -> None:
+    """`begin` for those that are idle; the others are in flight already. Spelled out, for it is done once a page."""
+    in_flight = AFTER_SUBMIT["idle"]
+    for req in reqs:
+        if req.state == "idle":
+            req.state = in_flight
+            req._submissions += 1
+            req.output = None
 
 
 def check_is_request(req: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from . import trace
 from .chain import begin_run, end_run, runs_as_chain
-from .request import AcompReq
+from .request import AcompReq, begin_each
 from .states import AFTER_FINISH, request_after
 from .tfm import acomp_is_async
 
@@ -51,9 +51,7 @@ class Run:
 
     def begin_all(self) -> list[AcompReq]:
         """All of them are about to be submitted, as one."""
-        for req in self.unsubmitted:
-            if req.state == "idle":
-                req.begin()
+        begin_each(self.unsubmitted)
         self.open, self.unsubmitted = self.unsubmitted, []
         if trace.sink is not None:
             for req in self.open:

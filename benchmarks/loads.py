@@ -14,6 +14,7 @@ from acomp.codecs import ZstdCodec
 from .pages import Work
 from .raw import TASKS, zstd_jobs
 from .rows import Row, Sample, against, in_turns
+from .stores import loop_and_worker
 
 TICK_S = 0.001
 
@@ -47,14 +48,16 @@ async def load(work: Work, rounds: int) -> Row:
 
 
 async def lateness(work: Work, rounds: int, seconds: float) -> Row:
-    """Milliseconds, 99.9th percentile, that a ticker is late while eight tasks store 64 KiB folios.
+    """Milliseconds, 99.9th percentile, that a ticker is late while eight tasks store 64 KiB folios as fast as they can.
 
     The limit: while two threads compress, of which the loop knows nothing.
     """
     folios = work.folios(16)
 
     async def storing(over: Callable[[], bool]) -> None:
-        async with zswap.Zswap.open(zswap.Params(compressor="zstd-threads")) as store:
+        async with zswap.Zswap.open(
+            zswap.Params(compressor="zstd-threads", max_batch_size=16, long_chains=True)
+        ) as store:
 
             async def one(first: int) -> None:
                 number = first
@@ -96,7 +99,7 @@ async def lateness(work: Work, rounds: int, seconds: float) -> Row:
 
     async with AsyncExitStack() as stack:
         stack.enter_context(acomp.registry())
-        await stack.enter_async_context(acomp.threads.open(workers=2))
+        await stack.enter_async_context(loop_and_worker(16))
         taken: dict[str, list[Sample]] = await in_turns(
             {"store": late_while(storing), "threads": late_while(compressing)}, rounds
         )

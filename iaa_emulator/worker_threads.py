@@ -32,6 +32,8 @@ STOP_TIMEOUT_S = 1.0
 """How long stopping waits at most for threads that have nothing to do."""
 INLINE_BYTES = 8 * PAGE_SIZE
 """Output up to which decompressions that were submitted together run on the loop's thread (docs/benchmarks.md)."""
+LOOP_RUN = 8
+"""Jobs that the loop's thread does at a turn where there are no workers; some 0.1 ms of compression."""
 
 
 _BROKEN = Outcome(CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b"")
@@ -44,8 +46,11 @@ _Result = tuple[float | None, Outcome | Exception]
 class WorkerThreads:
     """The engine of real time. `workers` is at most the number of engines; default: the cores this process may use.
 
-    A page decompresses faster than a thread wakes up, so few of them run on the loop's thread. For one platform at a
-    time: ConfigurationError EBUSY from a second one. TypeError and ValueError for a number of workers that is none.
+    With 0 the loop's own thread does the jobs, some at a turn. That is faster where nothing else keeps the loop busy,
+    for the codec is so fast that threads cost more than they gain (docs/benchmarks.md).
+    A page decompresses faster than a thread wakes up, so few of them run on the loop's thread in any case. For one
+    platform at a time: ConfigurationError EBUSY from a second one. TypeError and ValueError for a number of workers
+    that is none.
     When a worker dies, the loop's exception handler is told, and the jobs that it had end at once as if they had timed
     out; when none is left, so do all.
     """
@@ -53,9 +58,9 @@ class WorkerThreads:
     def __init__(self, workers: int | None = None) -> None:
         if workers is not None and type(workers) is not int:
             raise TypeError(f"workers is an int or None, not {type(workers).__name__}")
-        if workers is not None and workers < 1:
-            raise ValueError(f"workers must be at least 1, not {workers}; None takes the cores that there are")
-        self._wanted = workers or _usable_cores()
+        if workers is not None and workers < 0:
+            raise ValueError(f"workers must be at least 0, not {workers}; None takes the cores that there are")
+        self._wanted = _usable_cores() if workers is None else workers
         self._workers: Workers | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes: dict[Group, Lane] = {}
@@ -70,7 +75,7 @@ class WorkerThreads:
         )
 
     def start(self, devices: Sequence[Device]) -> None:
-        """Start the workers: one per compress engine, as far as there are cores."""
+        """Start the workers: one per compress engine, as far as there are so many."""
         if self._workers is not None:
             raise ConfigurationError(
                 EBUSY, "these worker threads serve a platform already", "Make another WorkerThreads() for this one."
@@ -79,8 +84,9 @@ class WorkerThreads:
         groups = {wq.group: None for device in devices for wq in device.work_queues}
         self._work_here = self._engine()
         self._lanes = {group: Lane(self._engine, group.compress_engines) for group in groups}
-        count = min(self._wanted, sum(group.compress_engines for group in groups)) or 1
-        self._workers = Workers([*self._lanes.values()], count, MAX_RUN, "iaa-engine")
+        count = min(self._wanted, sum(group.compress_engines for group in groups) or 1)
+        loop_run = 0 if count else LOOP_RUN
+        self._workers = Workers([*self._lanes.values()], count, MAX_RUN, "iaa-engine", loop_run)
 
     def submit(self, job: Job) -> None:
         """Queue a job; the workers hear of everything submitted in one pass of the loop at once."""

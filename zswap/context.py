@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from acomp import (
+    CRYPTO_ACOMP_OUTPUT_ONLY,
     CRYPTO_TFM_REQ_MAY_BACKLOG,
     PAGE_SIZE,
     AcompReq,
@@ -44,7 +45,8 @@ class CpuContext:
     """One cpu's resources in one pool.
 
     `nr_reqs` requests in `reqs`, with as many output `buffers`; 0 means never allocated. Only `reqs[0]` has a callback,
-    and there is one `wait` for it. `page` receives a decompressed page, on the loop's thread if `is_inline`.
+    and there is one `wait` for it. `page` receives a decompressed page, on the loop's thread if `is_inline`. Neither
+    `page` nor `buffers` are written by an algorithm that has its output as an object (OUTPUT_ONLY).
     """
 
     __slots__ = (
@@ -105,7 +107,8 @@ class CpuContext:
             for _ in range(nr_reqs):
                 if fault.should_fail(CONTEXT_ALLOC):
                     raise MemoryError(f"no memory for a request and buffer of cpu {self.cpu}")
-                reqs.append(acomp_request_alloc(tfm))
+                reqs.append(req := acomp_request_alloc(tfm))
+                req.flags |= CRYPTO_ACOMP_OUTPUT_ONLY
         except BaseException:
             for req in reqs:
                 acomp_request_free(req)

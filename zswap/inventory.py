@@ -51,10 +51,9 @@ class Inventory:
             lengths = itertools.takewhile(lambda _: not fault.should_fail(ZPOOL_MALLOC), lengths)
         handles, err = pool.zs.malloc(lengths)
         handle_of, blob_of = self.entries.handle, self.entries.blob
-        for index, handle in enumerate(handles):
-            entry = entries[index]
+        for entry, handle, blob in zip(entries, handles, blobs, strict=False):
             handle_of[entry] = handle
-            blob_of[entry] = blobs[index]
+            blob_of[entry] = blob
         return err if err or len(handles) == len(entries) else -ENOMEM
 
     def discard(self, entries: Sequence[int], pool: Pool) -> None:

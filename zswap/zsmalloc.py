@@ -114,16 +114,19 @@ class ZsPool:
         Or a negative errno, and the handles for those before the length that has no slot: -EINVAL for no bytes,
         -ENOSPC for over a page.
         """
+        wanted = [*lengths]
+        err = 0
+        if wanted and not (min(wanted) > 0 and max(wanted) <= PAGE_SIZE):
+            nr, err = next((nr, class_index(length)) for nr, length in enumerate(wanted) if not 0 < length <= PAGE_SIZE)
+            del wanted[nr:]
         handles: list[int] = []
         heads, stored = self._heads, self._lengths
-        for length in lengths:
-            if not 0 < length <= PAGE_SIZE:
-                return handles, class_index(length)
+        for length in wanted:
             index = INDEX_OF_LENGTH[length]
             handle = (heads[index] or self._next_head(index)).pop()
             stored[handle] = length
             handles.append(handle)
-        return handles, 0
+        return handles, err
 
     def free(self, handles: Iterable[int]) -> int:
         """Give slots back and return the bytes they held together.

@@ -15,6 +15,7 @@ import pytest
 
 import acomp
 from acomp import (
+    CRYPTO_ACOMP_OUTPUT_ONLY,
     AcompReq,
     CryptoWait,
     ProtocolError,
@@ -192,6 +193,17 @@ class TestParameters:
         assert req.output == PAGE
         acomp_request_set_params(req, PAGE, bytearray(4096), 4096, 4096)
         assert req.output is None
+
+    async def test_an_owner_who_reads_the_output_only_gets_no_copy(self) -> None:
+        (req,) = requests(1)
+        req.flags |= CRYPTO_ACOMP_OUTPUT_ONLY
+        dst = bytearray(4096)
+        acomp_request_set_params(req, PAGE, dst, 4096, 4096)
+        assert await crypto_wait_req(crypto_acomp_compress(req), None) == 0
+        assert (req.output, req.dlen, dst) == (PAGE, 4096, bytes(4096))
+        acomp_request_set_params(req, PAGE, None, 4096, 4096)
+        assert await crypto_wait_req(crypto_acomp_compress(req), None) == 0
+        assert req.dst == req.output == PAGE, "an allocated output is made in any case"
 
 
 class TestWhatIsNoRequest:

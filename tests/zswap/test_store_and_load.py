@@ -466,3 +466,32 @@ async def test_the_wait_of_a_context_is_armed_again_for_the_next_holder() -> Non
             assert await store.store(folio_of(0, 9))
             assert await store.load(0) == page_of(9)
             assert results == [page_of(9)[:9]]
+
+
+@pytest.mark.parametrize("as_object", [False, True])
+async def test_what_an_algorithm_has_as_an_object_is_not_copied_and_what_it_writes_is(as_object: bool) -> None:
+    def end(req: acomp.AcompReq, output: bytes) -> int:
+        if as_object:
+            req.deliver(output)
+        else:
+            req.dst[: len(output)], req.dlen = output, len(output)
+        return 0
+
+    with acomp.registry():
+        plain = acomp.AcompAlg(
+            cra_name="plain",
+            cra_driver_name="plain",
+            cra_priority=1,
+            cra_flags=0,
+            compress=lambda req: end(req, bytes(req.source()).rstrip(b"\0")),
+            decompress=lambda req: end(req, bytes(req.source()).ljust(PAGE, b"\0")),
+        )
+        acomp.crypto_register_acomp(plain)
+        with acomp.cpu.on_cpu(0):
+            async with zswap.Zswap.open(zswap.Params(compressor="plain")) as store:
+                assert await store.store(folio_of(0, 9, 300))
+                assert [await store.load(0), await store.load(1)] == folio_of(0, 9, 300).pages(0, 2)
+                pool = store._core.pools.current
+                assert pool is not None
+                context = pool.contexts[0]
+                assert (any(context.buffers[0]), any(context.page)) == (not as_object, not as_object)
