@@ -106,7 +106,7 @@ async def soak(pages: Work, count: int, tally: Tally) -> None:
     """Run until `count` pages were stored and loaded, half of them with each compressor."""
     async with AsyncExitStack() as stack:
         stack.enter_context(acomp.registry())
-        await stack.enter_async_context(acomp.threads.open(workers=2))
+        await stack.enter_async_context(acomp.threads.open(workers=2, loop_pages=8))
         await stack.enter_async_context(iaa_emulator.Platform.open())
         async with zswap.Zswap.open(zswap.Params(compressor="zstd-threads")) as store:
             for turn, compressor in enumerate(["zstd-threads", "deflate-iaa"] * 4, start=1):

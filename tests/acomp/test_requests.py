@@ -200,7 +200,7 @@ class TestParameters:
         dst = bytearray(4096)
         acomp_request_set_params(req, PAGE, dst, 4096, 4096)
         assert await crypto_wait_req(crypto_acomp_compress(req), None) == 0
-        assert (req.output, req.dlen, dst) == (PAGE, 4096, bytes(4096))
+        assert (req.output, req.dlen, bytes(dst)) == (PAGE, 4096, bytes(4096))
         acomp_request_set_params(req, PAGE, None, 4096, 4096)
         assert await crypto_wait_req(crypto_acomp_compress(req), None) == 0
         assert req.dst == req.output == PAGE, "an allocated output is made in any case"
