@@ -1,9 +1,9 @@
 """Software compression that leaves the loop alone: chains go to worker threads, and many of them are one job there.
 
-`async with acomp.threads.open(workers=2)` registers `zstd-threads` for the time of the context (and `deflate-threads`
-or `lz4-threads` when asked for). It is an ordinary algorithm with chains, its bytes are the generic one's, and its
-priority is higher: inside the context `zstd` means `zstd-threads`. What the algorithms do is in `threaded`, what a
-thread does in `workers`.
+`async with acomp.threads.open(workers=2)` registers `zstd-threads` and `deflate-threads` for the time of the context
+(and `lz4-threads` when asked for). They are ordinary algorithms with chains, their bytes are the generic ones', and
+their priority is higher: inside the context `zstd` means `zstd-threads`. What the algorithms do is in `threaded`, what
+a thread does in `workers`.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ __all__ = ["ALGORITHMS", "Threads", "WorkersStuckError", "open"]
 
 THREADED: Final = ("zstd", "deflate", "lz4")
 """Which algorithms have a threaded form."""
-ALGORITHMS: Final = ("zstd",)
-"""Those registered unless others are asked for: what the others gain depends on the machine (docs/benchmarks.md)."""
+ALGORITHMS: Final = ("zstd", "deflate")
+"""Those registered unless others are asked for: they gain by it, lz4 is too fast for that (docs/benchmarks.md)."""
 MAX_JOB_PAGES: Final = 512
 """Most requests that a worker takes at once."""
 JOIN_TIMEOUT_S: Final = 1.0
