@@ -18,14 +18,20 @@ class Lane:
     """One kind of work: a queue of its own, and `limit`, how many workers may be at it at once.
 
     `make()` is called once on each worker's thread that comes to this lane, and returns its `Perform`: state in there
-    belongs to one thread.
+    belongs to one thread. `weigh(items)` is how much the heaviest of some items counts, at least 1.
     """
 
-    __slots__ = ("limit", "make", "queue", "running")
+    __slots__ = ("limit", "make", "queue", "running", "weigh")
 
-    def __init__(self, make: Callable[[], Perform], limit: int = NO_LIMIT) -> None:
+    def __init__(
+        self,
+        make: Callable[[], Perform],
+        limit: int = NO_LIMIT,
+        weigh: Callable[[Sequence[Any]], int] = lambda items: 1,
+    ) -> None:
         self.make = make
         self.limit = limit
+        self.weigh = weigh
         self.queue: deque[Batch] = deque()
         self.running = 0
 
@@ -37,7 +43,7 @@ class Batch:
     outcomes. `failed(first, count)` is called instead when the worker died of it, or there is none to take it any more.
     """
 
-    __slots__ = ("failed", "items", "landed", "lane", "taken")
+    __slots__ = ("failed", "items", "landed", "lane", "taken", "weight")
 
     def __init__(
         self,
@@ -51,6 +57,7 @@ class Batch:
         self.landed = landed
         self.failed = failed
         self.taken = 0
+        self.weight = lane.weigh(items)
 
 
 class Slice(NamedTuple):
@@ -65,8 +72,8 @@ class Backlog:
     """What is queued in all lanes, and the policy by which it is shared out. No thread and no lock is in here.
 
     A run is at most `max_run` items and at most a fair share: what is queued, divided by those who have nothing to do.
-    So 64 items and two idle workers are two runs of 32, a lone batch is split, and who comes alone takes all. Lanes
-    take turns at being first.
+    So 64 items and two idle workers are two runs of 32, a lone batch is split, and who comes alone takes all. An item
+    of weight n counts as n, everywhere, and one that is too heavy for a run is a run. Lanes take turns at being first.
     """
 
     def __init__(self, lanes: Sequence[Lane], max_run: int) -> None:
@@ -78,7 +85,7 @@ class Backlog:
     def put(self, batch: Batch) -> None:
         """Queue a batch."""
         batch.lane.queue.append(batch)
-        self.queued += len(batch.items)
+        self.queued += len(batch.items) * batch.weight
 
     def share_among(self, hungry: int) -> None:
         """What was put is for so many: one that is slow to come must not make the others' runs ever smaller."""
@@ -93,22 +100,27 @@ class Backlog:
         run: list[Slice] = []
         self._lanes.rotate(-1)
         for lane in self._lanes:
-            if count and lane.queue and lane.running < lane.limit:
+            if count <= 0:
+                break
+            if lane.queue and lane.running < lane.limit and (taken := self._take_from(lane, count, run)):
                 lane.running += 1
-                count -= self._take_from(lane, count, run)
+                count -= taken
+        self.queued -= sum((end - first) * batch.weight for batch, first, end in run)
         return run
 
     def _take_from(self, lane: Lane, room: int, run: list[Slice]) -> int:
         taken = 0
-        while lane.queue and taken < room:
+        while lane.queue:
             batch = lane.queue[0]
+            nr = (room - taken) // batch.weight or int(not run)
+            if nr <= 0:
+                break
             first = batch.taken
-            batch.taken = end = min(len(batch.items), first + room - taken)
+            batch.taken = end = min(len(batch.items), first + nr)
             if end == len(batch.items):
                 lane.queue.popleft()
             run.append(Slice(batch, first, end))
-            taken += end - first
-        self.queued -= taken
+            taken += (end - first) * batch.weight
         return taken
 
     def give_back(self, run: Sequence[Slice]) -> bool:

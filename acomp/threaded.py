@@ -55,8 +55,8 @@ class ThreadedAlgorithm:
     def __init__(self, name: str, pool: Pool) -> None:
         self.name = name
         self.pool = pool
-        self.compressing = Lane(partial(_compressing, name))
-        self.decompressing = Lane(partial(_decompressing, name))
+        self.compressing = Lane(partial(_compressing, name), weigh=_source_pages)
+        self.decompressing = Lane(partial(_decompressing, name), weigh=_limit_pages)
         self._decompress_generic = decompressor(name)
         self._inline_pages = 0
         self.algorithm = AcompAlg(
@@ -275,6 +275,14 @@ def _sources_and_limits(reqs: Sequence[AcompReq]) -> list[Any]:
     return [(req.source(), capacity_of(req)) for req in reqs]
 
 
+def _source_pages(sources: Sequence[Any]) -> int:
+    return -(-max(map(len, sources)) // PAGE_SIZE)
+
+
+def _limit_pages(items: Sequence[tuple[Any, int]]) -> int:
+    return -(-max(limit for _, limit in items) // PAGE_SIZE)
+
+
 def _compressing(name: str) -> Perform:
     """For one worker's thread: compress pages; an exception of the codec is that page's outcome alone."""
     codec = CODECS[name]()
@@ -282,7 +290,9 @@ def _compressing(name: str) -> Perform:
     def perform(pages: list[Any]) -> list[Any]:
         if isinstance(codec, ZstdCodec):
             try:
-                return [*codec.compress_many(pages)]
+                frames = codec.compress_many(pages)
+                if len(frames) == len(pages):
+                    return frames
             except Exception:  # one of them is to blame; the others get their frames below
                 pass
         return [_outcome(codec.compress, page) for page in pages]

@@ -26,7 +26,7 @@ THREADED: Final = ("zstd", "deflate", "lz4")
 ALGORITHMS: Final = ("zstd", "deflate")
 """Those registered unless others are asked for: they gain by it, lz4 is too fast for that (docs/benchmarks.md)."""
 MAX_JOB_PAGES: Final = 512
-"""Most requests that a worker takes at once."""
+"""Most pages that a worker takes at once; a request counts with its pages."""
 JOIN_TIMEOUT_S: Final = 1.0
 """Threads are told to end when nothing is under way, so that this is far more than they need."""
 
@@ -53,23 +53,25 @@ async def open(  # read as acomp.threads.open
 ) -> AsyncIterator["Threads"]:
     """Register the threaded form of `algorithms` in the current registry, on `workers` threads, and yield the pool.
 
-    With `loop_pages` the loop's own thread is one more worker: as long as requests are queued it does so many of them
-    at a turn, instead of waiting for the others. With 8, many tasks that store at once are served faster than by
-    threads alone (docs/benchmarks.md), and the loop is away for 8 pages at a time, some 0.15 ms of zstd.
+    With `loop_pages` the loop's own thread is one more worker: as long as requests are queued it does so many pages at
+    a turn (or one request of more), instead of waiting for the others. Many tasks that store at once are served fastest
+    with the pages of one chain (docs/benchmarks.md). The loop is away for that long: 16 pages of zstd are 0.25 ms, of
+    deflate 1.5 ms.
 
     At most `max_in_flight` requests (or one chain) are with the workers; further chains wait, first come first served.
     On leaving, new compressions get -ENODEV, what is under way ends (at most `close_timeout` seconds of loop time, else
     WorkersStuckError, and -ENODEV for what no worker has begun), the threads end, the names go. Transforms still alive
     go on decompressing, inline.
 
-    Raises ValueError for a number that is not positive (`loop_pages`: negative) and an algorithm without a threaded
-    form or named twice, ProtocolError when the current registry has these names already and when a context is entered
-    again.
+    Raises ValueError for a number that is not positive (`loop_pages`: not within 0 and 512), an algorithm without a
+    threaded form or named twice, ProtocolError when the current registry has these names already and when a context is
+    entered again.
     """
-    numbers = {"workers": (workers, 1), "max_in_flight": (max_in_flight, 1), "loop_pages": (loop_pages, 0)}
-    for name, (number, least) in numbers.items():
-        if type(number) is not int or number < least:
-            raise ValueError(f"{name} must be an int of at least {least}, not {number!r}")
+    for name, number in (("workers", workers), ("max_in_flight", max_in_flight)):
+        if type(number) is not int or number < 1:
+            raise ValueError(f"{name} must be a positive int, not {number!r}")
+    if type(loop_pages) is not int or not 0 <= loop_pages <= MAX_JOB_PAGES:
+        raise ValueError(f"loop_pages must be an int from 0 to {MAX_JOB_PAGES}, not {loop_pages!r}")
     if isinstance(close_timeout, bool) or not isinstance(close_timeout, int | float) or not close_timeout > 0:
         raise ValueError(f"close_timeout must be a positive number of seconds, not {close_timeout!r}")
     if len(set(algorithms)) < len(algorithms):

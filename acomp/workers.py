@@ -10,6 +10,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
+from contextvars import Context
 from queue import SimpleQueue
 from typing import Any
 
@@ -30,6 +31,7 @@ class Workers:
     """
 
     def __init__(self, lanes: Sequence[Lane], count: int, max_run: int, name: str, loop_run: int = 0) -> None:
+        assert 0 <= loop_run <= max_run
         self._loop = asyncio.get_running_loop()
         self._bell: SimpleQueue[None] = SimpleQueue()
         # Shared with the threads, under the lock. A sleeper waits for the bell; the hungry are those without a run,
@@ -79,7 +81,7 @@ class Workers:
             self._bell.put(None)
         if self._loop_run and not self._loop_has_a_turn:
             self._loop_has_a_turn = True
-            self._loop.call_soon(self._take_turn)
+            self._give_turn()
 
     def stop(self, timeout_s: float) -> list[str]:
         """Tell the threads to end with the run they are at; wait so long for all of them; the names of who did not.
@@ -143,6 +145,10 @@ class Workers:
 
     # On the loop's thread.
 
+    def _give_turn(self) -> None:
+        """In an empty context, as on a thread: whose turn it is has nothing to do with whose work is done in it."""
+        self._loop.call_soon(self._take_turn, context=Context())
+
     def _take_turn(self) -> None:
         """Do a run of the loop's, and come back after those whom it wakes, until nothing is queued."""
         with self._lock:
@@ -163,7 +169,7 @@ class Workers:
         try:
             _land(results)
         finally:
-            self._loop.call_soon(self._take_turn)
+            self._give_turn()
 
     def _buried(self, error: BaseException, run: list[Slice]) -> None:
         """A worker died: its run has failed, and, if it was the last one, so has everything queued."""
@@ -174,7 +180,7 @@ class Workers:
             if self._alive
             else "none is left: work fails until what they serve is opened anew"
         )
-        message = f"a worker thread died, and the {items} items that it had have failed; {left}"
+        message = f"a worker died, and the {items} items that it had have failed; {left}"
         self._loop.call_exception_handler({"message": message, "exception": error})
         _fail(run if self._alive else [*run, *self._backlog.drain()])
 
@@ -190,6 +196,8 @@ def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Ba
         parts = [part for part in run[at:] if part.batch.lane is lane]
         items = [item for batch, first, end in parts for item in batch.items[first:end]]
         outcomes = performs[lane](items)
+        if len(outcomes) != len(items):
+            raise RuntimeError(f"{len(items)} items had {len(outcomes)} outcomes; each needs one")
         start = 0
         for batch, first, end in parts:
             results.append((batch, first, outcomes[start : start + end - first]))

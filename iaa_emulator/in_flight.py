@@ -11,8 +11,8 @@ from .work_queue import WorkQueue
 
 CLOCK_RESOLUTION_S = 1e-6
 """How much too early a loop may call a timer, having rounded its time; asking again would change nothing."""
-STALL_S = 0.1
-"""A timer that is later than this, and than half the timeout, tells of a loop that stood still."""
+STALL_S = 0.02
+"""A timer that is later than this tells of a loop that stood still."""
 
 
 class InFlight:
@@ -76,7 +76,7 @@ class InFlight:
         loop = asyncio.get_running_loop()
         due = loop.time() + CLOCK_RESOLUTION_S
         try:
-            if due - self._looks_at > max(STALL_S, self.timeout_s / 2):
+            if due - self._looks_at > STALL_S:
                 for job in self:
                     job.deadline = due + self.timeout_s
                 return

@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from contextvars import Context
 from errno import EBUSY
 
 from acomp import PAGE_SIZE, trace
@@ -92,7 +93,7 @@ class WorkerThreads:
         """Queue a job; the workers hear of everything submitted in one pass of the loop at once."""
         if not self._submitted:
             assert self._loop is not None
-            self._loop.call_soon(self._ring)
+            self._loop.call_soon(self._ring, context=Context())  # nobody's, as on a thread
         self._submitted[job.wq.group].append(job)
 
     def stop(self) -> None:

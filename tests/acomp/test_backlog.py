@@ -68,3 +68,25 @@ def test_lanes_take_turns_so_that_none_starves() -> None:
     for each in lanes * 2:
         backlog.put(batch(each, 4))
     assert len({id(backlog.take(1)[0].batch.lane) for _ in range(2)}) == 2
+
+
+def test_a_heavy_item_counts_with_its_weight_and_goes_alone_if_it_must() -> None:
+    one = Lane(lambda: list, weigh=max)
+    backlog = Backlog([one, other := lane()], 40)
+    for items in ([1] * 6, [10, 3, 3], [100, 100]):
+        backlog.put(Batch(one, items, lambda first, outcomes: None, lambda first, count: None))
+    assert backlog.queued == 6 + 30 + 200
+    assert sizes(backlog.take_some(16)) == [6, 1], "as many as there is room for"
+    assert sizes(backlog.take_some(8)) == [1], "one at least"
+    assert sizes(backlog.take_some(25)) == [1], "what does not fit behind others waits"
+    backlog.put(batch(other, 3))
+    runs = [sizes(backlog.take(1)) for _ in range(4)]
+    assert sorted(runs) == [[], [1], [1], [3]], "each heavy one alone"
+    assert backlog.queued == 0 and one.running == 5 and other.running == 1
+
+
+def test_who_takes_nothing_gets_nothing() -> None:
+    one = lane()
+    backlog = Backlog([one], 40)
+    backlog.put(batch(one, 3))
+    assert backlog.take_some(0) == [] and (backlog.queued, one.running) == (3, 0)

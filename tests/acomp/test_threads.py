@@ -167,10 +167,11 @@ async def test_inside_the_context_the_name_means_the_threaded_one() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"workers": 0}, "workers must be an int of at least 1, not 0"),
-        ({"workers": True}, "workers must be an int of at least 1, not True"),
-        ({"max_in_flight": 0}, "max_in_flight must be an int of at least 1, not 0"),
-        ({"loop_pages": -1}, "loop_pages must be an int of at least 0, not -1"),
+        ({"workers": 0}, "workers must be a positive int, not 0"),
+        ({"workers": True}, "workers must be a positive int, not True"),
+        ({"max_in_flight": 0}, "max_in_flight must be a positive int, not 0"),
+        ({"loop_pages": -1}, "loop_pages must be an int from 0 to 512, not -1"),
+        ({"loop_pages": 513}, "loop_pages must be an int from 0 to 512, not 513"),
         ({"loop_pages": 1.5}, "loop_pages must be an int"),
         ({"algorithms": ["lzo"]}, "'lzo' has no threaded form"),
     ],

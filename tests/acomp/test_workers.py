@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from acomp import workers
 from acomp.backlog import Batch, Lane
 
 pytestmark = pytest.mark.threads
+
+TASK = ContextVar[str]("TASK")
 
 
 class Ledger:
@@ -198,6 +201,33 @@ async def test_when_the_loop_was_the_last_worker_everything_fails(told: list[dic
     with pytest.raises(workers.NoWorkersError):
         pool.submit(ledger.batch(1))
     assert pool.stop(10) == []
+
+
+@pytest.mark.parametrize("loop_run", [0, 4])
+async def test_too_few_outcomes_are_a_worker_that_died(told: list[dict[str, Any]], loop_run: int) -> None:
+    ledger = Ledger(lambda items: items[1:])
+    pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run)
+    pool.submit(ledger.batch(3))
+    async with asyncio.timeout(10):
+        await ledger.all_ended()
+    assert set(ledger.outcomes.values()) == {"failed"}
+    assert "outcomes; each needs one" in str(told[0]["exception"])
+    assert pool.stop(10) == []
+
+
+async def test_the_loops_run_is_done_in_nobodys_context() -> None:
+    seen: list[str] = []
+
+    def perform(items: list[Any]) -> list[Any]:
+        seen.append(TASK.get("nobody"))
+        return items
+
+    ledger = Ledger(perform)
+    pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=4)
+    TASK.set("mine")
+    pool.submit(ledger.batch(3))
+    await ledger.all_ended()
+    assert seen == ["nobody"] and pool.stop(10) == []
 
 
 async def test_an_interrupt_in_the_loops_run_is_raised_and_loses_nothing(told: list[dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 import zlib
 from collections import Counter
 from errno import EINVAL, ETIMEDOUT
@@ -196,6 +197,21 @@ async def test_compression_never_runs_on_the_loops_thread(monkeypatch: pytest.Mo
 async def test_without_workers_all_of_it_does(opcode: Opcode, monkeypatch: pytest.MonkeyPatch) -> None:
     names = await where_pages_ran(monkeypatch, opcode, 40, workers=0)
     assert names == [threading.current_thread().name] * 40
+
+
+async def test_a_loop_that_stood_still_as_long_as_jobs_may_take_has_lost_none() -> None:
+    """The engines stood still with it: nothing of what is queued is late."""
+    with acomp.registry():
+        built = machine(devices=1)
+        async with Platform.open(built, engine=WorkerThreads(0), completion_timeout=0.3) as platform:
+            task = asyncio.ensure_future(
+                compress_pages(crypto_alloc_acomp("deflate-iaa"), [page(n) for n in range(64)])
+            )
+            for _ in range(4):
+                await asyncio.sleep(0)
+            time.sleep(0.35)  # noqa: ASYNC251 (what it is about)
+            assert {result.err for result in await task} == {0}
+            assert platform.enabled
 
 
 async def test_another_loop_or_thread_is_refused_at_once_and_the_owner_goes_on() -> None:
