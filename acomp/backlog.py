@@ -1,4 +1,4 @@
-"""What is queued for worker threads, and the policy by which it is shared out. No thread and no lock is in here.
+"""What is queued for workers, and the policy by which it is shared out. No thread and no lock is in here.
 
 Whoever has work makes a `Batch` of items for a `Lane`; who is free takes a run of slices from the backlog. `workers`
 holds the lock, and does the work.
@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 Perform = Callable[[list[Any]], list[Any]]
-"""Does the work of some items, on a worker's thread, and returns one outcome each, in order."""
+"""Does the work of some items, on a worker's thread or the loop's, and returns one outcome each, in order."""
 
 NO_LIMIT = 1 << 30
 
@@ -17,8 +17,8 @@ NO_LIMIT = 1 << 30
 class Lane:
     """One kind of work: a queue of its own, and `limit`, how many workers may be at it at once.
 
-    `make()` is called once on each worker's thread that comes to this lane, and returns its `Perform`: state in there
-    belongs to one thread. `weigh(items)` is how much the heaviest of some items counts, at least 1.
+    `make()` is called once on each thread that comes to this lane, and returns its `Perform`: state in there belongs to
+    that thread. `weigh(items)` is how much the heaviest of some items counts, at least 1.
     """
 
     __slots__ = ("limit", "make", "queue", "running", "weigh")
@@ -69,9 +69,9 @@ class Slice(NamedTuple):
 
 
 class Backlog:
-    """What is queued in all lanes, and the policy by which it is shared out. No thread and no lock is in here.
+    """What is queued in all lanes, and who gets how much of it.
 
-    A run is at most `max_run` items and at most a fair share: what is queued, divided by those who have nothing to do.
+    A run is at most `max_run` items and at most a fair share: what is queued, divided by those it is for (`Workers`).
     So 64 items and two idle workers are two runs of 32, a lone batch is split, and who comes alone takes all. An item
     of weight n counts as n, everywhere, and one that is too heavy for a run is a run. Lanes take turns at being first.
     """
@@ -87,13 +87,13 @@ class Backlog:
         batch.lane.queue.append(batch)
         self.queued += len(batch.items) * batch.weight
 
-    def share_among(self, hungry: int) -> None:
+    def share_among(self, sharers: int) -> None:
         """What was put is for so many: one that is slow to come must not make the others' runs ever smaller."""
-        self._share = -(-self.queued // hungry) if hungry else 0
+        self._share = -(-self.queued // sharers) if sharers else 0
 
-    def take(self, hungry: int) -> list[Slice]:
-        """The next run for one of `hungry` workers without one; empty when there is nothing it may do."""
-        return self.take_some(min(self._max_run, max(self._share, -(-self.queued // hungry))))
+    def take(self, sharers: int) -> list[Slice]:
+        """The next run for one of `sharers` workers; empty when there is nothing it may do."""
+        return self.take_some(min(self._max_run, max(self._share, -(-self.queued // sharers))))
 
     def take_some(self, count: int) -> list[Slice]:
         """At most `count` items, whatever a fair share is; empty when there is nothing that may be done now."""

@@ -62,7 +62,8 @@ class AcompReq:
     `src`, `dst`: buffers of `slen` and `dlen` bytes; `dlen` is the capacity before and the produced length after
     success (the capacity stays on failure). `flags`: the acomp word. `base`: the generic part. Ours are `path`, which
     way the last operation took ("hardware" or "software"; the kernel only counts), and `output`, what it wrote to `dst`
-    as one immutable object where the algorithm had one (else None): an owner who keeps the bytes need not copy them.
+    as one immutable object where the algorithm had one (else None): an owner who keeps the bytes need not copy them,
+    and with the flag OUTPUT_ONLY the algorithm does not copy them either.
     """
 
     __slots__ = (
@@ -180,8 +181,7 @@ class AcompReq:
         With OUTPUT_ONLY nothing is copied. The caller has checked that it fits. (With a null dst the kernel's software
         wrapper allocates as well.)
         """
-        self.dlen = length = len(output)
-        self.output = output
+        length = len(output)
         dst = self.dst
         if dst is None:
             self.dst = bytearray(output)
@@ -192,6 +192,8 @@ class AcompReq:
         else:
             with memoryview(dst) as view, view.cast("B") as octets:
                 octets[:length] = output
+        self.dlen = length
+        self.output = output
 
     def _complete_in_flight(self, data: Any, err: int) -> None:
         if err == -EINPROGRESS and self.state == "in_flight":

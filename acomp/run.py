@@ -52,10 +52,10 @@ class Run:
     def begin_all(self) -> list[AcompReq]:
         """All of them are about to be submitted, as one."""
         begin_each(self.unsubmitted)
-        self.open, self.unsubmitted = self.unsubmitted, []
         if trace.sink is not None:
-            for req in self.open:
+            for req in self.unsubmitted:
                 trace.emit("submit", request=req.serial, head=self.head.serial)
+        self.open, self.unsubmitted = self.unsubmitted, []
         return self.open
 
     def record_all(self, codes: Sequence[int]) -> None:

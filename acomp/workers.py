@@ -67,6 +67,14 @@ class Workers:
         """Workers that have a run."""
         return self._alive - self._hungry
 
+    @property
+    def _sharers(self) -> int:
+        """Among how many what is queued is shared: those without a run, but all where the loop works.
+
+        The loop is never without a run for long, and whoever left it nothing would leave it waiting.
+        """
+        return self._alive if self._loop_run else self._hungry
+
     def submit(self, *batches: Batch) -> None:
         """Queue batches and wake who sleeps. NoWorkersError when nobody is left who would take them."""
         if not self.at_work:
@@ -74,14 +82,12 @@ class Workers:
         with self._lock:
             for batch in batches:
                 self._backlog.put(batch)
-            self._backlog.share_among(self._hungry)
+            self._backlog.share_among(self._sharers)
             wake = min(self._asleep, self._backlog.queued)
             self._asleep -= wake
         for _ in range(wake):
             self._bell.put(None)
-        if self._loop_run and not self._loop_has_a_turn:
-            self._loop_has_a_turn = True
-            self._give_turn()
+        self._give_turn()
 
     def stop(self, timeout_s: float) -> list[str]:
         """Tell the threads to end with the run they are at; wait so long for all of them; the names of who did not.
@@ -111,7 +117,7 @@ class Workers:
                     results = _performed(run, performs)
                     self._give_back(run, hungry=1)
                     run = []
-                    self._loop.call_soon_threadsafe(_land, results)
+                    self._loop.call_soon_threadsafe(self._land, results)
                     del results  # nothing is kept while this thread waits
                 else:
                     self._bell.get()
@@ -122,7 +128,7 @@ class Workers:
     def _take(self) -> list[Slice]:
         """The next run; when there is none the caller counts as asleep and must wait for the bell."""
         with self._lock:
-            run = self._backlog.take(self._hungry)
+            run = self._backlog.take(self._sharers)
             if run:
                 self._hungry -= 1
             else:
@@ -146,17 +152,21 @@ class Workers:
     # On the loop's thread.
 
     def _give_turn(self) -> None:
-        """In an empty context, as on a thread: whose turn it is has nothing to do with whose work is done in it."""
-        self._loop.call_soon(self._take_turn, context=Context())
+        """Give the loop's thread its turn, if it works here, has none to come and something is queued.
+
+        In an empty context, as on a thread: whose turn it is has nothing to do with whose work is done in it.
+        """
+        if self._loop_run and self._backlog.queued and not self._loop_has_a_turn:
+            self._loop_has_a_turn = True
+            self._loop.call_soon(self._take_turn, context=Context())
 
     def _take_turn(self) -> None:
-        """Do a run of the loop's, and come back after those whom it wakes, until nothing is queued."""
-        with self._lock:
-            run = self._backlog.take_some(self._loop_run)
-        self._loop_has_a_turn = bool(run)
-        if not run:
-            return
+        """Do a run of the loop's, whose landing gives it the next turn, after those who are woken by it."""
+        self._loop_has_a_turn = False
+        run: list[Slice] = []
         try:
+            with self._lock:
+                run = self._backlog.take_some(self._loop_run)
             results = _performed(run, self._loop_performs)
         except BaseException as error:
             self._loop_run = 0
@@ -165,9 +175,13 @@ class Workers:
             if isinstance(error, Exception):
                 return
             raise
-        self._give_back(run, hungry=0)
+        if run:  # else lanes are at their limits, until others have landed
+            self._give_back(run, hungry=0)
+            self._land(results)
+
+    def _land(self, results: list[tuple[Batch, int, list[Any]]]) -> None:
         try:
-            _land(results)
+            _tell(results)
         finally:
             self._give_turn()
 
@@ -182,7 +196,10 @@ class Workers:
         )
         message = f"a worker died, and the {items} items that it had have failed; {left}"
         self._loop.call_exception_handler({"message": message, "exception": error})
-        _fail(run if self._alive else [*run, *self._backlog.drain()])
+        try:
+            _fail(run if self._alive else [*run, *self._backlog.drain()])
+        finally:
+            self._give_turn()
 
 
 def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Batch, int, list[Any]]]:
@@ -206,7 +223,7 @@ def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Ba
     return results
 
 
-def _land(results: list[tuple[Batch, int, list[Any]]]) -> None:
+def _tell(results: list[tuple[Batch, int, list[Any]]]) -> None:
     with ExitStack() as stack:  # each is told, whatever another one raises
         for batch, first, outcomes in reversed(results):
             stack.callback(batch.landed, first, outcomes)

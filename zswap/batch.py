@@ -47,7 +47,7 @@ async def batch_compress(
 
 
 async def _compress(context: CpuContext, folio: Folio, first: int, nr: int, batching: bool) -> list[int]:
-    """The code of each of `nr` pages; the outputs are in the buffers."""
+    """The code of each of `nr` pages; the outputs are in the requests, or else in the buffers."""
     reqs, wait = context.reqs, context.wait
     head = reqs[0]
     pages = context.take_pages(folio, first, nr)

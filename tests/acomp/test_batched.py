@@ -118,7 +118,8 @@ async def test_who_watches_sees_every_request_submitted_and_completed() -> None:
 
 @pytest.mark.parametrize("kind", ["submit", "complete"])
 @pytest.mark.parametrize("at", [0, 1, 2])
-async def test_a_sink_that_raises_leaves_no_request_behind(kind: str, at: int) -> None:
+@pytest.mark.parametrize("abandons", [False, True])
+async def test_a_sink_that_raises_leaves_no_request_behind(kind: str, at: int, abandons: bool) -> None:
     seen = 0
 
     def sink(event: trace.Event) -> None:
@@ -127,9 +128,10 @@ async def test_a_sink_that_raises_leaves_no_request_behind(kind: str, at: int) -
         if seen == at + 1:
             raise ZeroDivisionError
 
-    reqs = chained(3)
+    reqs, abandoned = chained(3), list[AcompReq]()
     with trace.installed(sink), pytest.raises(ZeroDivisionError):
-        await acomp_do_batch_req_chain(reqs[0], ending_in([0] * 3), abandon=lambda req: None)
+        await acomp_do_batch_req_chain(reqs[0], ending_in([0] * 3), abandon=abandoned.append if abandons else None)
+    assert abandoned == [], "nobody has them yet, or any more"
     assert not any(req.busy for req in reqs) and list(acomp_chain_members(reqs[0])) == reqs[1:]
     assert errs(reqs) == [0 if kind == "complete" else -ECANCELED] * 3
     assert await acomp_do_batch_req_chain(reqs[0], ending_in([0] * 3)) == 0

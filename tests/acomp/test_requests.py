@@ -194,6 +194,15 @@ class TestParameters:
         acomp_request_set_params(req, PAGE, bytearray(4096), 4096, 4096)
         assert req.output is None
 
+    def test_an_output_that_cannot_be_copied_changes_nothing(self) -> None:
+        (req,) = requests(1)
+        dst = bytearray(4096)
+        acomp_request_set_params(req, PAGE, dst, 4096, 4096)
+        del dst[10:]  # the owner's mistake
+        with pytest.raises(ValueError, match="assign"):
+            req.deliver(PAGE)
+        assert (req.dlen, req.output) == (4096, None)
+
     async def test_an_owner_who_reads_the_output_only_gets_no_copy(self) -> None:
         (req,) = requests(1)
         req.flags |= CRYPTO_ACOMP_OUTPUT_ONLY

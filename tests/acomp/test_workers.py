@@ -58,13 +58,20 @@ async def told() -> list[dict[str, Any]]:
     return contexts
 
 
+def assert_at_rest(pool: workers.Workers, lane: Lane) -> None:
+    """Nothing is queued or under way, whoever lives is hungry, and stopping ends all threads."""
+    assert (pool._backlog.queued, len(lane.queue), lane.running) == (0, 0, 0)
+    assert pool.running == 0 and pool._hungry == pool._alive
+    assert pool.stop(10) == []
+
+
 def on_the_loop() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
 async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> None:
     landings: list[int] = []
-    held, land = threading.Event(), workers._land
+    held, land = threading.Event(), workers._tell
 
     def counted(results: list[Any]) -> None:
         landings.append(len(results))
@@ -74,7 +81,7 @@ async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> N
         assert held.wait(30)
         return items
 
-    monkeypatch.setattr(workers, "_land", counted)
+    monkeypatch.setattr(workers, "_tell", counted)
     one, done = Lane(lambda: perform), asyncio.Event()
     pool = workers.Workers([one], 1, 512, "test")
     outcomes: list[Any] = []
@@ -105,29 +112,51 @@ async def test_workers_that_were_stopped_take_nothing() -> None:
 
 
 async def test_the_loop_does_what_is_queued_while_the_workers_are_at_work() -> None:
-    held, runs = threading.Event(), list[tuple[bool, int]]()
+    began, held, runs = threading.Event(), threading.Event(), list[tuple[bool, int]]()
 
     def perform(items: list[Any]) -> list[Any]:
         runs.append((on_the_loop(), len(items)))
         if not on_the_loop():
+            began.set()
             assert held.wait(30)
         return items
 
     ledger = Ledger(perform)
     pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=3)
     pool.submit(ledger.batch(40))
-    while pool.running < 1:
-        await asyncio.sleep(0)  # the loop works meanwhile
+    assert began.wait(30), "the loop does not work before its turn"
     while pool._backlog.queued:
         await asyncio.sleep(0)
     of_the_loop = [count for is_loop, count in runs if is_loop]
-    (of_the_worker,) = [count for is_loop, count in runs if not is_loop]
-    assert of_the_worker <= 20, "its share is half of what is queued"
-    assert sum(of_the_loop) == 40 - of_the_worker and max(of_the_loop) == 3
+    assert [count for is_loop, count in runs if not is_loop] == [20], "its share is half of what is queued"
+    assert of_the_loop == [3] * 6 + [2]
     held.set()
     await ledger.all_ended()
     assert ledger.outcomes == {number: number for number in range(40)}
-    assert pool.stop(10) == []
+    assert_at_rest(pool, ledger.lane)
+
+
+async def test_a_worker_leaves_the_loop_its_share_also_when_it_was_busy_meanwhile() -> None:
+    began, held, runs = threading.Event(), threading.Event(), list[tuple[bool, int]]()
+
+    def perform(items: list[Any]) -> list[Any]:
+        runs.append((on_the_loop(), len(items)))
+        if not on_the_loop():
+            began.set()
+            assert held.wait(30)
+        return items
+
+    ledger = Ledger(perform)
+    pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=3)
+    pool.submit(ledger.batch(2))
+    assert began.wait(30)
+    began.clear()
+    pool.submit(ledger.batch(39))
+    held.set()
+    assert began.wait(30)
+    await ledger.all_ended()
+    assert runs[:2] == [(False, 1), (False, 20)]
+    assert_at_rest(pool, ledger.lane)
 
 
 async def test_the_loop_has_its_turns_between_its_runs() -> None:
@@ -148,7 +177,56 @@ async def test_the_loop_has_its_turns_between_its_runs() -> None:
         assert ticks < 20
     assert order.count("run") == 3
     assert "run,run" not in ",".join(order)
-    assert pool.stop(10) == []
+    assert_at_rest(pool, ledger.lane)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_lane_at_its_limit_gives_the_loop_its_turn_when_it_has_room_again(
+    told: list[dict[str, Any]], dies: bool
+) -> None:
+    began, held = threading.Event(), threading.Event()
+
+    def perform(items: list[Any]) -> list[Any]:
+        if not on_the_loop():
+            began.set()
+            assert held.wait(30)
+            if dies:
+                raise SystemExit
+        return items
+
+    ledger = Ledger(perform)
+    ledger.lane.limit = 1
+    pool = workers.Workers([ledger.lane], 1, 4, "test", loop_run=2)
+    pool.submit(ledger.batch(40))
+    assert began.wait(30)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not pool._loop_has_a_turn and len(ledger.outcomes) == 0
+    held.set()
+    async with asyncio.timeout(10):
+        await ledger.all_ended()
+    assert list(ledger.outcomes.values()).count("failed") == (4 if dies else 0)
+    assert len(told) == dies
+    assert_at_rest(pool, ledger.lane)
+
+
+async def test_a_landing_may_submit_and_may_stop_the_workers() -> None:
+    ledger = Ledger(list)
+    pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=2)
+
+    def submits(first: int, outcomes: list[Any]) -> None:
+        pool.submit(ledger.batch(3))
+
+    def stops(first: int, outcomes: list[Any]) -> None:
+        assert pool.stop(10) == []
+
+    pool.submit(Batch(ledger.lane, range(1), submits, lambda first, count: None))
+    while not ledger.outcomes:
+        await asyncio.sleep(0)
+    await ledger.all_ended()
+    pool.submit(Batch(ledger.lane, range(1), stops, lambda first, count: None), ledger.batch(5))
+    await ledger.all_ended()
+    assert [ledger.outcomes[number] for number in range(8)] == [0, 1, 2, 3, *["failed"] * 4]
 
 
 async def test_without_a_thread_the_loop_does_everything_and_rests_when_nothing_is_queued() -> None:
@@ -161,7 +239,7 @@ async def test_without_a_thread_the_loop_does_everything_and_rests_when_nothing_
         await asyncio.sleep(0)
         assert not pool._loop_has_a_turn
     assert set(ledger.outcomes.values()) == {True}
-    assert pool.stop(10) == []
+    assert_at_rest(pool, ledger.lane)
 
 
 async def test_a_loop_whose_run_raises_works_no_more_and_the_threads_go_on(told: list[dict[str, Any]]) -> None:
@@ -185,7 +263,7 @@ async def test_a_loop_whose_run_raises_works_no_more_and_the_threads_go_on(told:
     pool.submit(ledger.batch(40))
     await ledger.all_ended()
     assert len(told) == 1 and pool.at_work
-    assert pool.stop(10) == []
+    assert_at_rest(pool, ledger.lane)
 
 
 async def test_when_the_loop_was_the_last_worker_everything_fails(told: list[dict[str, Any]]) -> None:
@@ -200,7 +278,7 @@ async def test_when_the_loop_was_the_last_worker_everything_fails(told: list[dic
     assert "none is left" in told[0]["message"]
     with pytest.raises(workers.NoWorkersError):
         pool.submit(ledger.batch(1))
-    assert pool.stop(10) == []
+    assert_at_rest(pool, ledger.lane)
 
 
 @pytest.mark.parametrize("loop_run", [0, 4])
@@ -212,7 +290,7 @@ async def test_too_few_outcomes_are_a_worker_that_died(told: list[dict[str, Any]
         await ledger.all_ended()
     assert set(ledger.outcomes.values()) == {"failed"}
     assert "outcomes; each needs one" in str(told[0]["exception"])
-    assert pool.stop(10) == []
+    assert_at_rest(pool, ledger.lane)
 
 
 async def test_the_loops_run_is_done_in_nobodys_context() -> None:
@@ -227,7 +305,8 @@ async def test_the_loops_run_is_done_in_nobodys_context() -> None:
     TASK.set("mine")
     pool.submit(ledger.batch(3))
     await ledger.all_ended()
-    assert seen == ["nobody"] and pool.stop(10) == []
+    assert seen == ["nobody"]
+    assert_at_rest(pool, ledger.lane)
 
 
 async def test_an_interrupt_in_the_loops_run_is_raised_and_loses_nothing(told: list[dict[str, Any]]) -> None:
@@ -241,7 +320,7 @@ async def test_an_interrupt_in_the_loops_run_is_raised_and_loses_nothing(told: l
         pool._take_turn()
     await ledger.all_ended()
     assert ledger.outcomes == dict.fromkeys(range(3), "failed")
-    assert pool.stop(10) == []
+    assert_at_rest(pool, ledger.lane)
 
 
 async def test_a_landing_that_raises_does_not_end_the_loops_work(told: list[dict[str, Any]]) -> None:
@@ -254,7 +333,7 @@ async def test_a_landing_that_raises_does_not_end_the_loops_work(told: list[dict
     pool.submit(Batch(ledger.lane, range(2), raises, lambda first, count: None), ledger.batch(4))
     await ledger.all_ended()
     assert [str(context["exception"]) for context in told] == ["a user"]
-    assert pool.stop(10) == []
+    assert_at_rest(pool, ledger.lane)
 
 
 async def test_what_is_queued_for_the_loop_fails_when_the_workers_are_stopped() -> None:
