@@ -55,8 +55,8 @@ async def open(  # read as acomp.threads.open
 
     With `loop_pages` the loop's own thread is one more worker: as long as requests are queued it does so many pages at
     a turn (or one request of more), instead of waiting for the others. Many tasks that store at once are served fastest
-    with the pages of one chain (docs/benchmarks.md). The loop is away for that long: 16 pages of zstd are 0.25 ms, of
-    deflate 1.5 ms.
+    with 8 and a worker fewer than there are cores (docs/benchmarks.md). The loop is away for that long: 8 pages of zstd
+    are 0.15 ms, of deflate 0.7 ms.
 
     At most `max_in_flight` requests (or one chain) are with the workers; further chains wait, first come first served.
     On leaving, new compressions get -ENODEV, what is under way ends (at most `close_timeout` seconds of loop time, else
