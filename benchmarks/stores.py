@@ -24,7 +24,7 @@ Setup = Callable[[], AbstractAsyncContextManager[object]]
 
 
 def loop_and_worker(loop_pages: int = 8) -> AbstractAsyncContextManager[object]:
-    """The fastest way for many tasks on two cores: one worker thread, and the loop's own does half a chain at a turn."""
+    """The fastest way for many tasks on two cores: a worker thread, and the loop's own does half a chain at a turn."""
     return acomp.threads.open(workers=1, loop_pages=loop_pages)
 
 
