@@ -9,7 +9,6 @@ one of the workers. Knows nothing of requests, pages or codecs.
 import asyncio
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
 from contextvars import Context
 from queue import SimpleQueue
 from typing import Any
@@ -224,12 +223,19 @@ def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Ba
 
 
 def _tell(results: list[tuple[Batch, int, list[Any]]]) -> None:
-    with ExitStack() as stack:  # each is told, whatever another one raises
-        for batch, first, outcomes in reversed(results):
-            stack.callback(batch.landed, first, outcomes)
+    """Each is told, whatever another one raises."""
+    for number, (batch, first, outcomes) in enumerate(results, start=1):
+        try:
+            batch.landed(first, outcomes)
+        except BaseException:
+            _tell(results[number:])
+            raise
 
 
 def _fail(run: list[Slice]) -> None:
-    with ExitStack() as stack:
-        for batch, first, end in reversed(run):
-            stack.callback(batch.failed, first, end - first)
+    for number, (batch, first, end) in enumerate(run, start=1):
+        try:
+            batch.failed(first, end - first)
+        except BaseException:
+            _fail(run[number:])
+            raise

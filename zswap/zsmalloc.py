@@ -182,10 +182,11 @@ class ZsPool:
 
     def _next_head(self, index: int) -> list[int]:
         """Choose the zspage for the next objects of a class, or make one, in place of a head without room."""
-        for group in self._groups[index]:
-            if group:
-                self._heads[index] = free = group.popitem()[1]
-                return free
+        groups = self._groups[index]
+        if any(groups):
+            fullest = next(filter(None, groups))
+            self._heads[index] = free = fullest.popitem()[1]
+            return free
         returned = self._returned[index]
         zspage = returned.pop() if returned else self._new_zspage(index)
         self._heads[index] = free = self._free_slots[zspage] = self._all_slots(index, zspage)
@@ -222,7 +223,7 @@ class ZsPool:
         """A zspage with slots that there have not been before."""
         slots, zspage = SIZE_CLASSES[index].objs_per_zspage, len(self._free_slots)
         self._first_slot.append(len(self._lengths))
-        self._lengths.extend([0] * slots)
+        self._lengths.frombytes(bytes(slots * self._lengths.itemsize))
         self._zspage_of.extend([zspage] * slots)
         self._free_slots.append(_NO_ZSPAGE)
         return zspage
