@@ -32,9 +32,13 @@ from acomp import (
 
 from .folio import Folio
 from .mutex import Mutex
+from .params import LONGEST_CHAIN
 
 BUFFER_SIZE: Final = 2 * PAGE_SIZE
 """Bytes of an output buffer. The capacity given to the compressor is one page; the rest is a safety margin."""
+
+_PAGES: Final = [slice(at, at + PAGE_SIZE) for at in range(0, LONGEST_CHAIN * PAGE_SIZE, PAGE_SIZE)]
+"""The pages of a batch; made once, for they are asked for all the time."""
 
 CONTEXT_ALLOC: Final = fault.declare(
     "zswap.context_alloc", "no memory for a cpu's requests or buffers: no pool is created, or the cpu stays offline"
@@ -140,9 +144,8 @@ class CpuContext:
         self._used = max(self._used, nr)
         if folio.nr_pages == 1:
             return (folio.data,)
-        data = memoryview(folio.data)
-        start = first * PAGE_SIZE
-        return [data[at : at + PAGE_SIZE] for at in range(start, start + nr * PAGE_SIZE, PAGE_SIZE)]
+        batch = memoryview(folio.data)[first * PAGE_SIZE : (first + nr) * PAGE_SIZE]
+        return [*map(batch.__getitem__, _PAGES[:nr])]
 
     def try_lock(self) -> bool:
         """Take the context if it is free. Release it with `unlock`, whatever happens."""
