@@ -101,6 +101,8 @@ class Registry:
         hint = (
             f"did you mean {' or '.join(map(repr, near))}?" if near else f"registered are: {', '.join(sorted(names))}"
         )
+        if name.endswith("-threads"):
+            hint = "it is there inside of `async with acomp.threads.open(...)`"
         raise AlgorithmNotFoundError(f"no algorithm {name!r} in the current registry; {hint}")
 
 

@@ -59,9 +59,9 @@ async def open(  # read as acomp.threads.open
     are 0.15 ms, of deflate 0.7 ms.
 
     At most `max_in_flight` requests (or one chain) are with the workers; further chains wait, first come first served.
-    On leaving, new compressions get -ENODEV, what is under way ends (at most `close_timeout` seconds of loop time, else
-    WorkersStuckError, and -ENODEV for what no worker has begun), the threads end, the names go. Transforms still alive
-    go on decompressing, inline.
+    Open stores inside. On leaving, new compressions get -ENODEV (which a store counts as `reject_compress_fail`), what
+    is under way ends (at most `close_timeout` seconds of loop time, else WorkersStuckError, and -ENODEV for what no
+    worker has begun), the threads end, the names go. Transforms still alive go on decompressing, inline.
 
     Raises ValueError for a number that is not positive (`loop_pages`: not within 0 and 512), an algorithm without a
     threaded form or named twice, ProtocolError when the current registry has these names already and when a context is
@@ -69,11 +69,14 @@ async def open(  # read as acomp.threads.open
     """
     for name, number in (("workers", workers), ("max_in_flight", max_in_flight)):
         if type(number) is not int or number < 1:
-            raise ValueError(f"{name} must be a positive int, not {number!r}")
+            none = "; without threads, 'zstd' is zstd-generic" if name == "workers" else ""
+            raise ValueError(f"{name} must be a positive int, not {number!r}{none}")
     if type(loop_pages) is not int or not 0 <= loop_pages <= MAX_JOB_PAGES:
         raise ValueError(f"loop_pages must be an int from 0 to {MAX_JOB_PAGES}, not {loop_pages!r}")
     if isinstance(close_timeout, bool) or not isinstance(close_timeout, int | float) or not close_timeout > 0:
         raise ValueError(f"close_timeout must be a positive number of seconds, not {close_timeout!r}")
+    if isinstance(algorithms, str) or not algorithms:
+        raise ValueError(f"algorithms is a sequence of names, such as ['zstd'], and not {algorithms!r}")
     if len(set(algorithms)) < len(algorithms):
         raise ValueError(f"algorithms name one twice: {', '.join(algorithms)}")
     for algorithm in algorithms:

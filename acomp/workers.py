@@ -54,7 +54,9 @@ class Workers:
             raise
 
     def __repr__(self) -> str:
-        return f"<Workers: {self._alive} alive, {self._hungry} idle, {self._backlog.queued} items queued>"
+        state = "stopped" if self._stopping else f"{self._alive} alive, {self._hungry} idle"
+        loop = ", the loop among them" if self._loop_run and not self._stopping else ""
+        return f"<Workers: {state}{loop}, {self._backlog.queued} items queued>"
 
     @property
     def at_work(self) -> bool:

@@ -29,7 +29,7 @@ class Params:
 
     Ours: `ram_bytes`, the memory that the percentage is of, or `max_pool_bytes`, a limit for those who embed a store;
     with neither there is no limit. `max_batch_size` caps the requests of a chain (1: no chains), as do the compressor's
-    batch size and the folio. `long_chains` lets it be up to 32, an experiment that differs from the kernel.
+    batch size and the folio. `long_chains` lets it be up to 32, unlike in the kernel; `zstd-threads` gains by it.
     `context_scope` says how long a chaining store holds its cpu's context: "folio" as in v8, or "batch" (what v9 did: a
     load on that cpu waits for 8 pages, not for 512). Tasks share contexts, so beside folios of 2 MiB those with smaller
     ones that meet them on a cpu get a fair part with "batch" only. `features` switches patches off. `offline_timeout`

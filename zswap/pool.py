@@ -55,6 +55,12 @@ class Pool:
         raise ProtocolError(f"{self!r} has no transform")
 
     @property
+    def driver_name(self) -> str:
+        """Which algorithm the compressor's name has come to; the name itself while no cpu has a transform."""
+        tfm = next((context.tfm for context in self.contexts if context.tfm is not None), None)
+        return self.compressor if tfm is None else tfm.alg.cra_driver_name
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes of buffers kept by all cpus (kernel-facts 12)."""
         return sum(context.memory_bytes for context in self.contexts)

@@ -76,8 +76,9 @@ class Zswap:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open" if self._core.loop is not None else "not entered"
         inventory = self._core.inventory
-        calls = self._in_flight.count
-        return f"<Zswap {self._core.settings.compressor} {state}: {inventory.stored_pages} pages, {calls} calls>"
+        calls, pool = self._in_flight.count, self._core.pools.current
+        compressor = self._core.settings.compressor if pool is None else pool.driver_name
+        return f"<Zswap {compressor} {state}: {inventory.stored_pages} pages, {calls} calls>"
 
     async def __aenter__(self) -> Self:
         if self._closed:

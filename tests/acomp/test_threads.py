@@ -174,12 +174,25 @@ async def test_inside_the_context_the_name_means_the_threaded_one() -> None:
         ({"loop_pages": 513}, "loop_pages must be an int from 0 to 512, not 513"),
         ({"loop_pages": 1.5}, "loop_pages must be an int"),
         ({"algorithms": ["lzo"]}, "'lzo' has no threaded form"),
+        ({"algorithms": "zstd"}, "a sequence of names, such as .'zstd'., and not 'zstd'"),
+        ({"algorithms": []}, "a sequence of names"),
     ],
 )
 async def test_what_cannot_be_is_refused(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         async with acomp.threads.open(**wrong):
             pytest.fail("opened")
+
+
+async def test_who_comes_without_opening_them_is_told_what_to_open() -> None:
+    with pytest.raises(acomp.AlgorithmNotFoundError, match=r"inside of `async with acomp\.threads\.open"):
+        crypto_alloc_acomp("zstd-threads")
+
+
+async def test_the_pool_says_what_it_has() -> None:
+    async with acomp.threads.open(2, loop_pages=8) as threads:
+        assert "3 alive, 3 idle, the loop among them" in repr(threads)
+    assert "stopped" in repr(threads) and "alive" not in repr(threads)
 
 
 async def test_a_thread_that_cannot_be_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
