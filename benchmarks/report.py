@@ -14,13 +14,21 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def _wanted(row: Row, wanted: float | None) -> str:
+    """A target or an aim: which way is good, and the unit where it is for the value and not for the fraction."""
+    if wanted is None:
+        return ""
+    sign, unit = (">=" if row.better == "higher" else "<="), ("" if row.judged == "fraction" else f" {row.unit}")
+    return f"{sign} {_number(wanted)}{unit}"
+
+
 def table(rows: Sequence[Row]) -> str:
     """One line per row, with its verdict where it has a target."""
-    head = ("", "value", "unit", "limit", "fraction", "spread", "target", "aim", "")
+    head = ("", "value", "unit", "limit", "fraction", "spread", "target", "aim", "verdict")
     cells = [head]
     for row in rows:
         spread = " .. ".join(map(_number, row.spread))
-        numbers = (_number(row.limit), _number(row.fraction), spread, _number(row.target), _number(row.aim))
+        numbers = (_number(row.limit), _number(row.fraction), spread, _wanted(row, row.target), _wanted(row, row.aim))
         cells.append((row.name, _number(row.value), row.unit, *numbers, row.verdict))
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     lines = []
@@ -40,10 +48,12 @@ def write_json(rows: Sequence[Row], path: Path) -> None:
 
 def plot(rows: Sequence[Row], path: Path) -> None:
     """Bars of what has a target, in units of that target, so that 1 is reached by all that are good enough."""
+    longest = 2.5
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.patches import Patch
 
     shown = [row for row in rows if row.target is not None][::-1]
     colours = {"aim": "#2a7f4f", "target": "#7fae3f", "miss": "#c8553d"}
@@ -51,17 +61,22 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     for place, row in enumerate(shown):
         score, aim = _score(row, _judged(row)), None if row.aim is None else _score(row, row.aim)
         axes.barh(place, score, color=colours[row.verdict], height=0.6)
+        if score > longest:
+            axes.annotate(">", (longest, place), ha="right", va="center", color="white", weight="bold")
         if row.spread:
             ends = sorted(_score(row, end) for end in row.spread)
             axes.plot(ends, [place, place], color="black", linewidth=1.2)
-        if aim is not None:
+        if aim is not None and aim < longest:
             axes.plot([aim, aim], [place - 0.38, place + 0.38], color="#2a7f4f", linewidth=2)
-        text = f"{_number(_judged(row))}{'' if row.judged == 'fraction' else ' ' + row.unit} of {_number(row.target)}"
-        axes.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
+        text = f"{_number(_judged(row))}, target {_wanted(row, row.target)}"
+        axes.annotate(text, (1.02, place), xycoords=("axes fraction", "data"), va="center", fontsize=9)
     axes.axvline(1, color="black", linewidth=1, linestyle="--")
     axes.set_yticks(range(len(shown)), [row.name for row in shown])
-    axes.set_xlim(0, 2.5)
-    axes.set_xlabel("in units of the target: longer is better, 1 is reached; green mark: aim; line: spread")
+    axes.set_xlim(0, longest)
+    axes.set_title("The figures that have a target", fontsize=11)
+    axes.set_xlabel("in units of the target: longer is better, 1 is reached; line: spread; green mark: aim")
+    legend = [Patch(color=colour, label=verdict) for verdict, colour in colours.items()]
+    axes.legend(handles=legend, loc="upper right", fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
