@@ -52,6 +52,7 @@ class Batch:
         landed: Callable[[int, list[Any]], None],
         failed: Callable[[int, int], None],
     ) -> None:
+        assert items, "a batch has items"
         self.lane = lane
         self.items = items
         self.landed = landed
@@ -73,7 +74,8 @@ class Backlog:
 
     A run is at most `max_run` items and at most a fair share: what is queued, divided by those it is for (`Workers`).
     So 64 items and two idle workers are two runs of 32, a lone batch is split, and who comes alone takes all. An item
-    of weight n counts as n, everywhere, and one that is too heavy for a run is a run. Lanes take turns at being first.
+    counts with the weight of the heaviest in its batch, and one that is too heavy for a run is a run. Lanes take turns
+    at being first.
     """
 
     def __init__(self, lanes: Sequence[Lane], max_run: int) -> None:

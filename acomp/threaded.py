@@ -7,6 +7,7 @@ small runs inline, with a turn for the loop now and then.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from errno import EINVAL, EIO, ENODEV
 from functools import partial
 from typing import Any, Final, Protocol
@@ -248,13 +249,10 @@ class _Handing:
     def _let_go(self) -> None:
         """No worker reads any of the buffers (any more): all are let go, whatever one's idle callback raises."""
         self._items.clear()  # a worker that is not through yet may still hold the list
-        try:
+        with ExitStack() as stack:
+            stack.callback(self._pool.leave, self._admitted)
             while self._held:
-                acomp_request_put(self._held.pop())
-        except BaseException:
-            self._let_go()
-            raise
-        self._pool.leave(self._admitted)
+                stack.callback(acomp_request_put, self._held.pop())
 
     def _failure(self, req: AcompReq, outcome: Any) -> int:
         """The code of a request that came to nothing: the worker's, or that of an output that is too long."""

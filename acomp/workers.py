@@ -8,8 +8,9 @@ one of the workers. Knows nothing of requests, pages or codecs.
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -98,12 +99,14 @@ class Workers:
         self._stopping = True
         with self._lock:
             unbegun = self._backlog.drain()
-        _fail(unbegun)
-        for _ in self._threads:
-            self._bell.put(None)
-        deadline = self._loop.time() + timeout_s
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - self._loop.time()))
+        try:
+            _fail(unbegun)
+        finally:
+            for _ in self._threads:
+                self._bell.put(None)
+            deadline = self._loop.time() + timeout_s
+            for thread in self._threads:
+                thread.join(max(0.0, deadline - self._loop.time()))
         return [thread.name for thread in self._threads if thread.is_alive()]
 
     # On the workers' threads.
@@ -196,11 +199,14 @@ class Workers:
             else "none is left: work fails until what they serve is opened anew"
         )
         message = f"a worker died, and the {items} items that it had have failed; {left}"
-        self._loop.call_exception_handler({"message": message, "exception": error})
-        try:
-            _fail(run if self._alive else [*run, *self._backlog.drain()])
-        finally:
-            self._give_turn()
+        failed = run if self._alive else [*run, *self._backlog.drain()]
+        _call_each(
+            (
+                partial(self._loop.call_exception_handler, {"message": message, "exception": error}),
+                partial(_fail, failed),
+                self._give_turn,
+            )
+        )
 
 
 def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Batch, int, list[Any]]]:
@@ -225,19 +231,27 @@ def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Ba
 
 
 def _tell(results: list[tuple[Batch, int, list[Any]]]) -> None:
-    """Each is told, whatever another one raises."""
-    for number, (batch, first, outcomes) in enumerate(results, start=1):
-        try:
-            batch.landed(first, outcomes)
-        except BaseException:
-            _tell(results[number:])
-            raise
+    _call_each(partial(batch.landed, first, outcomes) for batch, first, outcomes in results)
 
 
 def _fail(run: list[Slice]) -> None:
-    for number, (batch, first, end) in enumerate(run, start=1):
+    _call_each(partial(batch.failed, first, end - first) for batch, first, end in run)
+
+
+def _call_each(calls: Iterable[Callable[[], object]]) -> None:
+    """Call all of them, whatever one raises, and then raise that: an interrupt first, else all there is, as a group."""
+    errors: list[Exception] = []
+    interrupts: list[BaseException] = []
+    for call in calls:
         try:
-            batch.failed(first, end - first)
-        except BaseException:
-            _fail(run[number:])
-            raise
+            call()
+        except Exception as error:
+            errors.append(error)
+        except BaseException as error:
+            interrupts.append(error)
+    if interrupts:
+        raise interrupts[0]
+    if len(errors) > 1:
+        raise ExceptionGroup("several raised that were told of what they had submitted", errors)
+    if errors:
+        raise errors[0]

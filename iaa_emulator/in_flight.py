@@ -11,8 +11,10 @@ from .work_queue import WorkQueue
 
 CLOCK_RESOLUTION_S = 1e-6
 """How much too early a loop may call a timer, having rounded its time; asking again would change nothing."""
-STALL_S = 0.02
-"""A timer that is later than this tells of a loop that stood still."""
+LATE_S = 0.002
+"""A timer that is later than this tells of a loop that was busy, or stood still, when jobs were due."""
+GRACE_S = 0.25
+"""What such jobs get once (at most a timeout): time to hear of landings, and for the loop's own engines to work."""
 
 
 class InFlight:
@@ -70,19 +72,20 @@ class InFlight:
     def _look(self) -> None:
         """Give up on what is due; whatever happens, look again when the oldest of the others is.
 
-        After a time in which the loop itself could not run, everybody is given the timeout again: what has landed
-        meanwhile was not heard of yet.
+        Who comes late spares whom he finds due for a moment, once: what has landed meanwhile may not have been heard
+        of, and engines on the loop's own thread were as late as the loop. Then those behind wait as long, at most.
         """
         loop = asyncio.get_running_loop()
         due = loop.time() + CLOCK_RESOLUTION_S
+        is_late = due - self._looks_at > LATE_S
         try:
-            if due - self._looks_at > STALL_S:
-                for job in self:
-                    job.deadline = due + self.timeout_s
-                return
             for job in self:
                 if job.deadline > due:
                     break
+                if is_late and not job.spared:
+                    job.spared = True
+                    job.deadline = due + min(GRACE_S, self.timeout_s)
+                    continue
                 self._timed_out(job)
                 job.expire()
         finally:

@@ -80,9 +80,9 @@ class Job:
     """One descriptor in flight.
 
     `opcode`, `source` (a buffer), `limit` (bytes of output) and `operation_flags` say what to do; `slot` of `wq` is the
-    descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time.
-    `landing` is whose landing it is a part of; without one, nobody waits for it and `callback` is called.
-    Whatever ends it tells `ended`, once.
+    descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time,
+    and `spared` whether it was put off once. `landing` is whose landing it is a part of; without one, nobody waits for
+    it and `callback` is called. Whatever ends it tells `ended`, once.
     """
 
     __slots__ = (
@@ -102,6 +102,7 @@ class Job:
         "slot",
         "slot_held",
         "source",
+        "spared",
         "wq",
     )
 
@@ -125,6 +126,7 @@ class Job:
         self.source: Any = source
         self.limit = limit
         self.deadline = 0.0
+        self.spared = False
         self.landed = False
         self.abandoned = False
         self.record: CompletionRecord | None = None

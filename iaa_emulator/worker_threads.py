@@ -26,7 +26,7 @@ MAX_RUN = 64
 """Most jobs that a worker takes at once: the chains of eight tasks.
 
 The codec releases the interpreter lock twice per page. While the loop is busy, each time is a fight for it that costs
-more than the page; with runs this long the loop has little to do meanwhile, and they take turns (docs/benchmarks.md).
+more than the page; with runs this long the loop has little to do meanwhile, and they take turns.
 A device whose engines find every worker at such a run waits for one of them to end it.
 """
 STOP_TIMEOUT_S = 1.0

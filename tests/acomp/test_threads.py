@@ -368,7 +368,9 @@ async def test_an_idle_callback_that_raises_keeps_nobody_else_waiting(gate: thre
         assert await asyncio.wait_for(tasks[2], 10) == 0
         assert threads.in_flight == 0
         assert not any(req.busy for chain in chains for req in chain.reqs)
-        assert {str(context["exception"]) for context in told} == {"a bug of the owner"}
+        raised = [context["exception"] for context in told]
+        each = [leaf for error in raised for leaf in getattr(error, "exceptions", [error])]
+        assert {str(leaf) for leaf in each} == {"a bug of the owner"}
 
 
 async def test_leaving_in_a_burst_loses_nothing() -> None:
@@ -495,6 +497,42 @@ async def test_what_is_large_is_decompressed_by_the_workers() -> None:
         assert [page.data for page in await task] == [large] * 3
         assert codes(await decompress_pages(tfm, [blob[:-1]], len(large))) == {-EINVAL}
         assert codes(await decompress_pages(tfm, [blob], len(large) - 1)) == {-EINVAL}
+
+
+@pytest.mark.parametrize(("size", "most"), [(4096, 8), (32 * 4096, 1), (3 * 4096, 2)])
+@pytest.mark.parametrize("decompresses", [False, True])
+async def test_the_loop_takes_so_many_pages_and_one_request_of_more(
+    monkeypatch: pytest.MonkeyPatch, size: int, most: int, decompresses: bool
+) -> None:
+    name = "_decompressing" if decompresses else "_compressing"
+    make, runs, loop_is_through = getattr(threaded, name), list[int](), threading.Event()
+
+    def noted(algorithm: str) -> Perform:
+        perform = make(algorithm)
+
+        def run(items: list[Any]) -> list[Any]:
+            if threading.current_thread() is threading.main_thread():
+                runs.append(len(items))
+            else:
+                assert loop_is_through.wait(30)
+            return perform(items)  # type: ignore[no-any-return]
+
+        return run
+
+    page = TEXT * (size // len(TEXT))
+    async with acomp.threads.open(1):
+        blob = (await compress_pages(crypto_alloc_acomp("zstd"), [page]))[0].data
+    monkeypatch.setattr(threaded, name, noted)
+    async with acomp.threads.open(1, loop_pages=8) as threads:
+        tfm = crypto_alloc_acomp("zstd")
+        work = decompress_pages(tfm, [blob] * 60, size) if decompresses else compress_pages(tfm, [page] * 60)
+        task = asyncio.ensure_future(work)
+        await asyncio.sleep(0)
+        while threads.workers._backlog.queued:
+            await asyncio.sleep(0)
+        loop_is_through.set()
+        assert codes(await task) == {0}
+    assert runs and max(runs) == most
 
 
 async def test_inline_decompression_gives_the_loop_its_turns() -> None:

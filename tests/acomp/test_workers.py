@@ -344,3 +344,54 @@ async def test_what_is_queued_for_the_loop_fails_when_the_workers_are_stopped() 
     assert ledger.outcomes == dict.fromkeys(range(5), "failed")
     await asyncio.sleep(0)
     assert len(ledger.outcomes) == 5
+
+
+async def test_each_is_told_however_many_raise(told: list[dict[str, Any]]) -> None:
+    ledger, heard = Ledger(list), list[int]()
+
+    def raises(first: int, count: int) -> None:
+        heard.append(count)
+        raise ZeroDivisionError
+
+    pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=0)
+    with pool._lock:  # the thread takes nothing
+        for _ in range(1500):
+            pool._backlog.put(Batch(ledger.lane, range(1), lambda first, outcomes: None, raises))
+        unbegun = pool._backlog.drain()
+    with pytest.raises(ExceptionGroup) as caught:
+        workers._fail(unbegun)
+    assert len(caught.value.exceptions) == len(heard) == 1500
+    assert_at_rest(pool, ledger.lane)
+
+
+async def test_an_interrupt_goes_before_what_others_raise() -> None:
+    heard: list[str] = []
+
+    def raising(error: BaseException) -> None:
+        heard.append(type(error).__name__)
+        raise error
+
+    with pytest.raises(KeyboardInterrupt):
+        workers._call_each(
+            [lambda error=error: raising(error) for error in (ValueError(), KeyboardInterrupt(), KeyError())]  # type: ignore[misc]
+        )
+    assert heard == ["ValueError", "KeyboardInterrupt", "KeyError"]
+
+
+async def test_stopping_ends_the_threads_whatever_is_raised_by_who_is_told() -> None:
+    ledger, held = Ledger(list), threading.Event()
+
+    def raises(first: int, count: int) -> None:
+        held.set()
+        raise ZeroDivisionError
+
+    ledger.lane.make = lambda: lambda items: [held.wait(30) for _ in items]
+    pool = workers.Workers([ledger.lane], 1, 1, "test")
+    pool.submit(ledger.batch(1))
+    while not pool.running:
+        await asyncio.sleep(0.001)
+    pool.submit(Batch(ledger.lane, range(1), lambda first, outcomes: None, raises))
+    with pytest.raises(ZeroDivisionError):
+        pool.stop(10)
+    assert not any(thread.is_alive() for thread in pool._threads)
+    await ledger.all_ended()

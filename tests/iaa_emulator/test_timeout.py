@@ -138,6 +138,25 @@ async def test_leaving_the_platform_waits_for_jobs_bounded() -> None:
     assert_whole(platform)
 
 
+@pytest.mark.parametrize("pass_s", [0.005, 0.03])
+async def test_a_dead_device_is_noticed_by_a_loop_that_is_always_late(pass_s: float) -> None:
+    async def keep_busy() -> None:
+        while True:
+            time.sleep(pass_s)  # noqa: ASYNC251 (what it is about)
+            await asyncio.sleep(0)
+
+    async with stepped(completion_timeout=SOON) as platform:
+        busy = asyncio.ensure_future(keep_busy())
+        with losing(0):
+            async with asyncio.timeout(10):
+                assert [result.err for result in await compress_pages(crypto_alloc_acomp("deflate-iaa"), [TEXT])] == [
+                    -ETIMEDOUT
+                ]
+        busy.cancel()
+        await asyncio.wait([busy])
+        assert not platform.enabled
+
+
 async def test_time_in_which_the_loop_stood_still_is_nobodys_timeout() -> None:
     async with stepped(auto=False, completion_timeout=SOON) as platform:
         single = Single()

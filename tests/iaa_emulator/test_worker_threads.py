@@ -5,6 +5,7 @@ import threading
 import time
 import zlib
 from collections import Counter
+from contextvars import ContextVar
 from errno import EINVAL, ETIMEDOUT
 from typing import Any
 
@@ -19,6 +20,8 @@ from iaa_emulator.descriptor import Opcode
 from tests.iaa_emulator.rig import RANDOM, assert_balanced, assert_whole, new_chain, page
 
 pytestmark = pytest.mark.threads
+
+TASK = ContextVar[str]("TASK")
 
 
 def engine_threads() -> int:
@@ -199,7 +202,8 @@ async def test_without_workers_all_of_it_does(opcode: Opcode, monkeypatch: pytes
     assert names == [threading.current_thread().name] * 40
 
 
-async def test_a_loop_that_stood_still_as_long_as_jobs_may_take_has_lost_none() -> None:
+@pytest.mark.parametrize("stall_s", [0.305, 0.31, 0.35])
+async def test_a_loop_that_stood_still_as_long_as_jobs_may_take_has_lost_none(stall_s: float) -> None:
     """The engines stood still with it: nothing of what is queued is late."""
     with acomp.registry():
         built = machine(devices=1)
@@ -209,9 +213,28 @@ async def test_a_loop_that_stood_still_as_long_as_jobs_may_take_has_lost_none() 
             )
             for _ in range(4):
                 await asyncio.sleep(0)
-            time.sleep(0.35)  # noqa: ASYNC251 (what it is about)
+            time.sleep(stall_s)  # noqa: ASYNC251 (what it is about)
             assert {result.err for result in await task} == {0}
             assert platform.enabled
+
+
+async def test_a_run_is_landed_in_nobodys_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    landed = worker_threads._Run.landed
+
+    def noted(run: Any, first: int, results: list[Any]) -> None:
+        seen.append(TASK.get("nobody"))
+        landed(run, first, results)
+
+    monkeypatch.setattr(worker_threads._Run, "landed", noted)
+    TASK.set("mine")
+    with acomp.registry():
+        async with Platform.open(machine(devices=1), engine=WorkerThreads(0)):
+            tfm = crypto_alloc_acomp("deflate-iaa")
+            for number in (1, 8):
+                blobs = await compress_pages(tfm, [page(n) for n in range(number)])
+                await decompress_pages(tfm, [blob.data for blob in blobs])
+    assert set(seen) == {"nobody"}
 
 
 async def test_another_loop_or_thread_is_refused_at_once_and_the_owner_goes_on() -> None:
