@@ -138,6 +138,7 @@ async def test_leaving_the_platform_waits_for_jobs_bounded() -> None:
     assert_whole(platform)
 
 
+@pytest.mark.threads  # virtual time stands still while a task spins
 @pytest.mark.parametrize("pass_s", [0.005, 0.03])
 async def test_a_dead_device_is_noticed_by_a_loop_that_is_always_late(pass_s: float) -> None:
     async def keep_busy() -> None:
