@@ -69,6 +69,21 @@ def on_the_loop() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
+def held_on_the_worker(
+    began: threading.Event, held: threading.Event, runs: list[tuple[bool, int]]
+) -> Callable[[list[Any]], list[Any]]:
+    """A perform that notes each run, and waits for `held` where it is not the loop's."""
+
+    def perform(items: list[Any]) -> list[Any]:
+        runs.append((on_the_loop(), len(items)))
+        if not on_the_loop():
+            began.set()
+            assert held.wait(30)
+        return items
+
+    return perform
+
+
 async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> None:
     landings: list[int] = []
     held, land = threading.Event(), workers._tell
@@ -113,15 +128,7 @@ async def test_workers_that_were_stopped_take_nothing() -> None:
 
 async def test_the_loop_does_what_is_queued_while_the_workers_are_at_work() -> None:
     began, held, runs = threading.Event(), threading.Event(), list[tuple[bool, int]]()
-
-    def perform(items: list[Any]) -> list[Any]:
-        runs.append((on_the_loop(), len(items)))
-        if not on_the_loop():
-            began.set()
-            assert held.wait(30)
-        return items
-
-    ledger = Ledger(perform)
+    ledger = Ledger(held_on_the_worker(began, held, runs))
     pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=3)
     pool.submit(ledger.batch(40))
     assert began.wait(30), "the loop does not work before its turn"
@@ -138,15 +145,7 @@ async def test_the_loop_does_what_is_queued_while_the_workers_are_at_work() -> N
 
 async def test_a_worker_leaves_the_loop_its_share_also_when_it_was_busy_meanwhile() -> None:
     began, held, runs = threading.Event(), threading.Event(), list[tuple[bool, int]]()
-
-    def perform(items: list[Any]) -> list[Any]:
-        runs.append((on_the_loop(), len(items)))
-        if not on_the_loop():
-            began.set()
-            assert held.wait(30)
-        return items
-
-    ledger = Ledger(perform)
+    ledger = Ledger(held_on_the_worker(began, held, runs))
     pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=3)
     pool.submit(ledger.batch(2))
     assert began.wait(30)
