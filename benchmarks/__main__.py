@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -24,13 +25,21 @@ async def real_time(quick: bool) -> list[Row]:
     """Every row of real time, on the running loop."""
     rounds = 3 if quick else 9
     pages = work(2048 if quick else 8192)
+    say("stores, peers and raw limits, in turns")
+    rows = await stores.rows(pages, rounds)
+    say("chains, loads, lateness")
     return [
-        *await stores.rows(pages, rounds),
+        *rows,
         await chains.gain(pages.pages[:1024], rounds),
         await chains.overhead(rounds, 1000),
         await loads.load(pages, rounds),
         await loads.lateness(pages, 1 if quick else 3, 2.0 if quick else 5.0),
     ]
+
+
+def say(what: str) -> None:
+    """Tell on the standard error what is measured now; the table comes at the end."""
+    print(f"measuring: {what} ...", file=sys.stderr, flush=True)
 
 
 def main() -> None:
@@ -44,7 +53,9 @@ def main() -> None:
     began = time.perf_counter()
     with asyncio.Runner(loop_factory=LOOPS[options.loop]) as runner:
         rows = runner.run(real_time(options.quick))
+    say("memory")
     rows.append(memory.row(100_000 if options.quick else 500_000))
+    say("virtual time")
     rows.append(simulation.usemem_row(Fraction(1, 1024 if options.quick else 256), 1 if options.quick else 3))
     rows += simulation.loop_rows(1 if options.quick else 5)
     print(report.table(rows))
