@@ -98,7 +98,7 @@ class Backlog:
         return self.take_some(min(self._max_run, max(self._share, -(-self.queued // sharers))))
 
     def take_some(self, count: int) -> list[Slice]:
-        """At most `count` items, whatever a fair share is; empty when there is nothing that may be done now."""
+        """At most `count` items, or one that is heavier, whatever a fair share is; empty when nothing may be done."""
         run: list[Slice] = []
         self._lanes.rotate(-1)
         for lane in self._lanes:

@@ -5,7 +5,7 @@ Tests that need a worker to be in the middle of its work hold it there by a code
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from errno import EINVAL, EIO, ENODEV
 from typing import Any
@@ -244,6 +244,15 @@ async def test_a_codec_that_returns_no_bytes_fails_its_pages_and_is_told_of(monk
         assert await chain.run() == -EIO and chain.errs == [-EIO] * len(PAGES)
         chain.free()
     assert len(told) == len(PAGES) and "NoneType" in str(told[0]["exception"])
+
+
+async def test_pages_of_a_codec_with_too_few_frames_are_compressed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = ZstdCodec.compress_many
+    monkeypatch.setattr(ZstdCodec, "compress_many", lambda self, pages: many(self, pages)[:-1])
+    async with exceptions_told() as told, acomp.threads.open(1):
+        results = await compress_pages(crypto_alloc_acomp("zstd"), PAGES)
+        assert results == await compress_pages(crypto_alloc_acomp("zstd-generic"), PAGES)
+    assert told == []
 
 
 async def test_a_cancelled_chain_raises_at_once_and_is_busy_until_it_has_landed(gate: threading.Event) -> None:
@@ -505,7 +514,8 @@ async def test_the_loop_takes_so_many_pages_and_one_request_of_more(
     monkeypatch: pytest.MonkeyPatch, size: int, most: int, decompresses: bool
 ) -> None:
     name = "_decompressing" if decompresses else "_compressing"
-    make, runs, loop_is_through = getattr(threaded, name), list[int](), threading.Event()
+    make: Callable[[str], Perform] = getattr(threaded, name)
+    runs, loop_is_through = list[int](), threading.Event()
 
     def noted(algorithm: str) -> Perform:
         perform = make(algorithm)
@@ -515,7 +525,7 @@ async def test_the_loop_takes_so_many_pages_and_one_request_of_more(
                 runs.append(len(items))
             else:
                 assert loop_is_through.wait(30)
-            return perform(items)  # type: ignore[no-any-return]
+            return perform(items)
 
         return run
 

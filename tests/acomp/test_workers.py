@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import pytest
@@ -371,9 +372,7 @@ async def test_an_interrupt_goes_before_what_others_raise() -> None:
         raise error
 
     with pytest.raises(KeyboardInterrupt):
-        workers._call_each(
-            [lambda error=error: raising(error) for error in (ValueError(), KeyboardInterrupt(), KeyError())]  # type: ignore[misc]
-        )
+        workers._call_each(partial(raising, error) for error in (ValueError(), KeyboardInterrupt(), KeyError()))
     assert heard == ["ValueError", "KeyboardInterrupt", "KeyError"]
 
 
