@@ -14,7 +14,6 @@ from .algapi import (
     crypto_unregister_acomp,
     current_registry,
 )
-from .batched import acomp_do_batch_req_chain
 from .chain import (
     acomp_chain_members,
     acomp_is_reqchain,
@@ -38,7 +37,6 @@ from .flags import (
     PAGE_SIZE,
 )
 from .pages import PageResult, compress_pages, decompress_pages
-from .parallel import acomp_do_async_req_chain
 from .request import (
     AcompReq,
     Completion,
@@ -51,7 +49,9 @@ from .request import (
     acomp_request_set_params,
     acomp_request_when_idle,
 )
-from .serial import acomp_do_req_chain
+from .runners.batched import acomp_do_batch_req_chain
+from .runners.parallel import acomp_do_async_req_chain
+from .runners.serial import acomp_do_req_chain
 from .software import registry
 from .tfm import (
     CryptoAcomp,

@@ -1,8 +1,8 @@
 """Engines on worker threads, in real time: they truly compress, and the codecs release the interpreter lock.
 
-The engines of a group are a lane of `acomp.workers`: as many runs of its jobs may be under way as it has compress
-engines. A worker takes whole chains when several wait and a share of one that is alone, and lands its run in one loop
-callback: a thread's round trip costs more than a page. Accounting is as if jobs went one by one.
+The engines of a group are a lane of `acomp.threads.workers`: as many runs of its jobs may be under way as it has
+compress engines. A worker takes whole chains when several wait and a share of one that is alone, and lands its run in
+one loop callback: a thread's round trip costs more than a page. Accounting is as if jobs went one by one.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from contextvars import Context
 from errno import EBUSY
 
 from acomp import PAGE_SIZE, trace
-from acomp.backlog import Batch, Lane, Perform
-from acomp.workers import NoWorkersError, Workers
+from acomp.threads.backlog import Batch, Lane, Perform
+from acomp.threads.workers import NoWorkersError, Workers
 
 from .descriptor import DECOMPRESS, CompletionRecord, ErrorCode, Status
 from .device import Device, Group

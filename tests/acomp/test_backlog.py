@@ -1,6 +1,6 @@
 """The policy by which what is queued is shared out among workers. No thread runs here."""
 
-from acomp.backlog import NO_LIMIT, Backlog, Batch, Lane, Slice
+from acomp.threads.backlog import NO_LIMIT, Backlog, Batch, Lane, Slice
 
 
 def lane(limit: int = NO_LIMIT) -> Lane:

@@ -55,7 +55,7 @@ TABLE = [
     # 3.4
     Row(
         "parallel: the head's submit error stops everything",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "if req is run.head and code and run.is_chain:",
         "if False:",
         [
@@ -66,7 +66,7 @@ TABLE = [
     ),
     Row(
         "parallel: ... and is copied to every member",
-        "acomp.run",
+        "acomp.runners.run",
         "member.base.err = head.base.err",
         "pass",
         [of(S, "test_parallel_a_heads_submit_error_stops_everything")],
@@ -74,35 +74,35 @@ TABLE = [
     ),
     Row(
         "parallel: ... and leaves the members linked",
-        "acomp.run",
+        "acomp.runners.run",
         "head._members = members",
         "pass",
         [of(S, "test_after_a_heads_submit_error_the_members_stay_linked_and_the_data_is_the_drivers")],
     ),
     Row(
         "parallel: ... and leaves the driver's data",
-        "acomp.run",
+        "acomp.runners.run",
         "head._members = members",
         "head._members = members; head.base.data = self._data",
         [of(S, "test_after_a_heads_submit_error_the_members_stay_linked_and_the_data_is_the_drivers")],
     ),
     Row(
         "parallel: a head that finished at its submit is no error",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "if req is run.head and code and run.is_chain:",
         "if req is run.head and run.is_chain:",
         [of(S, "test_a_head_that_finished_at_its_submit_is_not_polled")],
     ),
     Row(
         "parallel: -EAGAIN is final at submit",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "if code in PENDING:",
         "if code in PENDING_POLL:",
         [of(S, "test_parallel_a_members_submit_eagain_is_final_and_the_others_complete")],
     ),
     Row(
         "parallel: -EAGAIN is pending at poll",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "if code in PENDING_POLL:",
         "if code in PENDING:",
         [
@@ -113,7 +113,7 @@ TABLE = [
     ),
     Row(
         "parallel: nothing is polled before the last submit",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "run.open.append(req)",
         "run.open.append(req); await _poll_all(run, poll)",
         [of(S, "test_parallel_submits_all_before_the_first_poll")],
@@ -121,7 +121,7 @@ TABLE = [
     ),
     Row(
         "parallel: the head is submitted first",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "for req in run.unsubmitted:",
         "for req in run.unsubmitted[::-1]:",
         [of(S, "test_parallel_submits_all_before_the_first_poll")],
@@ -129,7 +129,7 @@ TABLE = [
     ),
     Row(
         "parallel: the head is polled first",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "for req in run.open:",
         "for req in run.open[::-1]:",
         [of(P, "test_parallel_polls_each_pending_request_once_a_round_the_head_first")],
@@ -137,7 +137,7 @@ TABLE = [
     ),
     Row(
         "parallel: one poll a round for each",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "still_open.append(req)",
         "still_open.append(req); poll(req)",
         [of(P, "test_parallel_polls_each_pending_request_once_a_round_the_head_first")],
@@ -145,7 +145,7 @@ TABLE = [
     ),
     Row(
         "parallel: a failing member does not stop later submissions",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "if req is run.head and code and run.is_chain:",
         "if code and run.is_chain:",
         [of(S, "test_a_failing_member_does_not_stop_later_submissions")],
@@ -153,28 +153,28 @@ TABLE = [
     ),
     Row(
         "parallel: the completion is called",
-        "acomp.run",
+        "acomp.runners.run",
         "head.base._complete(head.base.data, err)",
         "pass",
         [of(R, "test_parallel_returns_the_heads_err_and_calls_back_once_with_the_original_data")],
     ),
     Row(
         "parallel: the completion is called once",
-        "acomp.run",
+        "acomp.runners.run",
         "head.base._complete(head.base.data, err)",
         "[head.base._complete(head.base.data, err) for _ in range(2)]",
         [of(R, "test_parallel_returns_the_heads_err_and_calls_back_once_with_the_original_data")],
     ),
     Row(
         "parallel: the completion is the head's only",
-        "acomp.run",
+        "acomp.runners.run",
         "self.head._members.append(req)\n        if trace",
         "self.head._members.append(req); (req.base._complete or len)(req.base.data, code)\n        if trace",
         [of(R, "test_members_completion_functions_are_never_called_and_their_data_is_the_drivers")],
     ),
     Row(
         "parallel: only an async transform calls back",
-        "acomp.run",
+        "acomp.runners.run",
         "if self._is_async and head.base._complete is not None:",
         "if head.base._complete is not None:",
         [of(N, "test_one_element_not_opted_in_and_not_async_take_the_single_submit_path")],
@@ -182,14 +182,14 @@ TABLE = [
     ),
     Row(
         "parallel: the return is the head's",
-        "acomp.run",
+        "acomp.runners.run",
         "return err",
         "return min([err, *(req.base.err for req in head._members)])",
         [of(R, "test_any_member_may_have_failed_although_zero_is_returned")],
     ),
     Row(
         "parallel: each request has its own err",
-        "acomp.run",
+        "acomp.runners.run",
         "req.base.err = code\n        if req is not",
         "self.head.base.err = code\n        if req is not",
         [
@@ -199,14 +199,14 @@ TABLE = [
     ),
     Row(
         "parallel: the list ends in completion order",
-        "acomp.run",
+        "acomp.runners.run",
         "self.head._members.append(req)\n        if trace",
         "self.head._members.append(req); self.head._members.sort(key=lambda req: req.serial)\n        if trace",
         [of(R, "test_the_list_ends_in_completion_order")],
     ),
     Row(
         "parallel: the head's data is restored",
-        "acomp.run",
+        "acomp.runners.run",
         "head.base.data = self._data\n        end_run(head)",
         "end_run(head)",
         [
@@ -216,7 +216,7 @@ TABLE = [
     ),
     Row(
         "parallel: only an async transform overlaps",
-        "acomp.run",
+        "acomp.runners.run",
         "self.is_chain = self._is_async and runs_as_chain(head)",
         "self.is_chain = runs_as_chain(head)",
         [of(N, "test_one_element_not_opted_in_and_not_async_take_the_single_submit_path")],
@@ -235,21 +235,21 @@ TABLE = [
     ),
     Row(
         "parallel: relax is awaited between rounds",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "await (asyncio.sleep(0) if relax is None else relax(run.open))",
         "await asyncio.sleep(0)",
         [of(parallel.TestRelax, "test_it_is_awaited_between_rounds_with_the_requests_still_open")],
     ),
     Row(
         "parallel: abandon is called",
-        "acomp.run",
+        "acomp.runners.run",
         "self._abandon(req)",
         "pass",
         [of(parallel.TestCancelled, "test_abandon_is_called_for_each_request_submitted_and_not_final")],
     ),
     Row(
         "parallel: abandoned requests end as -ECANCELED",
-        "acomp.run",
+        "acomp.runners.run",
         "req.base.err = -ECANCELED",
         "pass",
         [
@@ -260,21 +260,21 @@ TABLE = [
     ),
     Row(
         "parallel: a cancelled run restores the list",
-        "acomp.run",
+        "acomp.runners.run",
         "self.head._members.append(req)\n        self.head.base.data",
         "pass\n        self.head.base.data",
         [of(parallel.TestCancelled, "test_abandon_is_called_for_each_request_submitted_and_not_final")],
     ),
     Row(
         "parallel: without abandon requests in flight stay busy",
-        "acomp.run",
+        "acomp.runners.run",
         'if req.state == "abandoned" and self._abandon is not None:',
         'if req.state == "abandoned":',
         [of(parallel.TestCancelled, "test_without_abandon_requests_in_flight_stay_busy_for_good")],
     ),
     Row(
         "parallel: a cancellation is not swallowed",
-        "acomp.parallel",
+        "acomp.runners.parallel",
         "run.unwind()\n        raise",
         "run.unwind()\n        return head.base.err",
         [of(parallel.TestCancelled, "test_abandon_is_called_for_each_request_submitted_and_not_final")],
@@ -282,21 +282,21 @@ TABLE = [
     # 3.3
     Row(
         "serial: the head goes first, the members in order",
-        "acomp.serial",
+        "acomp.runners.serial",
         "self._pending.reverse()",
         "pass",
         [of(serial.TestAllSynchronous, "test_serial_calls_the_head_then_the_members_in_order_of_insertion")],
     ),
     Row(
         "serial: the return is the last operation's code",
-        "acomp.serial",
+        "acomp.runners.serial",
         "self._finish()\n        return result\n\n    def _continue",
         "self._finish()\n        return self._head.base.err\n\n    def _continue",
         [of(serial.TestAllSynchronous, "test_serial_returns_the_last_operations_code")],
     ),
     Row(
         "serial: an error does not stop",
-        "acomp.serial",
+        "acomp.runners.serial",
         "req = self._next(ALL_FLAGS)",
         "req = self._next(ALL_FLAGS) if not result else None",
         [of(serial.TestAllSynchronous, "test_serial_an_error_stops_nothing")],
@@ -304,35 +304,35 @@ TABLE = [
     ),
     Row(
         "serial: -EAGAIN is an error like any other",
-        "acomp.serial",
+        "acomp.runners.serial",
         "if result in PENDING:\n                return self._went_async(result)",
         "if result in (-11, *PENDING):\n                return self._went_async(result)",
         [of(serial.TestAllSynchronous, "test_eagain_is_an_error_like_any_other")],
     ),
     Row(
         "serial: err is set on each",
-        "acomp.serial",
+        "acomp.runners.serial",
         "req.base.err = code\n        if",
         "if",
         [of(serial.TestAllSynchronous, "test_serial_calls_the_head_then_the_members_in_order_of_insertion")],
     ),
     Row(
         "serial: the list is restored",
-        "acomp.serial",
+        "acomp.runners.serial",
         "self._head._members.append(req)\n\n    def _next",
         "pass\n\n    def _next",
         [of(serial.TestAllSynchronous, "test_serial_calls_the_head_then_the_members_in_order_of_insertion")],
     ),
     Row(
         "serial: the head is not put into its own list (Q1)",
-        "acomp.serial",
+        "acomp.runners.serial",
         "if req is not self._head:\n            self._head._members.append(req)\n\n",
         "if not self._is_async or req is not self._head:\n            self._head._members.append(req)\n\n",
         [of(serial.TestWithoutAsyncFlag, "test_the_head_is_not_put_into_its_own_list")],
     ),
     Row(
         "serial: a one-element chain records its err (Q3)",
-        "acomp.serial",
+        "acomp.runners.serial",
         "if is_head and result not in PENDING:",
         "if False:",
         [of(serial.TestNoChain, "test_a_one_element_chain_is_one_operation_and_records_its_err")],
@@ -340,14 +340,14 @@ TABLE = [
     ),
     Row(
         "serial: synchronous chains call nobody",
-        "acomp.serial",
+        "acomp.runners.serial",
         "self._finish()\n        return result\n\n    def _continue",
         "self._finish(); (self._complete or len)(self._data, result)\n        return result\n\n    def _continue",
         [of(serial.TestAllSynchronous, "test_serial_calls_the_head_then_the_members_in_order_of_insertion")],
     ),
     Row(
         "serial: the head's completion and data are restored",
-        "acomp.serial",
+        "acomp.runners.serial",
         "head.base.complete, head.base.data = self._complete, self._data",
         "pass",
         [
@@ -359,21 +359,21 @@ TABLE = [
     ),
     Row(
         "serial: the continuation cuts flags to MAY_BACKLOG",
-        "acomp.serial",
+        "acomp.runners.serial",
         "while (req := self._next(CRYPTO_TFM_REQ_MAY_BACKLOG)) is not None:",
         "while (req := self._next(ALL_FLAGS)) is not None:",
         [of(serial.TestAsynchronous, "test_flags_of_members_are_cut_to_may_backlog_when_a_callback_drives")],
     ),
     Row(
         "serial: a direct call leaves flags",
-        "acomp.serial",
+        "acomp.runners.serial",
         "req = self._next(ALL_FLAGS)",
         "req = self._next(CRYPTO_TFM_REQ_MAY_BACKLOG)",
         [of(serial.TestAllSynchronous, "test_flags_of_members_are_kept_when_the_runner_was_called_directly")],
     ),
     Row(
         "serial: going asynchronous returns -EBUSY while members are pending",
-        "acomp.serial",
+        "acomp.runners.serial",
         "if self._current is self._head or self._pending:",
         "if self._current is self._head:",
         [of(serial.TestAsynchronous, "test_the_code_returned_when_the_run_goes_asynchronous")],
@@ -381,7 +381,7 @@ TABLE = [
     ),
     Row(
         "serial: notices are swallowed while members are pending",
-        "acomp.serial",
+        "acomp.runners.serial",
         "if not self._pending and self._complete is not None:",
         "if self._complete is not None:",
         [
@@ -393,7 +393,7 @@ TABLE = [
     ),
     Row(
         "serial: the original completion is called when the last one is final",
-        "acomp.serial",
+        "acomp.runners.serial",
         "if self._complete is not None and (self._over or result == -EINPROGRESS):",
         "if self._complete is not None and result == -EINPROGRESS:",
         [of(serial.TestAsynchronous, "test_serial_async_returns_ebusy_and_callbacks_drive_the_rest")],
@@ -401,14 +401,14 @@ TABLE = [
     ),
     Row(
         "serial: a failed allocation is -ENOMEM on all",
-        "acomp.serial",
+        "acomp.runners.serial",
         "for req in (head, *head._members):",
         "for req in (head,):",
         [of(serial.TestAllocationFailure, "test_serial_state_allocation_failure_is_enomem_on_all")],
     ),
     Row(
         "serial: a coroutine ends in a final code",
-        "acomp.serial",
+        "acomp.runners.serial",
         "if result in PENDING:\n        raise",
         "if False:\n        raise",
         [of(serial.TestCoroutines, "test_one_that_ends_in_a_pending_code_is_a_protocol_error")],
@@ -416,7 +416,7 @@ TABLE = [
     ),
     Row(
         "serial: abandoned requests end as -ECANCELED",
-        "acomp.serial",
+        "acomp.runners.serial",
         "req.base.err = code\n            if req is not self._head:",
         "if req is not self._head:",
         [of(serial.TestCancelled, "test_what_is_unfinished_ends_as_ecanceled_and_all_is_restored")],
@@ -424,7 +424,7 @@ TABLE = [
     ),
     Row(
         "serial: a cancelled run restores the list",
-        "acomp.serial",
+        "acomp.runners.serial",
         "self._head._members.append(req)\n        self._finish()",
         "pass\n        self._finish()",
         [of(serial.TestCancelled, "test_what_is_unfinished_ends_as_ecanceled_and_all_is_restored")],

@@ -33,13 +33,13 @@ from acomp import (
     crypto_req_done,
     crypto_wait_req,
     decompress_pages,
-    threaded,
     trace,
 )
-from acomp.backlog import Perform
 from acomp.codecs import BytesLike, ZstdCodec
 from acomp.testing import check_conformance, sample_pages, sweep_cancel
 from acomp.threads import THREADED, WorkersStuckError
+from acomp.threads import algorithm as threaded
+from acomp.threads.backlog import Perform
 
 pytestmark = pytest.mark.threads
 

@@ -1,4 +1,4 @@
-"""`acomp.workers`: threads, and the loop's own, that work off a backlog."""
+"""`acomp.threads.workers`: threads, and the loop's own, that work off a backlog."""
 
 import asyncio
 import threading
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from acomp import workers
-from acomp.backlog import Batch, Lane
+from acomp.threads import workers
+from acomp.threads.backlog import Batch, Lane
 
 pytestmark = pytest.mark.threads
 

@@ -14,7 +14,7 @@ import pytest
 import acomp
 import zswap
 from acomp import compress_pages, cpu, crypto_alloc_acomp, decompress_pages, trace
-from acomp.backlog import Perform
+from acomp.threads.backlog import Perform
 from iaa_emulator import ConfigurationError, Platform, WorkerThreads, machine, silicon, worker_threads
 from iaa_emulator.descriptor import Opcode
 from tests.iaa_emulator.rig import RANDOM, assert_balanced, assert_whole, new_chain, page

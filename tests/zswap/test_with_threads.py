@@ -14,9 +14,9 @@ import pytest
 import acomp
 import acomp.threads
 import zswap
-from acomp import threaded
-from acomp.backlog import Perform
 from acomp.codecs import BytesLike, ZstdCodec
+from acomp.threads import algorithm as threaded
+from acomp.threads.backlog import Perform
 
 pytestmark = pytest.mark.threads
 

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from errno import EAGAIN
 from typing import Final
 
-from . import trace
-from .request import PENDING, AcompReq, refuse_code
+from .. import trace
+from ..request import PENDING, AcompReq, refuse_code
+from ..wait import Code
 from .run import Run
-from .wait import Code
 
 Operation = Callable[[AcompReq], Code]
 Relax = Callable[[Sequence[AcompReq]], Awaitable[object]]

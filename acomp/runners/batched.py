@@ -6,8 +6,8 @@ asks of them per request costs as much as the rest of a chain.
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from .errors import ProtocolError
-from .request import PENDING, AcompReq, refuse_code
+from ..errors import ProtocolError
+from ..request import PENDING, AcompReq, refuse_code
 from .run import Run
 
 BatchOperation = Callable[[Sequence[AcompReq]], Awaitable[Sequence[int]]]

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from errno import ECANCELED
 from typing import Any, Final
 
-from . import trace
-from .chain import begin_run, end_run, runs_as_chain
-from .request import AcompReq, begin_each
-from .states import AFTER_FINISH, request_after
-from .tfm import acomp_is_async
+from .. import trace
+from ..chain import begin_run, end_run, runs_as_chain
+from ..request import AcompReq, begin_each
+from ..states import AFTER_FINISH, request_after
+from ..tfm import acomp_is_async
 
 _FINISHED: Final = AFTER_FINISH["in_flight"]
 

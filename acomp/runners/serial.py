@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from errno import EBUSY, ECANCELED, EINPROGRESS, ENOMEM, EPROTO
 from typing import Any
 
-from . import fault, trace
-from .chain import begin_run, end_run, runs_as_chain
-from .errors import ProtocolError
-from .flags import CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
-from .request import PENDING, AcompReq, refuse_code
-from .tfm import acomp_is_async
-from .wait import Code
+from .. import fault, trace
+from ..chain import begin_run, end_run, runs_as_chain
+from ..errors import ProtocolError
+from ..flags import CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
+from ..request import PENDING, AcompReq, refuse_code
+from ..tfm import acomp_is_async
+from ..wait import Code
 
 ALL_FLAGS = ~0
 STATE_ALLOC = fault.declare(

@@ -2,8 +2,8 @@
 
 `async with acomp.threads.open(workers=2)` registers `zstd-threads` and `deflate-threads` for the time of the context
 (and `lz4-threads` when asked for). They are ordinary algorithms with chains, their bytes are the generic ones', and
-their priority is higher: inside the context `zstd` means `zstd-threads`. What the algorithms do is in `threaded`, what
-a thread does in `workers`.
+their priority is higher: inside the context `zstd` means `zstd-threads`. What the algorithms do is in `algorithm`,
+what a thread does in `workers`.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager, suppress
 from errno import ETIMEDOUT
 from typing import Final
 
-from .algapi import AcompAlg, crypto_register_acomp, crypto_unregister_acomp
-from .errors import AcompError, ProtocolError
-from .once import entered_once
-from .threaded import ThreadedAlgorithm
+from ..algapi import AcompAlg, crypto_register_acomp, crypto_unregister_acomp
+from ..errors import AcompError, ProtocolError
+from ..once import entered_once
+from .algorithm import ThreadedAlgorithm
 from .workers import Workers
 
 __all__ = ["ALGORITHMS", "Threads", "WorkersStuckError", "open"]

@@ -12,16 +12,16 @@ from errno import EINVAL, EIO, ENODEV
 from functools import partial
 from typing import Any, Final, Protocol
 
-from .algapi import AcompAlg
+from ..algapi import AcompAlg
+from ..chain import acomp_chain_members, acomp_is_reqchain
+from ..codecs import CODECS, CodecError, ZstdCodec
+from ..flags import CRYPTO_ACOMP_DST_MAX, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, PAGE_SIZE
+from ..request import AcompReq, acomp_request_get, acomp_request_put
+from ..runners.batched import acomp_do_batch_req_chain
+from ..software import capacity_of, decompressor
+from ..tfm import CryptoAcomp
+from ..wait import Code
 from .backlog import Batch, Lane, Perform
-from .batched import acomp_do_batch_req_chain
-from .chain import acomp_chain_members, acomp_is_reqchain
-from .codecs import CODECS, CodecError, ZstdCodec
-from .flags import CRYPTO_ACOMP_DST_MAX, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, PAGE_SIZE
-from .request import AcompReq, acomp_request_get, acomp_request_put
-from .software import capacity_of, decompressor
-from .tfm import CryptoAcomp
-from .wait import Code
 from .workers import NoWorkersError, Workers
 
 THREADS_PRIORITY: Final = 200
