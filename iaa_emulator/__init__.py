@@ -4,20 +4,20 @@ Room 2 of 4. `Platform.open` builds a machine inside the running loop and regist
 acomp's names that are used. `iaa_emulator.testing` has an engine that a test steps by hand.
 """
 
-from .attributes import Attributes
-from .config import DeviceConfig, MachineConfig, machine
-from .descriptor import CompletionRecord, Descriptor, ErrorCode, Opcode, Status
-from .device import Device
-from .engine import Engine
+from .driver.attributes import Attributes
+from .driver.features import DriverFeatures
 from .errors import ConfigurationError, DescriptorDeadlockError
-from .features import DriverFeatures
-from .job import Job
+from .hardware.config import DeviceConfig, MachineConfig, machine
+from .hardware.descriptor import CompletionRecord, Descriptor, ErrorCode, Opcode, Status
+from .hardware.device import Device
+from .hardware.engine import Engine
+from .hardware.job import Job
+from .hardware.presets import preset, preset_names
+from .hardware.silicon import Outcome, perform
+from .hardware.topology import Topology
+from .hardware.work_queue import WorkQueue
+from .hardware.worker_threads import WorkerThreads
 from .platform import Platform
-from .presets import preset, preset_names
-from .silicon import Outcome, perform
-from .topology import Topology
-from .work_queue import WorkQueue
-from .worker_threads import WorkerThreads
 
 __all__ = [
     "Attributes",

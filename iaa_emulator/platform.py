@@ -13,19 +13,20 @@ from pathlib import Path
 from acomp import WrongLoopError, cpu, current_registry
 from acomp.once import entered_once
 
-from . import binding, config
-from .attributes import Attributes
-from .config import WORK_QUEUE_SLOTS, MachineConfig
-from .device import Device
-from .driver import IAA_CRYPTO_MAX_BATCH_SIZE, Driver
-from .engine import Engine
+from .driver import binding
+from .driver.attributes import Attributes
+from .driver.driver import IAA_CRYPTO_MAX_BATCH_SIZE, Driver
+from .driver.features import DriverFeatures
+from .driver.statistics import Statistics
 from .errors import ConfigurationError
-from .features import DriverFeatures
-from .presets import HOST, preset
-from .statistics import Statistics
-from .topology import Topology
-from .work_queue import WorkQueue
-from .worker_threads import WorkerThreads
+from .hardware import config
+from .hardware.config import WORK_QUEUE_SLOTS, MachineConfig
+from .hardware.device import Device
+from .hardware.engine import Engine
+from .hardware.presets import HOST, preset
+from .hardware.topology import Topology
+from .hardware.work_queue import WorkQueue
+from .hardware.worker_threads import WorkerThreads
 
 
 def _entered_before() -> ConfigurationError:

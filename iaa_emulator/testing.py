@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from acomp import trace
 
-from .device import Device, Group
-from .job import Job
-from .silicon import perform
+from .hardware.device import Device, Group
+from .hardware.job import Job
+from .hardware.silicon import perform
 
 
 class SteppedEngine:

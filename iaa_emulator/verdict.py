@@ -6,12 +6,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from .config import COMPRESS_ENGINES, WORK_QUEUE_SLOTS, DeviceConfig, MachineConfig, refusals
-from .device import Device
+from .driver.features import DriverFeatures
+from .driver.mapping import WqTables, devices_per_package
 from .errors import ConfigurationError
-from .features import DriverFeatures
-from .mapping import WqTables, devices_per_package
-from .topology import Topology
+from .hardware.config import COMPRESS_ENGINES, WORK_QUEUE_SLOTS, DeviceConfig, MachineConfig, refusals
+from .hardware.device import Device
+from .hardware.topology import Topology
 
 CHAIN = 8
 """Requests that one cpu may have in flight: a chain of the driver's batch size."""

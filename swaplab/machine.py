@@ -13,9 +13,10 @@ import acomp
 import zswap
 from acomp.codecs import BytesLike, ZstdCodec
 from acomp.software import software_algorithm
-from iaa_emulator import Platform, config, silicon
-from iaa_emulator.descriptor import Opcode
-from iaa_emulator.driver import IAA_CRYPTO_MAX_BATCH_SIZE
+from iaa_emulator import Platform
+from iaa_emulator.driver.driver import IAA_CRYPTO_MAX_BATCH_SIZE
+from iaa_emulator.hardware import config, silicon
+from iaa_emulator.hardware.descriptor import Opcode
 from swaplab import sim
 from swaplab.columns import Column
 from swaplab.corpus import Remembered, RememberedCodec, padded

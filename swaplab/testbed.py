@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from iaa_emulator.presets import HOST, preset, preset_names
-from iaa_emulator.topology import Topology
+from iaa_emulator.hardware.presets import HOST, preset, preset_names
+from iaa_emulator.hardware.topology import Topology
 from swaplab.parameter import KERNBENCH, LENGTH_FACTORS, PARAMETERS, Parameter, Strict, Text, faults
 from swaplab.published import Table, twice
 from swaplab.testbed_text import laid_out

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from iaa_emulator import ConfigurationError, DriverFeatures, MachineConfig, preset
-from iaa_emulator.config import load
+from iaa_emulator.hardware.config import load
 from iaa_emulator.verdict import Verdict, examine
 from swaplab.cli.refusals import refusals
 

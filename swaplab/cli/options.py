@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import zswap
-from iaa_emulator.config import MAX_WORK_QUEUES
+from iaa_emulator.hardware.config import MAX_WORK_QUEUES
 from swaplab.cli.refusals import writable
 from swaplab.columns import BASE, V8, parse_columns
 from swaplab.experiments.tables import Request

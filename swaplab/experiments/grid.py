@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import zswap
-from iaa_emulator.config import MAX_WORK_QUEUES
+from iaa_emulator.hardware.config import MAX_WORK_QUEUES
 from swaplab.columns import KERNELS, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.inputs import FOLIO_PAGES

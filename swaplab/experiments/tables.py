@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from iaa_emulator.presets import preset
+from iaa_emulator.hardware.presets import preset
 from swaplab.columns import Column, with_needs
 from swaplab.experiments.processes import ProcessDiedError, in_processes
 from swaplab.machine import Setup

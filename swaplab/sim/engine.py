@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 
 from acomp import cpu, fault
-from iaa_emulator import silicon
-from iaa_emulator.descriptor import COMPRESS
-from iaa_emulator.device import Device
-from iaa_emulator.job import Job, Landing
+from iaa_emulator.hardware import silicon
+from iaa_emulator.hardware.descriptor import COMPRESS
+from iaa_emulator.hardware.device import Device
+from iaa_emulator.hardware.job import Job, Landing
 
 from .loop import VirtualLoop
 

@@ -8,8 +8,8 @@ import pytest
 
 import acomp
 from iaa_emulator import ConfigurationError, DriverFeatures, MachineConfig, Platform, machine, preset, preset_names
-from iaa_emulator.config import DeviceConfig, check, device, dump_devices, load, parse, parse_devices, refusals
-from iaa_emulator.features import NEEDS, PATCHES
+from iaa_emulator.driver.features import NEEDS, PATCHES
+from iaa_emulator.hardware.config import DeviceConfig, check, device, dump_devices, load, parse, parse_devices, refusals
 from iaa_emulator.testing import SteppedEngine
 from tests.iaa_emulator.rig import TEXT, Single, stepped
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iaa_emulator import CompletionRecord, Descriptor, ErrorCode, Opcode, Status
-from iaa_emulator.descriptor import CompressFlag, Flag
+from iaa_emulator.hardware.descriptor import CompressFlag, Flag
 from tests.iaa_emulator.rig import TEXT, engine_of, new_chain, stepped
 
 U16, U32, U64 = st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)

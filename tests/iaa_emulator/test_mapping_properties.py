@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import acomp
 from acomp import cpu
 from iaa_emulator import Platform, Topology, machine
-from iaa_emulator.mapping import WqTables
+from iaa_emulator.driver.mapping import WqTables
 from iaa_emulator.testing import SteppedEngine
 from tests.iaa_emulator.rig import TEXT, Single, assert_balanced, assert_whole
 from tests.iaa_emulator.test_mapping import bound_one_by_one

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from acomp.testing import sample_pages
 from iaa_emulator import ErrorCode, Opcode, Status, perform
-from iaa_emulator.descriptor import DecompressFlag
+from iaa_emulator.hardware.descriptor import DecompressFlag
 from tests.deflate_inspector import inspect
 
 TEXT = sample_pages()["text"]

@@ -10,7 +10,7 @@ import pytest
 import acomp
 from acomp import PAGE_SIZE, compress_pages, crypto_alloc_acomp, decompress_pages, trace
 from iaa_emulator import machine, metrics
-from iaa_emulator.events import EVENTS
+from iaa_emulator.driver.events import EVENTS
 from tests.iaa_emulator.rig import RANDOM, TEXT, Single, assert_balanced, engine_of, new_chain, page, stepped
 
 ONE_PAGE = """\

@@ -7,12 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from iaa_emulator import DriverFeatures, MachineConfig, Topology, machine, preset
-from iaa_emulator.config import dump_devices
+from iaa_emulator.hardware.config import dump_devices
 from iaa_emulator.verdict import Verdict, examine, ranges
 from swaplab.cli.commands import app
 
 V8, BASE = DriverFeatures.v8(), DriverFeatures.base()
-PRESETS = Path(__file__).parents[2] / "iaa_emulator" / "presets"
+PRESETS = Path(__file__).parents[2] / "iaa_emulator" / "hardware" / "presets"
 
 
 def advice(built: MachineConfig, features: DriverFeatures = V8, g_wqs: int = 0) -> str:

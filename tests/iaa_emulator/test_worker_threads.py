@@ -15,8 +15,9 @@ import acomp
 import zswap
 from acomp import compress_pages, cpu, crypto_alloc_acomp, decompress_pages, trace
 from acomp.threads.backlog import Perform
-from iaa_emulator import ConfigurationError, Platform, WorkerThreads, machine, silicon, worker_threads
-from iaa_emulator.descriptor import Opcode
+from iaa_emulator import ConfigurationError, Platform, WorkerThreads, machine
+from iaa_emulator.hardware import silicon, worker_threads
+from iaa_emulator.hardware.descriptor import Opcode
 from tests.iaa_emulator.rig import RANDOM, assert_balanced, assert_whole, new_chain, page
 
 pytestmark = pytest.mark.threads

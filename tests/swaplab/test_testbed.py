@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from acomp import cpu
-from iaa_emulator.presets import HOST, preset, preset_names
+from iaa_emulator.hardware.presets import HOST, preset, preset_names
 from swaplab import sim
 from swaplab import testbed as testbeds
 from swaplab.columns import V8

@@ -1,7 +1,7 @@
 """A device: its work queues, the groups that tie them to engines, and how many of those compress (kernel-facts 6.1)."""
 
+from ..driver.statistics import QueueStats
 from .config import COMPRESS_ENGINES, DeviceConfig
-from .statistics import QueueStats
 from .work_queue import WorkQueue
 
 

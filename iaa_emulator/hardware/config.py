@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
 from .topology import Topology
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -10,16 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from acomp import AcompReq
 
-from .descriptor import (
-    AECS_SIZE,
-    COMPRESS,
-    CompletionRecord,
-    CompressFlag,
-    DecompressFlag,
-    Descriptor,
-    Flag,
-    Opcode,
-)
+from .descriptor import AECS_SIZE, COMPRESS, CompletionRecord, CompressFlag, DecompressFlag, Descriptor, Flag, Opcode
 
 if TYPE_CHECKING:
     from .device import Device

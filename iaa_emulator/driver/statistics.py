@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from acomp import AcompReq
 
-from .descriptor import COMPRESS, Opcode
+from ..hardware.descriptor import COMPRESS, Opcode
 
 if TYPE_CHECKING:
-    from .device import Device
-    from .work_queue import WorkQueue
+    from ..hardware.device import Device
+    from ..hardware.work_queue import WorkQueue
 
 
 @dataclass(slots=True)

@@ -16,9 +16,9 @@ from acomp import PAGE_SIZE, trace
 from acomp.threads.backlog import Batch, Lane, Perform
 from acomp.threads.workers import NoWorkersError, Workers
 
+from ..errors import ConfigurationError
 from .descriptor import DECOMPRESS, CompletionRecord, ErrorCode, Status
 from .device import Device, Group
-from .errors import ConfigurationError
 from .job import Job, call_out
 from .silicon import Outcome, perform
 

@@ -24,22 +24,22 @@ from acomp import (
     trace,
 )
 
+from ..hardware.descriptor import COMPRESS, DECOMPRESS, SUCCESS, Opcode
+from ..hardware.device import Device
+from ..hardware.engine import Engine
+from ..hardware.job import Job, Landing
+from ..hardware.topology import Topology
+from ..hardware.work_queue import WorkQueue
 from .attributes import Attributes
 from .batch import run_chain
 from .completion import read_record
-from .descriptor import COMPRESS, DECOMPRESS, SUCCESS, Opcode
-from .device import Device
-from .engine import Engine
 from .features import DriverFeatures
 from .in_flight import InFlight
 from .inflate import SoftwareInflate
 from .interrupt import InterruptHandler
-from .job import Job, Landing
 from .mapping import WqTables
 from .statistics import Statistics
 from .submission import Submission
-from .topology import Topology
-from .work_queue import WorkQueue
 
 IAA_ALG_PRIORITY: Final = 300
 IAA_CRYPTO_MAX_BATCH_SIZE: Final = 8

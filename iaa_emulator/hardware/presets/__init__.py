@@ -7,8 +7,8 @@ import errno
 import json
 from importlib import resources
 
+from ...errors import ConfigurationError
 from ..config import MachineConfig, machine, parse
-from ..errors import ConfigurationError
 from ..topology import Topology
 
 HOST = "host"

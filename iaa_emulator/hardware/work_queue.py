@@ -9,8 +9,8 @@ from collections import deque
 from errno import EAGAIN, ENXIO
 from typing import TYPE_CHECKING
 
+from ..driver.statistics import QueueStats
 from .config import WorkQueueConfig
-from .statistics import QueueStats
 
 if TYPE_CHECKING:
     from .device import Device, Group

@@ -4,10 +4,10 @@ from errno import E2BIG, EINVAL, EOVERFLOW, ETIMEDOUT
 
 from acomp import fault
 
+from ..hardware.descriptor import COMPRESS, SUCCESS, CompletionRecord, ErrorCode, Status
+from ..hardware.job import Job
+from ..hardware.silicon import perform
 from . import faults
-from .descriptor import COMPRESS, SUCCESS, CompletionRecord, ErrorCode, Status
-from .job import Job
-from .silicon import perform
 from .statistics import GlobalStats
 
 

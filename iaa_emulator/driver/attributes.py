@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Final, Literal, cast, get_args
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
 from .features import DriverFeatures
 
 SyncMode = Literal["sync", "async", "async_irq"]

@@ -6,8 +6,8 @@ One timer for all of them: the timeout is the same for every job, so they expire
 import asyncio
 from collections.abc import Callable, Iterator
 
-from .job import Job
-from .work_queue import WorkQueue
+from ..hardware.job import Job
+from ..hardware.work_queue import WorkQueue
 
 CLOCK_RESOLUTION_S = 1e-6
 """How much too early a loop may call a timer, having rounded its time; asking again would change nothing."""

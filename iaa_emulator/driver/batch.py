@@ -11,8 +11,8 @@ from acomp import (
     cpu,
 )
 
-from .descriptor import Opcode
-from .job import Landing
+from ..hardware.descriptor import Opcode
+from ..hardware.job import Landing
 
 if TYPE_CHECKING:
     from .driver import Driver

@@ -9,9 +9,9 @@ import asyncio
 from errno import EDEADLK, EINVAL, EIO
 from typing import TYPE_CHECKING
 
-from .descriptor import Opcode, Status
-from .errors import DescriptorDeadlockError
-from .job import Job, call_out
+from ..errors import DescriptorDeadlockError
+from ..hardware.descriptor import Opcode, Status
+from ..hardware.job import Job, call_out
 
 if TYPE_CHECKING:
     from .driver import Driver

@@ -9,15 +9,15 @@ from typing import Final
 
 from acomp import AcompReq, acomp_request_get, acomp_request_put, cpu, fault, trace
 
+from ..errors import DescriptorDeadlockError
+from ..hardware.descriptor import DecompressFlag, Opcode
+from ..hardware.engine import Engine
+from ..hardware.job import Job, Landing, call_out
+from ..hardware.work_queue import WorkQueue
 from . import faults
 from .completion import spoil
-from .descriptor import DecompressFlag, Opcode
-from .engine import Engine
-from .errors import DescriptorDeadlockError
 from .in_flight import InFlight
-from .job import Job, Landing, call_out
 from .statistics import Statistics
-from .work_queue import WorkQueue
 
 ALLOC_ATTEMPTS: Final = {Opcode.COMPRESS: 1000, Opcode.DECOMPRESS: 500}
 """Attempts to get a descriptor, each followed by a pause; verify jobs decompress (kernel-facts 9)."""

@@ -8,11 +8,11 @@ the registration fails with -EEXIST, A4), and a removed queue can always be boun
 
 import errno
 
+from ..errors import ConfigurationError
+from ..hardware.work_queue import WorkQueue
 from .driver import Driver
-from .errors import ConfigurationError
 from .mapping import WqTables
 from .statistics import QueueStats
-from .work_queue import WorkQueue
 
 
 def bind(driver: Driver, wq: WorkQueue) -> None:
