@@ -17,10 +17,10 @@ from .errors import (
 from .features import StoreFeatures
 from .figures import Figures, PoolFigures
 from .folio import Folio
-from .parameters import ParameterTable
+from .parameter_table import ParameterTable
 from .params import LONGEST_CHAIN, ZSWAP_MAX_BATCH_SIZE, Params
-from .swap import Placed, Swap
-from .swap_device import FileDevice, MemoryDevice, SwapDevice
+from .swap.device import FileDevice, MemoryDevice, SwapDevice
+from .swap.swap import Placed, Swap
 from .sysfs import TextTree
 from .zswap import Zswap
 

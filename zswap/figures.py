@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from acomp import PAGE_SIZE
 
-from .core import Core
-from .zsmalloc import ClassStats
+from .paths.parts import Core
+from .pool.zsmalloc import ClassStats
 
 _MIB = 1 << 20
 

@@ -87,7 +87,7 @@ class Params:
 
 @dataclass(slots=True)
 class Settings:
-    """The values that may change while a store runs, where the paths read them. Written by `parameters` only."""
+    """The values that may change while a store runs, where the paths read them. Written by `parameter_table` only."""
 
     compressor: str
     zpool: str

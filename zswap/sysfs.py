@@ -13,7 +13,7 @@ from typing import Final
 
 from .cgroup import Cgroup
 from .errors import ParameterError
-from .parameters import number_of
+from .parameter_table import number_of
 from .zswap import Zswap
 
 PARAMETERS: Final = "/sys/module/zswap/parameters/"

@@ -1,7 +1,7 @@
 """`Zswap`, the compressed store: the door to everything in this room (kernel-facts 11).
 
 It checks who comes in and whether the store is open, hands over to the paths, and closes. What happens to a page is in
-`store_path` and `load_path`.
+the room `paths`.
 """
 
 import asyncio
@@ -13,20 +13,22 @@ from typing import Final, Self
 
 from acomp import PAGE_SIZE, WrongLoopError, cpu, fault
 
-from . import load_path, shrinker, store_path
 from .cgroup import Cgroup
-from .core import Backing, Core
 from .counters import Counters
 from .errors import CloseTimeoutError, StoreClosedError, StoreOpenError
 from .figures import Figures, figures_of
 from .folio import MAX_SLOTS, Folio, check_slots
 from .in_flight import InFlight
-from .inventory import Inventory
+from .inventory.inventory import Inventory
 from .limits import PoolLimit
-from .parameters import ParameterTable
+from .parameter_table import ParameterTable
 from .params import Params, Settings
-from .pool import PoolList
-from .slots import SlotLocks
+from .paths import load as load_path
+from .paths import shrinker
+from .paths import store as store_path
+from .paths.parts import Backing, Core
+from .pool.pool import PoolList
+from .slot_locks import SlotLocks
 
 SWAPON: Final = fault.declare("zswap.swapon", "no memory for a tree (ENOMEM): the device is not taken into use")
 

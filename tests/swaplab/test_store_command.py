@@ -13,7 +13,7 @@ import zswap
 from acomp import PAGE_SIZE
 from swaplab import comparison
 from swaplab.cli.commands import app
-from zswap.size_classes import SizeClass, size_class_of
+from zswap.pool.size_classes import SizeClass, size_class_of
 
 pytestmark = pytest.mark.threads
 runner = CliRunner()

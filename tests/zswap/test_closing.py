@@ -13,8 +13,8 @@ import pytest
 import acomp
 import zswap
 from tests.zswap.null_algorithm import PAGE, NullDevice, null_algorithm, page_of
-from zswap.device_io import DeviceIo
-from zswap.swap_slots import SwapSlots
+from zswap.swap.device_io import DeviceIo
+from zswap.swap.slots import SwapSlots
 
 RANDOM = acomp.testing.sample_pages()["random"]
 

@@ -12,8 +12,8 @@ import acomp.threads
 import zswap
 from acomp import cpu, trace
 from acomp.codecs import CodecError, ZstdCodec
-from zswap import load_path
-from zswap.core import INLINE_WORK_PER_TURN
+from zswap.paths import load as load_path
+from zswap.paths.parts import INLINE_WORK_PER_TURN
 
 PAGES = [(b"page %d " % number * 600)[:4096] for number in range(4)]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zswap.mutex import Mutex
-from zswap.slots import SlotLease, SlotLocks
+from zswap.slot_locks import SlotLease, SlotLocks
 
 
 async def turn() -> None:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zswap.entries import NO_ENTRY, EntryTable
-from zswap.lru import LruTable
+from zswap.inventory.entries import NO_ENTRY, EntryTable
+from zswap.inventory.lru import LruTable
 
 
 @given(st.data())

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import acomp
 import zswap
 from tests.zswap.null_algorithm import PAGE, null_algorithm, page_of, sync_null
-from zswap.slot_owners import SlotOwners
+from zswap.swap.owners import SlotOwners
 
 HUGE = 4000
 

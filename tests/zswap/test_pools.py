@@ -11,7 +11,7 @@ import acomp
 import zswap
 from acomp import cpu, fault
 from tests.zswap.null_algorithm import PAGE, null_algorithm, page_of, sync_null
-from zswap.context import BUFFER_SIZE
+from zswap.pool.context import BUFFER_SIZE
 
 PARAMS = zswap.Params(compressor="null-async")
 

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from acomp.flags import PAGE_SIZE
-from zswap.size_classes import SIZE_CLASSES, SizeClass, class_index, size_class_of
+from zswap.pool.size_classes import SIZE_CLASSES, SizeClass, class_index, size_class_of
 
 # Object size: pages per zspage / objects per zspage.
 TABLE = """

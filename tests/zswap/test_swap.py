@@ -17,7 +17,7 @@ import acomp
 import zswap
 from acomp import fault
 from tests.zswap.null_algorithm import PAGE, NullDevice, null_algorithm, page_of, sync_null
-from zswap.swap_slots import NO_SLOT, SwapSlots
+from zswap.swap.slots import NO_SLOT, SwapSlots
 
 RANDOM = acomp.testing.sample_pages()["random"]
 PARAMS = zswap.Params(compressor="null-async")

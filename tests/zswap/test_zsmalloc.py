@@ -14,8 +14,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from zswap.size_classes import SIZE_CLASSES, SizeClass, class_index, size_class_of
-from zswap.zsmalloc import ClassStats, ZsPool
+from zswap.pool.size_classes import SIZE_CLASSES, SizeClass, class_index, size_class_of
+from zswap.pool.zsmalloc import ClassStats, ZsPool
 
 # One length per kind of layout: many objects per zspage, few, straddling ones, two, one.
 LENGTHS = (1, 24, 40, 500, 1379, 2048, 2700, 3000, 3300, 3624, 3625, 4096)

@@ -6,9 +6,9 @@ from typing import Final
 
 from acomp import fault, trace
 
-from .core import Backing, Core
-from .errors import CpuOfflineError, DecompressError
-from .load_path import decompress
+from ..errors import CpuOfflineError, DecompressError
+from .load import decompress
+from .parts import Backing, Core
 
 WRITEBACK_FOLIO: Final = fault.declare(
     "zswap.writeback_folio", "no memory for the folio to write back (-ENOMEM): reject_reclaim_fail, the entry stays"

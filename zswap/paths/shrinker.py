@@ -11,10 +11,10 @@ from typing import Final
 
 from acomp import PAGE_SIZE
 
-from .cgroup import Cgroup
-from .core import Core
-from .entries import NO_ENTRY
-from .lru import LruList
+from ..cgroup import Cgroup
+from ..inventory.entries import NO_ENTRY
+from ..inventory.lru import LruList
+from .parts import Core
 from .writeback import writeback_entry
 
 MAX_RECLAIM_RETRIES: Final = 16

@@ -11,9 +11,9 @@ from typing import Final
 
 from acomp import fault
 
-from .cgroup import Cgroup
+from ..cgroup import Cgroup
+from ..mutex import Mutex
 from .entries import NO_ENTRY, POOL_BITS, POOL_MASK, EntryTable
-from .mutex import Mutex
 
 LRU_ALLOC: Final = fault.declare(
     "zswap.lru_alloc", "no memory for the LRU of a cgroup and node: the folio is not stored and no reject counter ticks"

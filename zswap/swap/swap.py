@@ -13,17 +13,17 @@ from typing import Final, Self
 
 from acomp import PAGE_SIZE
 
+from ..errors import CloseTimeoutError, StoreClosedError, StoreOpenError
+from ..folio import Folio, check_slots
+from ..in_flight import InFlight
+from ..inventory.slot_map import EMPTY, SlotMap
+from ..params import Params
+from ..slot_locks import SlotLease, SlotLocks
+from ..zswap import Zswap
+from .device import FileDevice, SwapDevice
 from .device_io import DeviceIo
-from .errors import CloseTimeoutError, StoreClosedError, StoreOpenError
-from .folio import Folio, check_slots
-from .in_flight import InFlight
-from .params import Params
-from .slot_owners import SlotOwners
-from .slots import SlotLease, SlotLocks
-from .swap_device import FileDevice, SwapDevice
-from .swap_slots import CLUSTER, NO_SLOT, SwapSlots
-from .tree import EMPTY, SlotMap
-from .zswap import Zswap
+from .owners import SlotOwners
+from .slots import CLUSTER, NO_SLOT, SwapSlots
 
 ZERO_PAGE: Final = bytes(PAGE_SIZE)
 

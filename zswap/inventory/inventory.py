@@ -11,11 +11,11 @@ from typing import Final
 
 from acomp import fault
 
+from ..folio import MAX_SLOTS
+from ..pool.pool import Pool, PoolList
 from .entries import POOL_BITS, POOL_MASK, EntryTable
-from .folio import MAX_SLOTS
 from .lru import LruList, LruTable
-from .pool import Pool, PoolList
-from .tree import SlotMap
+from .slot_map import SlotMap
 
 ZPOOL_MALLOC: Final = fault.declare(
     "zswap.zpool_malloc", "the allocator has no memory (-ENOMEM): reject_alloc_fail, the folio is not stored"

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from acomp import PAGE_SIZE, fault, trace
 
-from .in_flight import InFlight
-from .swap_device import SwapDevice
-from .swap_slots import SwapSlots
+from ..in_flight import InFlight
+from .device import SwapDevice
+from .slots import SwapSlots
 
 DEVICE_WRITE: Final = fault.declare(
     "swap.device_write",

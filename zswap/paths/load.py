@@ -16,10 +16,10 @@ from acomp import (
     trace,
 )
 
-from .core import Core
-from .entries import NO_ENTRY
-from .errors import DecompressError
-from .lru import LruList
+from ..errors import DecompressError
+from ..inventory.entries import NO_ENTRY
+from ..inventory.lru import LruList
+from .parts import Core
 
 
 def load_at_once(core: Core, offset: int, keep: bool) -> bytes | None:

@@ -30,9 +30,9 @@ from acomp import (
     trace,
 )
 
-from .folio import Folio
-from .mutex import Mutex
-from .params import LONGEST_CHAIN
+from ..folio import Folio
+from ..mutex import Mutex
+from ..params import LONGEST_CHAIN
 
 BUFFER_SIZE: Final = 2 * PAGE_SIZE
 """Bytes of an output buffer. The capacity given to the compressor is one page; the rest is a safety margin."""

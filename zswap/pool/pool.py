@@ -12,9 +12,9 @@ from typing import Final
 
 from acomp import AcompError, AlgorithmNotFoundError, CryptoAcomp, ProtocolError, cpu, fault
 
+from ..errors import CpuOfflineError, ParameterError
+from ..params import Params
 from .context import CpuContext
-from .errors import CpuOfflineError, ParameterError
-from .params import Params
 from .zsmalloc import ZsPool
 
 POOL_ALLOC: Final = fault.declare("zswap.pool_alloc", "no memory for a pool: the compressor stays what it was, -EINVAL")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from .errors import ParameterError
 from .params import ZPOOL, Settings
-from .pool import PoolList
+from .pool.pool import PoolList
 
 Value = str | int | bool | None
 

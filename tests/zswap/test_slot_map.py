@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 import acomp
 import zswap
-from zswap.tree import EMPTY, SlotMap
+from zswap.inventory.slot_map import EMPTY, SlotMap
 
 FAR = 2**49
 

@@ -7,7 +7,7 @@ come and go without number.
 from array import array
 from collections import Counter
 
-from .cgroup import Cgroup
+from ..cgroup import Cgroup
 
 Owner = tuple[Cgroup | None, int]
 

@@ -20,10 +20,10 @@ from acomp import (
     crypto_wait_req,
 )
 
-from .context import CpuContext
-from .core import Core
-from .folio import Folio
-from .pool import Pool
+from ..folio import Folio
+from ..pool.context import CpuContext
+from ..pool.pool import Pool
+from .parts import Core
 
 
 async def batch_compress(

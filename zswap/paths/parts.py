@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from .counters import Counters
-from .inventory import Inventory
-from .limits import PoolLimit
-from .params import ZSWAP_MAX_BATCH_SIZE, Params, Settings
-from .pool import PoolList
-from .slots import SlotLocks
+from ..counters import Counters
+from ..inventory.inventory import Inventory
+from ..limits import PoolLimit
+from ..params import ZSWAP_MAX_BATCH_SIZE, Params, Settings
+from ..pool.pool import PoolList
+from ..slot_locks import SlotLocks
 
 DECOMPRESSED_PER_COMPRESSED: Final = 4
 """Pages that decompress in the time that one takes to compress, roughly and for every codec here."""

@@ -20,7 +20,8 @@ from itertools import pairwise
 from typing import Final
 
 from acomp.flags import PAGE_SIZE
-from zswap.size_classes import INDEX_OF_LENGTH, SIZE_CLASSES, SizeClass, class_index
+
+from .size_classes import INDEX_OF_LENGTH, SIZE_CLASSES, SizeClass, class_index
 
 _NR_GROUPS: Final = 10
 _FULL: Final = _NR_GROUPS

@@ -9,15 +9,15 @@ import asyncio
 
 from acomp import cpu, trace
 
+from ..folio import Folio
+from ..inventory.lru import LruList
+from ..params import ZSWAP_MAX_BATCH_SIZE
+from ..pool.context import CpuContext
+from ..pool.pool import Pool
+from ..slot_locks import SlotLease
 from . import shrinker
-from .batch import batch_compress
-from .context import CpuContext
-from .core import Core
-from .folio import Folio
-from .lru import LruList
-from .params import ZSWAP_MAX_BATCH_SIZE
-from .pool import Pool
-from .slots import SlotLease
+from .compress import batch_compress
+from .parts import Core
 
 
 async def store(core: Core, folio: Folio) -> bool:
