@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from acomp import PAGE_SIZE
 from acomp.codecs import CODECS
-from swaplab.inputs import read_pages
+from swaplab.realbytes.inputs import read_pages
 
 FOLIO_PAGES = 16
 

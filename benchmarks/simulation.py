@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from swaplab import sim
-from swaplab.columns import V8
-from swaplab.machine import Setup
-from swaplab.testbed import load_testbed
+from swaplab.model.columns import V8
+from swaplab.model.machine import Setup
+from swaplab.model.testbed import load_testbed
 from swaplab.workloads import usemem
 
 from . import virtual_loop

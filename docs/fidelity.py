@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from swaplab.columns import PATCH_TITLES
 from swaplab.experiments.attribution import Attribution, AttributionReport
-from swaplab.testbed import Testbed, load_testbed
+from swaplab.model.columns import PATCH_TITLES
+from swaplab.model.testbed import Testbed, load_testbed
 
 PAGE = Path(__file__).with_name("fidelity.md")
 RUN = Path(__file__).with_name("attribution.json")

@@ -12,7 +12,7 @@ from swaplab.cli.options import Compressor, FolioSize, JsonFile, TestbedName, Wo
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals, writable, writing
 from swaplab.experiments.attribution import Attribution, PatchEffect, Plan, attribute, numbers, processes
-from swaplab.testbed import TestbedError, load_testbed
+from swaplab.model.testbed import TestbedError, load_testbed
 
 PICTURES = (".png", ".svg")
 
@@ -53,7 +53,7 @@ def ablate(
         for line in [*_company(report.attributions[0]), *(each.sentence() for each in report.attributions)]:
             console.print(line, highlight=False)
         if plot:
-            from swaplab.experiments.waterfall import draw  # takes a second to import
+            from swaplab.experiments.pictures.waterfall import draw  # takes a second to import
 
             with refusals("ablate"):
                 for file in plot:

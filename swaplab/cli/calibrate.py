@@ -11,7 +11,7 @@ from swaplab.cli.options import TestbedName, Workers, parse_scale
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals, writable, writing
 from swaplab.cli.tables import print_whole
-from swaplab.testbed import Calibration, Testbed, TestbedError, load_testbed, testbed_file
+from swaplab.model.testbed import Calibration, Testbed, TestbedError, load_testbed, testbed_file
 
 
 def calibrate(

@@ -11,7 +11,7 @@ from rich.text import Text
 from iaa_emulator import ConfigurationError
 from swaplab.cli.options import SyncMode
 from swaplab.cli.refusals import refusals, writable, writing
-from swaplab.pipeline import Recording, Story, draw, run_story
+from swaplab.story.pipeline import Recording, Story, draw, run_story
 
 ROW = re.compile(r"(head| *\d+)  (\w+ wq\S+)?")
 STYLES = {"S": "cyan", "E": "yellow", "=": "yellow", "L": "green", "P": "bold green", "o": "dim", "x": "bold red"}

@@ -22,8 +22,8 @@ from swaplab.cli.options import (
 from swaplab.cli.refusals import writing
 from swaplab.cli.tables import Report, print_table, run_table
 from swaplab.experiments.kernbench import kernbench_report
-from swaplab.published import Table
-from swaplab.workloads.kernbench_sizes import counts
+from swaplab.model.published import Table
+from swaplab.workloads.kernbench.sizes import counts
 
 ROWS = {
     "real_s": "real, s",

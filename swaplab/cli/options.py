@@ -10,10 +10,10 @@ import typer
 import zswap
 from iaa_emulator.hardware.config import MAX_WORK_QUEUES
 from swaplab.cli.refusals import writable
-from swaplab.columns import BASE, V8, parse_columns
 from swaplab.experiments.tables import Request
-from swaplab.machine import MOST_DEVICES
-from swaplab.testbed import COMPRESSORS, load_testbed
+from swaplab.model.columns import BASE, V8, parse_columns
+from swaplab.model.machine import MOST_DEVICES
+from swaplab.model.testbed import COMPRESSORS, load_testbed
 
 
 class SyncMode(StrEnum):

@@ -11,7 +11,7 @@ from swaplab.cli.options import JsonFile, TestbedName
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals, writing
 from swaplab.experiments.reclaim_batching import CHAINS, PROCESSES, ReclaimReport, reclaim_report
-from swaplab.testbed import TestbedError, load_testbed
+from swaplab.model.testbed import TestbedError, load_testbed
 
 
 def reclaim_batching(

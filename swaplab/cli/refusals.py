@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from swaplab.experiments.processes import ProcessDiedError
+from swaplab.experiments.worker_processes import ProcessDiedError
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from rich.table import Table
 import acomp
 from swaplab.cli.options import FolioSize, JsonFile
 from swaplab.cli.refusals import refusals, writing
-from swaplab.comparison import Column, Plan, Report, compare, hardware
-from swaplab.counters import CountersColumn, CountersReport, count
-from swaplab.inputs import FOLIO_PAGES, InputError, read_pages
+from swaplab.realbytes.comparison import Column, Plan, Report, compare, hardware
+from swaplab.realbytes.counters import CountersColumn, CountersReport, count
+from swaplab.realbytes.inputs import FOLIO_PAGES, InputError, read_pages
 
 
 class FeatureSet(StrEnum):

@@ -13,10 +13,10 @@ from rich.table import Table
 from swaplab.cli.options import TestbedName, parse_scale
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals
-from swaplab.columns import ColumnError
 from swaplab.experiments.grid import Grid, GridError, parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_locally, run_on_dask
-from swaplab.testbed import TestbedError, load_testbed
+from swaplab.model.columns import ColumnError
+from swaplab.model.testbed import TestbedError, load_testbed
 
 MOST_ROWS = 40
 
@@ -98,6 +98,6 @@ def _draw(grid: Grid, rows: list[dict[str, Any]], directory: Path) -> bool:
     files = [directory / f"throughput{suffix}" for suffix in (".png", ".svg")]
     for file in files:
         file.unlink(missing_ok=True)
-    from swaplab.experiments.saturation import draw  # takes a second to import
+    from swaplab.experiments.pictures.saturation import draw  # takes a second to import
 
     return all(draw(grid, rows, file) for file in files)

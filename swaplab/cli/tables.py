@@ -9,9 +9,9 @@ from rich.table import Table
 
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals
-from swaplab.columns import ColumnError
 from swaplab.experiments.tables import Request, TableReport, published
-from swaplab.testbed import TestbedError
+from swaplab.model.columns import ColumnError
+from swaplab.model.testbed import TestbedError
 
 Report = TableReport[Any]
 Run = Callable[[Sequence[Request], int, Callable[[], object]], Report]

@@ -13,10 +13,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from swaplab.columns import ALL_PATCHES, BASE, PATCH_TITLES, V8, Column, with_needs, without
 from swaplab.experiments.tables import Request, effective_patches
 from swaplab.experiments.usemem import corpus_digest, run_all
-from swaplab.testbed import Testbed
+from swaplab.model.columns import ALL_PATCHES, BASE, PATCH_TITLES, V8, Column, with_needs, without
+from swaplab.model.testbed import Testbed
 
 METRIC = "throughput_total_kBps"
 NOTHING = 0.005

@@ -13,12 +13,12 @@ from typing import Final
 
 import numpy as np
 
-from swaplab import closed_form
-from swaplab.closed_form import estimate
-from swaplab.columns import BASE, V8
 from swaplab.experiments.tables import Request, published
 from swaplab.experiments.usemem import UsememColumn, corpus_digest, run_all
-from swaplab.testbed import COMPRESSORS, Calibration, Residual, Testbed
+from swaplab.model import closed_form
+from swaplab.model.closed_form import estimate
+from swaplab.model.columns import BASE, V8
+from swaplab.model.testbed import COMPRESSORS, Calibration, Residual, Testbed
 
 FOLIO: Final = "64K"
 FITTED_METRICS = ("throughput_total_kBps", "elapsed_s", "sys_s")

@@ -8,11 +8,11 @@ from fractions import Fraction
 
 import zswap
 from iaa_emulator.hardware.config import MAX_WORK_QUEUES
-from swaplab.columns import KERNELS, Column, patches_column
 from swaplab.experiments.tables import Request
-from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import MOST_DEVICES
-from swaplab.testbed import COMPRESSORS, Testbed
+from swaplab.model.columns import KERNELS, Column, patches_column
+from swaplab.model.machine import MOST_DEVICES
+from swaplab.model.testbed import COMPRESSORS, Testbed
+from swaplab.realbytes.inputs import FOLIO_PAGES
 
 Value = int | str
 Point = tuple[tuple[str, Value], ...]

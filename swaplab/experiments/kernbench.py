@@ -9,13 +9,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from swaplab.corpus import lengths_sha256, pages_of
 from swaplab.experiments.tables import SIZE_SUFFIX, Request, TableColumn, TableReport, head_of, name_of, run_each
-from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import simulate, stream_of
-from swaplab.workloads import kernbench
-from swaplab.workloads.kernbench_pages import corpus
-from swaplab.workloads.kernbench_sizes import Sizes
+from swaplab.model.corpus import lengths_sha256, pages_of
+from swaplab.model.machine import simulate, stream_of
+from swaplab.realbytes.inputs import FOLIO_PAGES
+from swaplab.workloads.kernbench import build as kernbench
+from swaplab.workloads.kernbench.pages import corpus
+from swaplab.workloads.kernbench.sizes import Sizes
 
 
 class KernbenchColumn(TableColumn):

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from swaplab.columns import BASE
 from swaplab.experiments.kernbench import KernbenchColumn, run_kernbench
 from swaplab.experiments.tables import Request, published, run_each
-from swaplab.inputs import FOLIO_PAGES
-from swaplab.testbed import COMPRESSORS, Kernbench, TestbedError, load_testbed
+from swaplab.model.columns import BASE
+from swaplab.model.testbed import COMPRESSORS, Kernbench, TestbedError, load_testbed
+from swaplab.realbytes.inputs import FOLIO_PAGES
 
 FOLIO = "64K"
 

@@ -33,11 +33,11 @@ from acomp import (
     crypto_req_done,
     crypto_wait_req,
 )
-from swaplab.columns import V8
-from swaplab.corpus import pages_of, usemem_corpus
 from swaplab.experiments.tables import run_each
-from swaplab.machine import Setup, open_machine, simulate
-from swaplab.testbed import load_testbed
+from swaplab.model.columns import V8
+from swaplab.model.corpus import pages_of, usemem_corpus
+from swaplab.model.machine import Setup, open_machine, simulate
+from swaplab.model.testbed import load_testbed
 
 CHAINS = (1, 2, 4, 8, 16, 32)
 PROCESSES = (1, 8, 30)

@@ -15,11 +15,11 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from iaa_emulator.hardware.presets import preset
-from swaplab.columns import Column, with_needs
-from swaplab.experiments.processes import ProcessDiedError, in_processes
-from swaplab.machine import Setup
-from swaplab.published import Table
-from swaplab.testbed import Testbed
+from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
+from swaplab.model.columns import Column, with_needs
+from swaplab.model.machine import Setup
+from swaplab.model.published import Table
+from swaplab.model.testbed import Testbed
 from zswap import ZSWAP_MAX_BATCH_SIZE
 
 Q = TypeVar("Q")

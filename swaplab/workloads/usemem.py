@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from acomp import PAGE_SIZE, cpu
-from swaplab.corpus import pages_of, usemem_corpus
-from swaplab.inputs import FOLIO_PAGES
-from swaplab.machine import Machine, Setup, open_machine
+from swaplab.model.corpus import pages_of, usemem_corpus
+from swaplab.model.machine import Machine, Setup, open_machine
+from swaplab.realbytes.inputs import FOLIO_PAGES
 from swaplab.sim import sleep_ns
 from zswap import Cgroup, Folio, Placed
 

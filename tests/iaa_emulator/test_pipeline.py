@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from swaplab.cli.commands import app
-from swaplab.pipeline import WIDTH, Recording, Story, draw, overlap, rounds, run_story
+from swaplab.story.pipeline import WIDTH, Recording, Story, draw, overlap, rounds, run_story
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -4,11 +4,11 @@ from fractions import Fraction
 
 import pytest
 
-from swaplab import closed_form
-from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import run_usemem
-from swaplab.testbed import load_testbed
+from swaplab.model import closed_form
+from swaplab.model.columns import BASE, V8, Column, patches_column
+from swaplab.model.testbed import load_testbed
 
 TESTBED = "spr-2s-8iaa"
 GOOD_TO = 0.07

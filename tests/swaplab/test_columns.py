@@ -2,7 +2,7 @@
 
 import pytest
 
-from swaplab.columns import (
+from swaplab.model.columns import (
     ALL_PATCHES,
     BASE,
     NEEDS,

@@ -10,12 +10,20 @@ import pytest
 
 from acomp import PAGE_SIZE
 from acomp.codecs import BytesLike, ZstdCodec
-from swaplab.columns import V8
-from swaplab.corpus import Remembered, RememberedCodec, lengths_sha256, padded, pages_of, usemem_corpus, usemem_page
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import corpus_digest
-from swaplab.machine import stream_of
-from swaplab.testbed import load_testbed
+from swaplab.model.columns import V8
+from swaplab.model.corpus import (
+    Remembered,
+    RememberedCodec,
+    lengths_sha256,
+    padded,
+    pages_of,
+    usemem_corpus,
+    usemem_page,
+)
+from swaplab.model.machine import stream_of
+from swaplab.model.testbed import load_testbed
 
 
 def test_a_page_holds_the_indices_of_its_words() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from acomp import PAGE_SIZE
-from swaplab import inputs
-from swaplab.inputs import InputError, read_pages
+from swaplab.realbytes import inputs
+from swaplab.realbytes.inputs import InputError, read_pages
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from typer.testing import CliRunner
 from acomp import PAGE_SIZE, trace
 from swaplab import sim
 from swaplab.cli.commands import app
-from swaplab.columns import BASE, V8, Column
 from swaplab.experiments.kernbench import full_scale, kernbench_report
 from swaplab.experiments.tables import Request, published
-from swaplab.machine import Setup
-from swaplab.testbed import load_testbed
-from swaplab.workloads import kernbench
-from swaplab.workloads.kernbench_sizes import KernbenchError, Sizes, user_times
+from swaplab.model.columns import BASE, V8, Column
+from swaplab.model.machine import Setup
+from swaplab.model.testbed import load_testbed
+from swaplab.workloads.kernbench import build as kernbench
+from swaplab.workloads.kernbench.sizes import KernbenchError, Sizes, user_times
 
 TESTBED = load_testbed("spr-2s-8iaa")
 SMALL = Fraction(1, 16384)

@@ -7,15 +7,15 @@ from statistics import mean
 import pytest
 
 from acomp import PAGE_SIZE
-from swaplab.columns import BASE
-from swaplab.corpus import pages_of
 from swaplab.experiments.kernbench import KernbenchColumn
 from swaplab.experiments.kernbench_fit import Base, solve
-from swaplab.machine import Setup, stream_of
-from swaplab.testbed import load_testbed
-from swaplab.workloads.kernbench_memory import Memory, OutOfMemoryError, runs
-from swaplab.workloads.kernbench_pages import Needs, corpus
-from swaplab.workloads.kernbench_sizes import Sizes
+from swaplab.model.columns import BASE
+from swaplab.model.corpus import pages_of
+from swaplab.model.machine import Setup, stream_of
+from swaplab.model.testbed import load_testbed
+from swaplab.workloads.kernbench.memory import Memory, OutOfMemoryError, runs
+from swaplab.workloads.kernbench.pages import Needs, corpus
+from swaplab.workloads.kernbench.sizes import Sizes
 
 PAGE, LARGE = bytes(PAGE_SIZE), bytes(4 * PAGE_SIZE)
 TESTBED = load_testbed("spr-2s-8iaa")

@@ -14,11 +14,11 @@ import pytest
 import acomp
 from acomp import PAGE_SIZE, cpu
 from swaplab import sim
-from swaplab.columns import V8
-from swaplab.corpus import usemem_page
 from swaplab.experiments.tables import Request
-from swaplab.machine import open_machine
-from swaplab.testbed import load_testbed
+from swaplab.model.columns import V8
+from swaplab.model.corpus import usemem_page
+from swaplab.model.machine import open_machine
+from swaplab.model.testbed import load_testbed
 
 TESTBED = load_testbed("spr-2s-8iaa")
 PIPELINE_AND_SERVICE = ("iaa.pipeline_ns", "iaa.service_ns")

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 import zswap
 from acomp import PAGE_SIZE
-from swaplab import comparison
 from swaplab.cli.commands import app
+from swaplab.realbytes import comparison
 from zswap.pool.size_classes import SizeClass, size_class_of
 
 pytestmark = pytest.mark.threads

@@ -10,14 +10,14 @@ import pytest
 from acomp import cpu
 from iaa_emulator.hardware.presets import HOST, preset, preset_names
 from swaplab import sim
-from swaplab import testbed as testbeds
-from swaplab.columns import V8
 from swaplab.experiments.kernbench import KernbenchColumn
 from swaplab.experiments.tables import TableColumn
 from swaplab.experiments.usemem import UsememColumn
-from swaplab.machine import Setup, open_machine
-from swaplab.published import COUNTED, MEASURED
-from swaplab.testbed import Testbed, TestbedError, load_testbed
+from swaplab.model import testbed as testbeds
+from swaplab.model.columns import V8
+from swaplab.model.machine import Setup, open_machine
+from swaplab.model.published import COUNTED, MEASURED
+from swaplab.model.testbed import Testbed, TestbedError, load_testbed
 
 SHIPPED = "spr-2s-8iaa"
 Edit = Callable[[dict[str, Any]], object]

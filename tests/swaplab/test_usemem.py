@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 from acomp import trace
 from swaplab import sim
 from swaplab.cli.commands import app
-from swaplab.columns import BASE, V8, Column, patches_column
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import UsememReport, run_usemem
-from swaplab.inputs import FOLIO_PAGES
-from swaplab.testbed import load_testbed
+from swaplab.model.columns import BASE, V8, Column, patches_column
+from swaplab.model.testbed import load_testbed
+from swaplab.realbytes.inputs import FOLIO_PAGES
 from swaplab.workloads import usemem
 from zswap import Cgroup
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from swaplab import testbed as testbeds
 from swaplab.cli.commands import app
 from swaplab.cli.refusals import replace_text
+from swaplab.model import testbed as testbeds
 
 COMMANDS = (
     ["store", "--json"],

@@ -9,7 +9,6 @@ from matplotlib.text import Text
 from typer.testing import CliRunner
 
 from swaplab.cli.commands import app
-from swaplab.columns import BASE, V8
 from swaplab.experiments.attribution import (
     Attribution,
     AttributionReport,
@@ -20,8 +19,9 @@ from swaplab.experiments.attribution import (
     processes,
     up_to,
 )
-from swaplab.experiments.waterfall import draw
-from swaplab.testbed import load_testbed
+from swaplab.experiments.pictures.waterfall import draw
+from swaplab.model.columns import BASE, V8
+from swaplab.model.testbed import load_testbed
 
 TESTBED = load_testbed("spr-2s-8iaa")
 INERT = {1, 2, 3, 6, 7, 10, 11, 12, 13}

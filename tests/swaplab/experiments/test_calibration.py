@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from swaplab import closed_form
 from swaplab.cli.commands import app
-from swaplab.columns import BASE, V8
 from swaplab.experiments import calibration
 from swaplab.experiments.calibration import FITTED_METRICS, SHARING, Fit
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import UsememColumn
-from swaplab.published import Cell
-from swaplab.testbed import Testbed, load_testbed
+from swaplab.model import closed_form
+from swaplab.model.columns import BASE, V8
+from swaplab.model.published import Cell
+from swaplab.model.testbed import Testbed, load_testbed
 
 TESTBED = "spr-2s-8iaa"
 POOL_PAGES_PER_PAGE = {"deflate-iaa": 0.3905, "zstd": 0.1964}

@@ -7,11 +7,11 @@ from types import ModuleType
 
 import pytest
 
-from swaplab.columns import BASE, V8
 from swaplab.experiments.attribution import AttributionReport, Plan
 from swaplab.experiments.calibration import FITTED_METRICS, PREDICTED_METRICS
 from swaplab.experiments.usemem import corpus_digest, run_all
-from swaplab.testbed import Calibration, load_testbed
+from swaplab.model.columns import BASE, V8
+from swaplab.model.testbed import Calibration, load_testbed
 
 DOCS = Path(__file__).parents[3] / "docs"
 TESTBED = "spr-2s-8iaa"

@@ -6,8 +6,8 @@ from multiprocessing import active_children
 
 import pytest
 
-from swaplab.experiments.processes import ProcessDiedError, in_processes
 from swaplab.experiments.tables import run_each
+from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
 
 
 def double(number: int) -> int:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from swaplab.cli.commands import app
 from swaplab.experiments.reclaim_batching import Finding, ReclaimReport, Trial, run_trial
-from swaplab.testbed import load_testbed
+from swaplab.model.testbed import load_testbed
 
 TESTBED = "spr-2s-8iaa"
 ONE = Trial(TESTBED, processes=1, chain=1, pages=64)

@@ -16,16 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from swaplab import testbed as testbeds
 from swaplab.cli.commands import app
-from swaplab.columns import BASE, V8, with_needs
 from swaplab.experiments import sweep as sweeps
 from swaplab.experiments.grid import AXES, Grid, GridError, Point, parse_grid
-from swaplab.experiments.saturation import METRIC, draw, saturation
+from swaplab.experiments.pictures.saturation import METRIC, draw, saturation
 from swaplab.experiments.sweep import JOURNAL, Rows, Sweep, SweepError, run_locally, run_point
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import run_usemem
-from swaplab.testbed import load_testbed
+from swaplab.model import testbed as testbeds
+from swaplab.model.columns import BASE, V8, with_needs
+from swaplab.model.testbed import load_testbed
 
 TESTBED = "spr-2s-8iaa"
 TINY = Fraction(1, 8192)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from swaplab.columns import BASE
 from swaplab.experiments.tables import Request, Workload
-from swaplab.testbed import load_testbed
+from swaplab.model.columns import BASE
+from swaplab.model.testbed import load_testbed
 
 TESTBED = load_testbed("spr-2s-8iaa")
 REQUEST = Request(TESTBED, BASE, "zstd", "64K", Fraction(1))

@@ -17,9 +17,9 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from iaa_emulator.hardware.presets import HOST, preset, preset_names
 from iaa_emulator.hardware.topology import Topology
-from swaplab.parameter import KERNBENCH, LENGTH_FACTORS, PARAMETERS, Parameter, Strict, Text, faults
-from swaplab.published import Table, twice
-from swaplab.testbed_text import laid_out
+from swaplab.model.parameter import KERNBENCH, LENGTH_FACTORS, PARAMETERS, Parameter, Strict, Text, faults
+from swaplab.model.published import Table, twice
+from swaplab.model.testbed_text import laid_out
 
 SCHEMA: Literal["swaplab.testbed/1"] = "swaplab.testbed/1"
 
@@ -231,4 +231,4 @@ def _check_schema(name: str, content: Any) -> None:
 
 
 def _shipped() -> resources.abc.Traversable:
-    return resources.files("swaplab") / "testbeds"
+    return resources.files(__package__) / "testbeds"

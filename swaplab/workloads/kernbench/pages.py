@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from acomp import PAGE_SIZE
-from swaplab.workloads.kernbench_sizes import Sizes
+from swaplab.workloads.kernbench.sizes import Sizes
 
 LARGE_FOLIOS = 8
 SINGLE_PAGES = 64

@@ -20,7 +20,7 @@ from iaa_emulator.hardware.descriptor import COMPRESS
 from iaa_emulator.hardware.device import Device
 from iaa_emulator.hardware.job import Job, Landing
 
-from .loop import VirtualLoop
+from ..sim.loop import VirtualLoop
 
 Compress = Callable[[bytes], silicon.Outcome]
 """What the device makes of a page, padded as the testbed says; remembered, because pages come again and again."""

@@ -18,10 +18,10 @@ from iaa_emulator.driver.driver import IAA_CRYPTO_MAX_BATCH_SIZE
 from iaa_emulator.hardware import config, silicon
 from iaa_emulator.hardware.descriptor import Opcode
 from swaplab import sim
-from swaplab.columns import Column
-from swaplab.corpus import Remembered, RememberedCodec, padded
-from swaplab.sim.engine import EngineModel, ModelledEngine
-from swaplab.testbed import Testbed
+from swaplab.model.columns import Column
+from swaplab.model.corpus import Remembered, RememberedCodec, padded
+from swaplab.model.engine import EngineModel, ModelledEngine
+from swaplab.model.testbed import Testbed
 
 T = TypeVar("T")
 

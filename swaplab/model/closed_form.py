@@ -6,7 +6,7 @@ pace. The simulation must agree with it where it claims to hold; where they part
 
 from dataclasses import dataclass
 
-from swaplab.testbed import Testbed
+from swaplab.model.testbed import Testbed
 
 BATCH = 8
 

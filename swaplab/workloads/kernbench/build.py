@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from acomp import PAGE_SIZE, cpu
-from swaplab.machine import Machine, Setup, open_machine
+from swaplab.model.machine import Machine, Setup, open_machine
 from swaplab.sim import sleep_ns
-from swaplab.workloads.kernbench_memory import Memory, OutOfMemoryError, runs
-from swaplab.workloads.kernbench_pages import Needs
-from swaplab.workloads.kernbench_sizes import RECLAIM_PAGES, TURN_PAGES, KernbenchError, Sizes, model, user_times
+from swaplab.workloads.kernbench.memory import Memory, OutOfMemoryError, runs
+from swaplab.workloads.kernbench.pages import Needs
+from swaplab.workloads.kernbench.sizes import RECLAIM_PAGES, TURN_PAGES, KernbenchError, Sizes, model, user_times
 from zswap import Cgroup, Folio
 
 NODE = 0

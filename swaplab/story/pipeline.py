@@ -35,7 +35,7 @@ from acomp import (
 from iaa_emulator import Platform, machine
 from iaa_emulator.testing import SteppedEngine
 
-from . import sim
+from .. import sim
 
 WIDTH: Final = 80
 SUBMIT_FAULT: Final = "iaa.submit"

@@ -6,8 +6,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from swaplab.columns import PATCH_TITLES
 from swaplab.experiments.attribution import NOTHING, Attribution, AttributionReport, PatchEffect, processes
+from swaplab.model.columns import PATCH_TITLES
 
 GIB_PER_S = 1 << 20
 """KiB/s in a GiB/s."""

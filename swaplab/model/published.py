@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from swaplab.parameter import Strict, Text
+from swaplab.model.parameter import Strict, Text
 
 MEASURED = {
     "usemem": ("throughput_total_kBps", "throughput_avg_kBps", "elapsed_s", "sys_s", "memcg_high", "zswpout"),

@@ -11,9 +11,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from swaplab.columns import KERNELS
 from swaplab.experiments.grid import Grid, Value
 from swaplab.experiments.sweep import Row
+from swaplab.model.columns import KERNELS
 
 METRIC = "throughput_total_kBps"
 GIB_PER_S = 1 << 20

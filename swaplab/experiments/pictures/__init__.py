@@ -1,0 +1,1 @@
+"""What experiments look like: pictures made from their reports, with matplotlib."""

@@ -1,0 +1,1 @@
+"""One chain, run step by step and drawn."""
