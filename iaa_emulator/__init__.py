@@ -9,13 +9,12 @@ from .driver.features import DriverFeatures
 from .errors import ConfigurationError, DescriptorDeadlockError
 from .hardware.config import DeviceConfig, MachineConfig, machine
 from .hardware.descriptor import CompletionRecord, Descriptor, ErrorCode, Opcode, Status
-from .hardware.device import Device
+from .hardware.device import Device, WorkQueue
 from .hardware.engine import Engine
 from .hardware.job import Job
 from .hardware.presets import preset, preset_names
 from .hardware.silicon import Outcome, perform
 from .hardware.topology import Topology
-from .hardware.work_queue import WorkQueue
 from .hardware.worker_threads import WorkerThreads
 from .platform import Platform
 

@@ -13,19 +13,18 @@ from pathlib import Path
 from acomp import WrongLoopError, cpu, current_registry
 from acomp.once import entered_once
 
-from .driver import binding
+from .driver.algorithm import IAA_CRYPTO_MAX_BATCH_SIZE, iaa_algorithm
 from .driver.attributes import Attributes
-from .driver.driver import IAA_CRYPTO_MAX_BATCH_SIZE, Driver
+from .driver.driver import Driver
 from .driver.features import DriverFeatures
 from .driver.statistics import Statistics
 from .errors import ConfigurationError
 from .hardware import config
 from .hardware.config import WORK_QUEUE_SLOTS, MachineConfig
-from .hardware.device import Device
+from .hardware.device import Device, WorkQueue
 from .hardware.engine import Engine
 from .hardware.presets import HOST, preset
 from .hardware.topology import Topology
-from .hardware.work_queue import WorkQueue
 from .hardware.worker_threads import WorkerThreads
 
 
@@ -97,16 +96,15 @@ class Platform:
             built.topology,
             _features(features),
             _engine(engine),
-            asyncio.get_running_loop(),
             completion_timeout_s=completion_timeout,
             alloc_pause_ns=alloc_pause_ns,
-            batch_size=batch_size,
         )
+        algorithm = iaa_algorithm(driver, asyncio.get_running_loop(), batch_size)
         for name, text in _texts(attributes).items():
             driver.attributes.write(name, text)
         platform = cls(built, driver)
         registry, here = current_registry(), cpu.machine.get()
-        if registry.add(driver.algorithm):
+        if registry.add(algorithm):
             raise ConfigurationError(
                 errno.EEXIST,
                 "this registry has a deflate-iaa already",
@@ -122,7 +120,7 @@ class Platform:
                 await platform._close()
         finally:
             here.nr_cpus = former
-            registry.remove(driver.algorithm)
+            registry.remove(algorithm)
 
     @property
     def attributes(self) -> Attributes:
@@ -170,7 +168,7 @@ class Platform:
         else:
             queues = [wq for device in self.devices for wq in device.work_queues if not wq.bound]
         for wq in queues:
-            binding.bind(self._driver, wq)
+            self._driver.binding.bind(wq)
 
     async def unbind(self, *names: str) -> None:
         """Remove these queues one at a time, without names all of them, and wait until their jobs have landed.
@@ -184,7 +182,7 @@ class Platform:
         else:
             queues = [wq for device in reversed(self._driver.devices) for wq in reversed(device.bound_queues)]
         for wq in queues:
-            binding.unbind(self._driver, wq)
+            self._driver.binding.unbind(wq)
         for wq in queues:
             await self._driver.in_flight.drain(wq)
 
@@ -197,22 +195,15 @@ class Platform:
             )
 
     async def _close(self) -> None:
-        """Unbind, drain and stop; a cancelled drain is finished by giving up on what is in flight."""
+        """Unbind, drain and stop."""
         self._closed = True
         driver = self._driver
         for device in list(driver.devices):
             for wq in list(device.bound_queues):
-                binding.unbind(driver, wq)
+                driver.binding.unbind(wq)
         try:
-            await driver.in_flight.drain()
-            await driver.interrupts.drain()
-        except asyncio.CancelledError:
-            for job in driver.in_flight:
-                job.expire()
-            driver.interrupts.give_up()
-            raise
+            await driver.drain()
         finally:
-            driver.in_flight.stop_watching()
             driver.engine.stop()
 
 

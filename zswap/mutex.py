@@ -1,7 +1,6 @@
 """A FIFO mutex whose release is a plain call: for contexts, which a landing job may release, and LRU locks."""
 
-import asyncio
-from collections import deque
+from acomp.parking_lot import ParkingLot
 
 
 class Mutex:
@@ -11,32 +10,20 @@ class Mutex:
 
     def __init__(self) -> None:
         self.locked = False
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: ParkingLot[None] = ParkingLot()
 
     def __repr__(self) -> str:
         return f"<Mutex {'locked' if self.locked else 'free'}, {len(self._waiters)} waiting>"
 
     async def acquire(self) -> None:
         """Take it, after all who asked before. A waiter that is cancelled when it was just served passes it on."""
-        if not self.locked:
-            self.locked = True
-            return
-        turn = asyncio.get_running_loop().create_future()
-        self._waiters.append(turn)
-        try:
-            await turn
-        except BaseException:
-            if turn.done() and not turn.cancelled():
-                self.release()
-            else:
-                turn.cancel()
-            raise
+        if self.locked:
+            await self._waiters.park(self._pass_on)
+        self.locked = True
 
     def release(self) -> None:
         """Give it to the next waiter, or leave it free. The releaser need not be who acquired it."""
-        while self._waiters:
-            turn = self._waiters.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self.locked = False
+        self.locked = self._waiters.hand_over(None)
+
+    def _pass_on(self, _nothing: None) -> None:
+        self.release()

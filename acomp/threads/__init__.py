@@ -7,7 +7,6 @@ what a thread does in `workers`.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from errno import ETIMEDOUT
@@ -16,6 +15,7 @@ from typing import Final
 from ..algapi import AcompAlg, crypto_register_acomp, crypto_unregister_acomp
 from ..errors import AcompError, ProtocolError
 from ..once import entered_once
+from ..parking_lot import ParkingLot
 from .algorithm import ThreadedAlgorithm
 from .workers import Workers
 
@@ -110,7 +110,7 @@ class Threads:
         self.closed = False
         self.in_flight = 0
         self._max_in_flight = max_in_flight
-        self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._line: ParkingLot[int] = ParkingLot()
         self._nothing_in_flight: asyncio.Event | None = None
         threaded = [ThreadedAlgorithm(name, self) for name in names]
         self.algorithms = [one.algorithm for one in threaded]
@@ -124,7 +124,7 @@ class Threads:
     @property
     def waiting(self) -> int:
         """Chains and single requests that wait because `max_in_flight` requests are with the workers."""
-        return sum(1 for _, turn in self._line if not turn.done())
+        return len(self._line)
 
     def admit_now(self, count: int) -> bool:
         """Whether `count` requests may go to the workers at once; they count as in flight then, until `leave`.
@@ -138,16 +138,10 @@ class Threads:
 
     async def admit(self, count: int) -> None:
         """Wait for our turn: then `count` requests count as in flight, until `leave`."""
-        turn = self.loop.create_future()
-        self._line.append((count, turn))
         try:
-            await turn
+            await self._line.park(self.leave, wish=count)
         except BaseException:
-            if turn.done() and not turn.cancelled():
-                self.leave(count)
-            else:
-                turn.cancel()
-                self._serve()
+            self._serve()  # those behind may want less
             raise
 
     def leave(self, count: int) -> None:
@@ -161,11 +155,9 @@ class Threads:
         return not self.in_flight or self.in_flight + count <= self._max_in_flight
 
     def _serve(self) -> None:
-        while self._line and (self._line[0][1].done() or self.closed or self._fits(self._line[0][0])):
-            count, turn = self._line.popleft()
-            if not turn.done():
-                self.in_flight += count
-                turn.set_result(None)
+        while (count := self._line.next_wish()) is not None and (self.closed or self._fits(count)):
+            self.in_flight += count
+            self._line.hand_over(count)
 
     async def close(self, timeout: float) -> None:
         """Refuse new work, wait for what is under way, end the threads. WorkersStuckError when that takes too long."""

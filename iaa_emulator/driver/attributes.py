@@ -7,7 +7,7 @@ patches: without patch 5 the mode "async" behaves as "sync".
 import errno
 import re
 from collections.abc import Callable
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, NamedTuple, cast, get_args
 
 from ..errors import ConfigurationError
 from .features import DriverFeatures
@@ -18,6 +18,14 @@ _TRUE: Final = frozenset({"1", "y", "yes", "on", "t", "true"})
 _FALSE: Final = frozenset({"0", "n", "no", "off", "f", "false"})
 _DECIMAL: Final = re.compile(r"([+-]?)0*([0-9]+)")
 _INT_MAX: Final = 2**31 - 1
+
+
+class Modes(NamedTuple):
+    """What a transform remembers from when it was made. Chains follow the attributes instead."""
+
+    async_mode: bool
+    use_irq: bool
+    verify_compress: bool
 
 
 class Attributes:
@@ -46,6 +54,10 @@ class Attributes:
     def use_irq(self) -> bool:
         """Whether completions come by interrupt."""
         return self.sync_mode == "async_irq"
+
+    def modes(self) -> Modes:
+        """What a transform that is made now remembers."""
+        return Modes(self.async_mode, self.use_irq, self.verify_compress)
 
     def names(self) -> list[str]:
         """The attributes that there are: those of patch 9 only with it."""

@@ -1,7 +1,5 @@
 """The batch entry points (patch 4): a chain comes in, POLL is set or cleared on all of it, and a runner drives it."""
 
-from typing import TYPE_CHECKING
-
 from acomp import (
     CRYPTO_ACOMP_REQ_POLL,
     AcompReq,
@@ -13,16 +11,14 @@ from acomp import (
 
 from ..hardware.descriptor import Opcode
 from ..hardware.job import Landing
-
-if TYPE_CHECKING:
-    from .driver import Driver
+from .driver import Driver
 
 
-async def run_chain(driver: "Driver", head: AcompReq, opcode: Opcode) -> int:
+async def run_chain(driver: Driver, head: AcompReq, opcode: Opcode) -> int:
     """Run the chain of `head` and return the runner's result.
 
     In parallel (submit all, then poll) when the attributes say `async`, serially otherwise; it is the attributes that
-    count, not what the transform remembers. POLL is off on every request afterwards. Source: kernel-facts 7.
+    count, not what the transform remembers. POLL is off on every request afterwards.
     """
     attributes = driver.attributes
     parallel = attributes.async_mode and not attributes.use_irq

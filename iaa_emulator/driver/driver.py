@@ -1,134 +1,92 @@
-"""The iaa_crypto driver: takes requests from acomp, finds each a queue and a descriptor, and tells what became of it.
+"""The iaa_crypto driver: takes requests, finds each a queue and a descriptor, and tells what became of it.
 
-Called by acomp through the methods of its algorithm, `deflate-iaa`; `batch` drives chains with its submit and poll
-operations, `binding` gives it queues and takes them away. It never knows what kind of engine runs the jobs.
-Source: kernel-facts 6.6 to 6.10, 7, 9.
+`algorithm` is how acomp gets in, single requests and chains alike; `binding` holds the queues, `reaping` what becomes
+of jobs that have landed. It never knows what kind of engine runs the jobs.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from errno import EAGAIN, ECANCELED, EINPROGRESS, EINVAL, EIO, ENODEV, ENXIO
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from errno import EAGAIN, ECANCELED, EINPROGRESS, EINVAL, ENODEV
 
-from acomp import (
-    CRYPTO_ACOMP_REQ_POLL,
-    CRYPTO_ALG_ASYNC,
-    CRYPTO_ALG_REQ_CHAIN,
-    AcompAlg,
-    AcompReq,
-    Code,
-    CryptoAcomp,
-    acomp_is_reqchain,
-    cpu,
-    fault,
-    trace,
-)
+from acomp import CRYPTO_ACOMP_REQ_POLL, AcompReq, Code, cpu, fault, trace
 
-from ..hardware.descriptor import COMPRESS, DECOMPRESS, SUCCESS, Opcode
-from ..hardware.device import Device
+from ..hardware.descriptor import COMPRESS, Opcode
+from ..hardware.device import Device, WorkQueue
 from ..hardware.engine import Engine
-from ..hardware.job import Job, Landing
+from ..hardware.job import LANDED, Job, Landing
 from ..hardware.topology import Topology
-from ..hardware.work_queue import WorkQueue
-from .attributes import Attributes
-from .batch import run_chain
-from .completion import read_record
+from .attributes import Attributes, Modes
+from .binding import Binding
 from .features import DriverFeatures
 from .in_flight import InFlight
 from .inflate import SoftwareInflate
-from .interrupt import InterruptHandler
 from .mapping import WqTables
+from .notice import LandingNotice
+from .reaping import Reaping
 from .statistics import Statistics
 from .submission import Submission
 
-IAA_ALG_PRIORITY: Final = 300
-IAA_CRYPTO_MAX_BATCH_SIZE: Final = 8
-
-
-class Modes(NamedTuple):
-    """What a transform remembers from when it was made (kernel-facts 6.3). Chains follow the attributes instead."""
-
-    async_mode: bool
-    use_irq: bool
-    verify_compress: bool
-
 
 class Driver:
-    """One loaded iaa_crypto module.
-
-    `enabled`: whether it uses devices; set by the first queue bound, cleared by the last removed or a job that never
-    landed. `devices`: those with a bound queue, in the order in which they were first probed.
-    """
+    """One loaded iaa_crypto module. `binding` is what it has of the machine; the rest is what it does with it."""
 
     def __init__(
         self,
         topology: Topology,
         features: DriverFeatures,
         engine: Engine,
-        loop: asyncio.AbstractEventLoop,
         *,
         completion_timeout_s: float,
         alloc_pause_ns: int,
-        batch_size: int = IAA_CRYPTO_MAX_BATCH_SIZE,
     ) -> None:
-        self.topology = topology
         self.features = features
         self.engine = engine
-        self.attributes = Attributes(features, lambda: self.enabled)
-        self.devices: list[Device] = []
-        self.stats = Statistics(self.devices)
-        self.enabled = False
-        self.tables = WqTables(topology, by_package=8 in features)
+        self.attributes = Attributes(features, lambda: self.binding.enabled)
+        self.stats = Statistics(lambda: self.binding.devices)
+        self.binding = Binding(topology, features, self.attributes, self.stats)
         self.in_flight = InFlight(completion_timeout_s, self._timed_out)
+        bounded = 10 in features
         self._submission = Submission(
-            engine, self.in_flight, self.stats, bounded=10 in features, alloc_pause_ns=alloc_pause_ns
+            engine, self.in_flight, self.stats, bounded=bounded, alloc_pause_ns=alloc_pause_ns
         )
-        self.interrupts = InterruptHandler(self)
-        self.algorithm = self._algorithm(batch_size, loop)
-        self._software = SoftwareInflate(serialised=11 in features)
+        software = SoftwareInflate(serialised=11 in features)
+        self._reaping = Reaping(self._submission, self.stats, software, bounded=bounded)
+        self.notice = LandingNotice(self._reaping)
         self._gates_on_poll = 3 in features
-        self._bounded = 10 in features
 
-    def _algorithm(self, batch_size: int, loop: asyncio.AbstractEventLoop) -> AcompAlg:
-        batches = 4 in self.features
-        return AcompAlg(
-            cra_name="deflate",
-            cra_driver_name="deflate-iaa",
-            cra_priority=IAA_ALG_PRIORITY,
-            cra_flags=CRYPTO_ALG_ASYNC | (CRYPTO_ALG_REQ_CHAIN if batches else 0),
-            compress=self._entry(COMPRESS, batches),
-            decompress=self._entry(DECOMPRESS, batches),
-            get_batch_size=(lambda: batch_size) if batches else None,
-            init=self._init_tfm,
-            loop=loop,
-        )
+    @property
+    def enabled(self) -> bool:
+        """Whether it uses devices: from the first queue bound to the last removed, or to a job that never landed."""
+        return self.binding.enabled
 
-    def _entry(self, opcode: Opcode, batches: bool) -> Callable[[AcompReq], Code]:
-        """The method of one direction: chains go to the batch wrapper (patch 4), all else is a single request."""
+    @property
+    def devices(self) -> Sequence[Device]:
+        """Devices with a bound queue, in the order in which they were first probed."""
+        return self.binding.devices
 
-        def method(req: AcompReq) -> Code:
-            if batches and acomp_is_reqchain(req):
-                return run_chain(self, req, opcode)
-            return self.request(req, opcode)
-
-        return method
-
-    def _init_tfm(self, tfm: CryptoAcomp) -> None:
-        attributes = self.attributes
-        tfm.ctx = Modes(attributes.async_mode, attributes.use_irq, attributes.verify_compress)
+    @property
+    def tables(self) -> WqTables:
+        """Which queue a cpu's next job goes to."""
+        return self.binding.tables
 
     # Single requests, which are also the operations of a chain.
 
     def request(self, req: AcompReq, opcode: Opcode, landing: Landing | None = None, here: int | None = None) -> Code:
-        """One request: a final code, -EINPROGRESS, or an awaitable that ends in a final code.
+        """One request: a final code, -EINPROGRESS, or an awaitable that ends in a final code. By turns:
 
-        Asynchronous only in a mode that is, and with POLL set (patch 3). Then a runner waits for the `landing` of its
-        chain and polls, or, without one, the completion function is called when the job has landed. Otherwise it is
-        waited for, and no completion is called. `here` is the current cpu, if the caller knows it already.
-        Differs from the kernel: an output to be allocated is refused (-EINVAL; there it is freed before the return),
-        and a disabled driver still decompresses, in software.
+        1. A disabled driver, or a request without input or output: -ENODEV, -EINVAL, or software inflate.
+        2. A transform whose mode is synchronous, or (patch 3) a request without POLL: an awaitable that submits, waits
+           and reads the result. No completion is called.
+        3. No queue for this cpu: -ENODEV. No descriptor, if a fault decider says so: -EAGAIN.
+        4. A queue whose descriptors are all taken: an awaitable that waits for one and then goes on as in 5.
+        5. Submitted: -EINPROGRESS. A runner waits for the `landing` of its chain and polls; without one, the completion
+           function is called when the job has landed.
+
+        `here` is the current cpu, if the caller knows it already. Differs from the kernel: an output to be allocated
+        is refused (-EINVAL; there it is freed before the return), and a disabled driver still decompresses, in
+        software.
         """
-        if not self.enabled or req.src is None or not req.slen or req.dst is None:
+        if not self.binding.enabled or req.src is None or not req.slen or req.dst is None:
             return self._turned_down(req, opcode)
         modes: Modes = req.tfm.ctx
         if not modes.async_mode or (self._gates_on_poll and not req.flags & CRYPTO_ACOMP_REQ_POLL):
@@ -144,18 +102,17 @@ class Driver:
         return self._submit(req, opcode, wq, slot, landing)
 
     def poll(self, req: AcompReq) -> Code:
-        """Look once whether the job of `req` has landed: -EAGAIN, or its final code (patch 4, kernel-facts 7).
+        """Look once whether the job of `req` has landed: -EAGAIN, or its final code (patch 4).
 
-        Differs from the kernel: -ETIMEDOUT when it never landed; a verification that found no descriptor is -EIO, since
-        -EAGAIN would read as "not finished" (kernel-facts-2 B10).
+        Differs from the kernel: -ETIMEDOUT when it never landed, where the kernel would poll for ever.
         """
         job = req.base.data
-        if type(job) is not Job or not job.landed:
+        if type(job) is not Job or job.state not in LANDED:
             return -EAGAIN
-        code = self._reap(job, compress=True)
+        code = self._reaping.read(job, compress=True)
         if not code and self.attributes.verify_compress and job.opcode is COMPRESS:
-            return self._verify_polled(job)
-        if job.slot_held:
+            return self._reaping.verify_polled(job)
+        if job.state == "landed":
             job.release_slot()
         req.base.data = job.data
         self.stats.ended(req, job.opcode, code)
@@ -169,6 +126,24 @@ class Driver:
             req.base.data = job.data
             self.stats.ended(req, job.opcode, -ECANCELED)
 
+    def _choose(self, opcode: Opcode, here: int) -> WorkQueue | None:
+        tables = self.binding.tables
+        return tables.next_for_compress(here) if opcode is COMPRESS else tables.next_local(here)
+
+    def _turned_down(self, req: AcompReq, opcode: Opcode) -> Code:
+        """What a disabled driver answers, and what anybody gets who asks for nothing."""
+        if not self.enabled and opcode is COMPRESS:
+            return self._reaping.ended(req, opcode, -ENODEV)
+        if req.src is None or not req.slen or req.dst is None:
+            return self._reaping.ended(req, opcode, -EINVAL)
+        return self._reaping.fall_back(req, -ENODEV)
+
+    def _failed(self, req: AcompReq, opcode: Opcode, code: int) -> Code:
+        """A request that the device did not get: final, except that a decompression goes to software (patch 10)."""
+        if self._reaping.recovers(opcode, code):
+            return self._reaping.fall_back(req, code)
+        return self._reaping.ended(req, opcode, code)
+
     # The synchronous path.
 
     async def _run(self, req: AcompReq, opcode: Opcode, verify: bool) -> int:
@@ -181,10 +156,10 @@ class Driver:
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
             raise
-        if code and opcode == DECOMPRESS and self._recovers(code):
-            return await self._fall_back(req, code)
+        if self._reaping.recovers(opcode, code):
+            return await self._reaping.fall_back(req, code)
         await cpu.settle()
-        return self._ended(req, opcode, code)
+        return self._reaping.ended(req, opcode, code)
 
     async def _run_on(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, verify: bool) -> int:
         landing = Landing()
@@ -193,17 +168,13 @@ class Driver:
             return job
         try:
             await cpu.settle(until=landing.awaited())
-            code = self._reap(job, compress=opcode == COMPRESS)
+            code = self._reaping.read_alone(job)
             if not code and verify and opcode == COMPRESS:
                 job.release_slot()
-                code = await self.verify(job)
+                code = await self._reaping.verify(job)
         finally:
             job.abandon()  # nobody looks at it any more, whether it has landed or we were cancelled
         return code
-
-    def _recovers(self, code: int) -> bool:
-        """Whether software inflate follows: without patch 10 only after a bad stream (or when the device has gone)."""
-        return self._bounded or code in (-EINVAL, -ENODEV, -ENXIO)
 
     # The asynchronous path.
 
@@ -214,7 +185,7 @@ class Driver:
         job.data = req.base.data
         req.base.data = job
         if landing is None:
-            job.callback = self.interrupts.landed
+            job.callback = self.notice.landed
         return -EINPROGRESS
 
     async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, landing: Landing | None) -> int:
@@ -226,93 +197,23 @@ class Driver:
         code = self._failed(req, opcode, slot) if slot < 0 else self._submit(req, opcode, wq, slot, landing)
         return code if isinstance(code, int) else await code
 
-    def _turned_down(self, req: AcompReq, opcode: Opcode) -> Code:
-        """What a disabled driver answers, and what anybody gets who asks for nothing."""
-        if not self.enabled and opcode is COMPRESS:
-            return self._ended(req, opcode, -ENODEV)
-        if req.src is None or not req.slen or req.dst is None:
-            return self._ended(req, opcode, -EINVAL)
-        return self._fall_back(req, -ENODEV)
-
-    def _failed(self, req: AcompReq, opcode: Opcode, code: int) -> Code:
-        """A request that the device did not get: final, except that a decompression goes to software (patch 10)."""
-        if opcode == DECOMPRESS and self._recovers(code):
-            return self._fall_back(req, code)
-        return self._ended(req, opcode, code)
-
-    async def _verify_polled(self, job: Job) -> int:
-        code = await self.verify(job)
-        job.release_slot()
-        job.req.base.data = job.data
-        return self._ended(job.req, job.opcode, -EIO if code == -EAGAIN else code)
-
-    # What both paths do.
-
-    def _choose(self, opcode: Opcode, here: int) -> WorkQueue | None:
-        return self.tables.next_for_compress(here) if opcode is COMPRESS else self.tables.next_local(here)
+    # The ends.
 
     def _timed_out(self, job: Job) -> None:
         """The hardware is broken: the whole driver is disabled, until all queues were removed and bound again."""
-        self.enabled = False
+        self.binding.disable()
         if trace.sink is not None:
             trace.emit("iaa.disabled", request=job.req.serial, device=job.device.name, wq=job.wq.name)
 
-    def _reap(self, job: Job, compress: bool) -> int:
-        """Read the record of a landed job and, after success, hand its output to the request."""
-        record = job.record
-        code = (
-            0 if record is not None and record.status == SUCCESS else read_record(record, compress, self.stats.totals)
-        )
-        cpu.charge("iaa.reap")
-        if code:
-            return code
-        req, opcode = job.req, job.opcode
-        self.stats.moved(job.wq, opcode, len(job.output) if opcode is COMPRESS else req.slen)
-        req.deliver(job.output)
-        return 0
-
-    def reap_alone(self, job: Job) -> int:
-        """Like `poll` for a job that nobody polls: its code, with the result delivered."""
-        return self._reap(job, compress=job.opcode == COMPRESS)
-
-    async def verify(self, job: Job) -> int:
-        """Decompress the output of `job` on the same queue, without output, and compare CRCs (kernel-facts 6.8).
-
-        0; -EINVAL where they differ; -EAGAIN without a descriptor; else what the second job failed with.
-        """
-        slot = await self._submission.slot(job.req, job.wq, DECOMPRESS)
-        if slot < 0:
-            return slot
-        landing = Landing()
-        check = self._submission.begin(job.req, DECOMPRESS, job.wq, slot, landing, verifies=job.output)
-        if isinstance(check, int):
-            return check
+    async def drain(self) -> None:
+        """Wait until nothing is under way, each job bounded by the completion timeout; cancelled, give up on all."""
         try:
-            await cpu.settle(until=landing.awaited())
+            await self.in_flight.drain()
+            await self.notice.drain()
+        except asyncio.CancelledError:
+            for job in self.in_flight:
+                job.expire()
+            self.notice.give_up()
+            raise
         finally:
-            check.abandon()
-        code = read_record(check.record, False, self.stats.totals)
-        if code:
-            return code
-        assert check.record is not None and job.record is not None
-        return 0 if check.record.crc == job.record.crc else -EINVAL
-
-    def _fall_back(self, req: AcompReq, cause: int) -> Awaitable[int]:
-        if trace.sink is not None:
-            trace.emit("iaa.fallback", request=req.serial, cause=cause)
-        return self.inflate(req)
-
-    async def inflate(self, req: AcompReq) -> int:
-        """Software inflate of `req`, counted; its code is the request's."""
-        code = -EINVAL
-        try:
-            code = await self._software.run(req)
-            self.stats.inflated(req.slen, code)
-            await cpu.settle()
-        finally:
-            self._ended(req, DECOMPRESS, code)
-        return code
-
-    def _ended(self, req: AcompReq, opcode: Opcode, code: int) -> int:
-        self.stats.ended(req, opcode, code)
-        return code
+            self.in_flight.stop_watching()

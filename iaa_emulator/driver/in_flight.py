@@ -6,8 +6,8 @@ One timer for all of them: the timeout is the same for every job, so they expire
 import asyncio
 from collections.abc import Callable, Iterator
 
+from ..hardware.device import WorkQueue
 from ..hardware.job import Job
-from ..hardware.work_queue import WorkQueue
 
 CLOCK_RESOLUTION_S = 1e-6
 """How much too early a loop may call a timer, having rounded its time; asking again would change nothing."""
@@ -28,6 +28,7 @@ class InFlight:
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = 0.0
         self._watchers: list[asyncio.Future[None]] = []
+        self._spared: set[Job] = set()  # those that were put off once
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -47,6 +48,8 @@ class InFlight:
     def remove(self, job: Job) -> None:
         """A job has ended."""
         del self._jobs[job]
+        if self._spared:
+            self._spared.discard(job)
         while self._watchers:
             watcher = self._watchers.pop()
             if not watcher.done():
@@ -72,8 +75,9 @@ class InFlight:
     def _look(self) -> None:
         """Give up on what is due; whatever happens, look again when the oldest of the others is.
 
-        Who comes late spares whom he finds due for a moment, once: what has landed meanwhile may not have been heard
-        of, and engines on the loop's own thread were as late as the loop. Then those behind wait as long, at most.
+        A watchdog that comes late puts the jobs that it finds due off for a moment, once each: what has landed
+        meanwhile may not have been heard of, and engines on the loop's own thread were as late as the loop. The jobs
+        behind them wait as long, at most.
         """
         loop = asyncio.get_running_loop()
         due = loop.time() + CLOCK_RESOLUTION_S
@@ -82,8 +86,8 @@ class InFlight:
             for job in self:
                 if job.deadline > due:
                     break
-                if is_late and not job.spared:
-                    job.spared = True
+                if is_late and job not in self._spared:
+                    self._spared.add(job)
                     job.deadline = due + min(GRACE_S, self.timeout_s)
                     continue
                 self._timed_out(job)

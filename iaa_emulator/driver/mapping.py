@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 
-from ..hardware.device import Device
+from ..hardware.device import Device, WorkQueue
 from ..hardware.topology import Topology
-from ..hardware.work_queue import WorkQueue
 
 
 def base_cpu_to_device(topology: Topology, nr_devices: int) -> list[int]:

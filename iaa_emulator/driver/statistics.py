@@ -4,16 +4,14 @@ The driver bumps them; `Statistics` is what a platform shows: as an object and a
 Source: kernel-facts 6.11, kernel-facts-2 A1, C9 and C11.
 """
 
-from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from acomp import AcompReq
 
 from ..hardware.descriptor import COMPRESS, Opcode
-
-if TYPE_CHECKING:
-    from ..hardware.device import Device
-    from ..hardware.work_queue import WorkQueue
+from ..hardware.device import Device, WorkQueue
+from ..hardware.queue_stats import QueueStats
 
 
 @dataclass(slots=True)
@@ -28,24 +26,6 @@ class GlobalStats:
     total_completion_einval_errors: int = 0
     total_completion_timeout_errors: int = 0
     total_completion_comp_buf_overflow_errors: int = 0
-
-
-@dataclass(slots=True)
-class QueueStats:
-    """Counters of one work queue, or of one device: the sums over its queues, kept separately as the kernel does.
-
-    Calls are successful submissions, bytes are compressed bytes: out of a compression, into a decompression.
-    """
-
-    comp_calls: int = 0
-    comp_bytes: int = 0
-    decomp_calls: int = 0
-    decomp_bytes: int = 0
-
-    def add(self, other: "QueueStats") -> None:
-        """Add another's counters to these."""
-        for counter in fields(self):
-            setattr(self, counter.name, getattr(self, counter.name) + getattr(other, counter.name))
 
 
 @dataclass(slots=True)
@@ -83,15 +63,15 @@ class DeviceStats:
 class Statistics:
     """All counters of one driver: `totals` is the kernel's `global_stats`, `book` is ours; queues carry their own.
 
-    `devices`: those that the driver has, kept up to date by it.
+    `devices()`: those that the driver has now.
     """
 
-    def __init__(self, devices: "list[Device]") -> None:
+    def __init__(self, devices: Callable[[], Sequence[Device]]) -> None:
         self._devices = devices
         self.totals = GlobalStats()
         self.book = Book()
 
-    def called(self, wq: "WorkQueue", opcode: Opcode) -> None:
+    def called(self, wq: WorkQueue, opcode: Opcode) -> None:
         """A job was submitted, whatever becomes of it; verify jobs are not counted."""
         if opcode == COMPRESS:
             self.totals.total_comp_calls += 1
@@ -102,7 +82,7 @@ class Statistics:
             wq.stats.decomp_calls += 1
             wq.device.stats.decomp_calls += 1
 
-    def moved(self, wq: "WorkQueue", opcode: Opcode, compressed_bytes: int) -> None:
+    def moved(self, wq: WorkQueue, opcode: Opcode, compressed_bytes: int) -> None:
         """A job succeeded; counted before it is verified."""
         if opcode == COMPRESS:
             self.totals.total_comp_bytes_out += compressed_bytes
@@ -130,6 +110,11 @@ class Statistics:
         else:
             counts.software += 1
 
+    def retire(self, wq: WorkQueue) -> None:
+        """The queue is removed: the kernel discards its counters. What is still in flight is counted in our own."""
+        self.book.retired.add(wq.stats)
+        wq.stats = self.book.retired
+
     def wq_stats(self) -> "list[DeviceStats]":
         """What `wq_stats` shows: the devices that the driver has, with their queues.
 
@@ -137,7 +122,7 @@ class Statistics:
         """
         return [
             DeviceStats(device.id, replace(device.stats), [(wq.name, replace(wq.stats)) for wq in device.bound_queues])
-            for device in self._devices
+            for device in self._devices()
         ]
 
     def debugfs(self, file: str) -> str:
@@ -152,7 +137,7 @@ class Statistics:
         """Zero everything: what a write to `stats_reset` does, and our own book with it."""
         for counters in (self.totals, self.book.compress, self.book.decompress, self.book.retired):
             _zero(counters)
-        for device in self._devices:
+        for device in self._devices():
             _zero(device.stats)
             for wq in device.bound_queues:
                 _zero(wq.stats)

@@ -11,9 +11,9 @@ from acomp import AcompReq, acomp_request_get, acomp_request_put, cpu, fault, tr
 
 from ..errors import DescriptorDeadlockError
 from ..hardware.descriptor import DecompressFlag, Opcode
+from ..hardware.device import WorkQueue
 from ..hardware.engine import Engine
 from ..hardware.job import Job, Landing, call_out
-from ..hardware.work_queue import WorkQueue
 from . import faults
 from .completion import spoil
 from .in_flight import InFlight
@@ -122,7 +122,6 @@ class Submission:
 
     def _landed(self, job: Job) -> None:
         """A job has landed or was expired: everything is given back before anybody who waits for it is told."""
-        job.landed = True
         if fault.decider is not None:
             spoil(job)
         self._in_flight.remove(job)
@@ -130,7 +129,7 @@ class Submission:
             status = None if job.record is None else int(job.record.status)
             names = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name, "status": status}
             call_out(partial(trace.emit, "iaa.landed", **names))
-        if self._bounded or job.abandoned:
+        if self._bounded:
             job.release_slot()
         call_out(acomp_request_put, job.req)
         job.source = None

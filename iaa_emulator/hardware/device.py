@@ -1,8 +1,8 @@
-"""A device: its work queues, the groups that tie them to engines, and how many of those compress (kernel-facts 6.1)."""
+"""A device: its work queues, the groups that tie them to engines, and how many of those compress."""
 
-from ..driver.statistics import QueueStats
-from .config import COMPRESS_ENGINES, DeviceConfig
-from .work_queue import WorkQueue
+from .config import COMPRESS_ENGINES, DeviceConfig, WorkQueueConfig
+from .descriptor_slots import DescriptorSlots
+from .queue_stats import QueueStats
 
 
 class Group:
@@ -25,6 +25,42 @@ class Group:
     def compress_engines(self) -> int:
         """Engines that can compress; one at least, or nothing would move."""
         return sum(1 for index in self.engines if index < COMPRESS_ENGINES) or 1
+
+
+class WorkQueue(DescriptorSlots):
+    """One configured work queue of a device, with its descriptors.
+
+    A dedicated queue has as many as its size says, a shared one as many as its threshold. `bound`: whether the driver
+    has it, so that it accepts submissions. `mapped` is "local", "global" or None: the table it was folded into
+    (patch 9).
+    """
+
+    __slots__ = ("bound", "config", "device", "group", "index", "mapped", "stats")
+
+    def __init__(self, group: Group, config: WorkQueueConfig) -> None:
+        super().__init__(config.size if config.mode == "dedicated" else config.threshold)
+        self.group = group
+        self.device: Device = group.device
+        self.config = config
+        self.index = config.index
+        self.bound = False
+        self.mapped: str | None = None
+        self.stats = QueueStats()
+
+    def __repr__(self) -> str:
+        state = "bound" if self.bound else "unbound"
+        waiting = f", {self.waiting} waiting" if self.waiting else ""
+        return f"<WorkQueue {self.name} {self.config.mode} {state}: {self.in_flight}/{self.nr_descriptors}{waiting}>"
+
+    @property
+    def name(self) -> str:
+        """`wq<device>.<index>`."""
+        return self.config.dev
+
+    @property
+    def shared(self) -> bool:
+        """Whether submissions may be refused by the device."""
+        return self.config.mode == "shared"
 
 
 class Device:

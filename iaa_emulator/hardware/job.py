@@ -1,22 +1,33 @@
 """A job: one descriptor in flight, from its submission until it has landed, whoever was cancelled meanwhile.
 
 It owns a slot of its queue and holds its request's buffers (`acomp_request_get`). Made by the driver, run by an engine,
-which ends it with `land`; the driver's watchdog ends it with `expire` when the engine never does.
+which ends it with `land`; the driver's watchdog ends it with `expire` when the engine never does. Its states are the
+table `JOB`: whether it has landed, and whether its slot is still its own.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, TypeVar
 
 from acomp import AcompReq
 
 from .descriptor import AECS_SIZE, COMPRESS, CompletionRecord, CompressFlag, DecompressFlag, Descriptor, Flag, Opcode
-
-if TYPE_CHECKING:
-    from .device import Device
-    from .work_queue import WorkQueue
+from .device import Device, WorkQueue
 
 T = TypeVar("T")
+
+JobState = Literal["in_flight", "abandoned", "landed", "released"]
+JobEvent = Literal["land", "abandon", "release"]
+
+JOB: Final[Mapping[JobState, Mapping[JobEvent, JobState]]] = {
+    "in_flight": {"land": "landed", "abandon": "abandoned"},
+    "abandoned": {"land": "released", "abandon": "abandoned"},
+    "landed": {"release": "released", "abandon": "released"},
+    "released": {"release": "released", "abandon": "released"},
+}
+"""`in_flight`: an engine has it, and somebody waits for it. `abandoned`: nobody does any more. `landed`: its result is
+there, and its slot is taken until somebody has looked. `released`: it has landed, and its slot has been given back."""
+LANDED: Final = frozenset(state for state, row in JOB.items() if "land" not in row)
 
 _COMPRESS_FLAGS = int(CompressFlag.FLUSH_OUTPUT | CompressFlag.APPEND_END_OF_BLOCK)
 _DECOMPRESS_FLAGS = int(
@@ -71,18 +82,16 @@ class Job:
     """One descriptor in flight.
 
     `opcode`, `source` (a buffer), `limit` (bytes of output) and `operation_flags` say what to do; `slot` of `wq` is the
-    descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time,
-    and `spared` whether it was put off once. `landing` is whose landing it is a part of; without one, nobody waits for
-    it and `callback` is called. Whatever ends it tells `ended`, once.
+    descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time.
+    `landing` is whose landing it is a part of; without one, nobody waits for it and `callback` is called. `data` is
+    what the request's `base.data` was before the job was put there. Whatever ends the job tells `ended`, once.
     """
 
     __slots__ = (
         "_ended",
-        "abandoned",
         "callback",
         "data",
         "deadline",
-        "landed",
         "landing",
         "limit",
         "opcode",
@@ -91,16 +100,15 @@ class Job:
         "record",
         "req",
         "slot",
-        "slot_held",
         "source",
-        "spared",
+        "state",
         "wq",
     )
 
     def __init__(
         self,
         req: AcompReq,
-        wq: "WorkQueue",
+        wq: WorkQueue,
         slot: int,
         opcode: Opcode,
         source: Any,
@@ -111,15 +119,12 @@ class Job:
         self.req = req
         self.wq = wq
         self.slot = slot
-        self.slot_held = True
+        self.state: JobState = "in_flight"
         self.opcode = opcode
         self.operation_flags = _COMPRESS_FLAGS if opcode is COMPRESS else _DECOMPRESS_FLAGS
         self.source: Any = source
         self.limit = limit
         self.deadline = 0.0
-        self.spared = False
-        self.landed = False
-        self.abandoned = False
         self.record: CompletionRecord | None = None
         self.output = b""
         self.data: Any = None
@@ -128,11 +133,16 @@ class Job:
         self._ended = ended
 
     def __repr__(self) -> str:
-        state = "in flight" if not self.landed else "expired" if self.record is None else "landed"
+        state = "expired" if self.landed and self.record is None else self.state.replace("_", " ")
         return f"<Job {self.opcode.name} {self.wq.name} slot {self.slot} for request #{self.req.serial}: {state}>"
 
     @property
-    def device(self) -> "Device":
+    def landed(self) -> bool:
+        """Whether it has ended, by landing or by being given up."""
+        return self.state in LANDED
+
+    @property
+    def device(self) -> Device:
         """The device whose queue the job is in."""
         return self.wq.device
 
@@ -162,23 +172,30 @@ class Job:
 
     def land(self, record: CompletionRecord, output: bytes) -> None:
         """The device has written the completion record and the output. For engines, on the loop's thread, once."""
-        if not self.landed:  # else it was expired, and nobody waits for this any more
+        if self.state not in LANDED:  # else it was expired, and nobody waits for this any more
             self.record, self.output = record, output
-            self._ended(self)
+            self._end()
 
     def expire(self) -> None:
         """The device has said nothing for the completion timeout: give up on it and let everything go."""
-        if not self.landed:
-            self._ended(self)
+        if self.state not in LANDED:
+            self._end()
 
     def abandon(self) -> None:
         """Nobody will come for the result: the descriptor goes back as soon as the job has landed."""
-        self.abandoned = True
-        if self.landed:
-            self.release_slot()
+        self._move("abandon")
 
     def release_slot(self) -> None:
-        """Give the descriptor back, once."""
-        if self.slot_held:
-            self.slot_held = False
+        """The result of a landed job has been read, or need not be: give the descriptor back, once."""
+        self._move("release")
+
+    def _end(self) -> None:
+        self._move("land")
+        self._ended(self)
+
+    def _move(self, event: JobEvent) -> None:
+        """Follow the table; the slot goes back at the step to `released`."""
+        before = self.state
+        self.state = JOB[before][event]
+        if self.state == "released" and before != "released":
             self.wq.release(self.slot)

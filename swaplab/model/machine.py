@@ -14,7 +14,7 @@ import zswap
 from acomp.codecs import BytesLike, ZstdCodec
 from acomp.software import software_algorithm
 from iaa_emulator import Platform
-from iaa_emulator.driver.driver import IAA_CRYPTO_MAX_BATCH_SIZE
+from iaa_emulator.driver.algorithm import IAA_CRYPTO_MAX_BATCH_SIZE
 from iaa_emulator.hardware import config, silicon
 from iaa_emulator.hardware.descriptor import Opcode
 from swaplab import sim

@@ -322,5 +322,5 @@ async def test_without_patch_ten_an_interrupt_that_cannot_verify_is_completed_wi
         single = Single()
         assert await single.compress(TEXT) == -EIO
         assert single.completions == [-EIO]
-        await platform.driver.interrupts.drain()
+        await platform.driver.notice.drain()
         assert_whole(platform)

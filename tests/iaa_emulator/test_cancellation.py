@@ -38,7 +38,7 @@ def whole_again(platform: Platform, chain: Callable[[], Chain]) -> Callable[[], 
 
     async def check() -> None:
         await platform.driver.in_flight.drain()
-        await platform.driver.interrupts.drain()
+        await platform.driver.notice.drain()
         assert_whole(platform)
         assert_balanced(platform)
         fresh = chain()

@@ -127,7 +127,7 @@ async def test_after_a_second_step_too() -> None:
         async with stepped(attributes={"sync_mode": "async_irq", "verify_compress": "1"}) as platform:
             submit(crypto_alloc_acomp("deflate-iaa"), raiser(error))
             await platform.driver.in_flight.drain()
-            await platform.driver.interrupts.drain()
+            await platform.driver.notice.drain()
     assert errors == [error]
 
 
@@ -172,7 +172,7 @@ async def test_a_completion_that_submits_again_does_not_put_off_the_watchdog() -
         tfm = crypto_alloc_acomp("deflate-iaa")
 
         def submit_again(data: Any, err: int) -> None:
-            platform.driver.enabled = True
+            platform.driver.binding.enabled = True
             submit(tfm, lambda _, err: ended.append(loop.time()))
 
         began = loop.time()

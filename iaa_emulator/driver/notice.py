@@ -1,33 +1,29 @@
 """Completion of a request that nobody waits for and nobody polls: its completion function is called when it lands.
 
-That is `async_irq` mode (kernel-facts 6.10) and, in `async` mode, a request outside of a chain whose POLL bit somebody
-set by hand. For the latter the kernel has no caller: it expects to be polled. Here its completion is called, so that
-nothing hangs.
+That is `async_irq` mode, where the device tells by an interrupt, and, in `async` mode, a request outside of a chain
+whose POLL bit somebody set by hand. For the latter the kernel has no caller: it expects to be polled. Here its
+completion is called, so that nothing hangs.
 """
 
 import asyncio
 from errno import EDEADLK, EINVAL, EIO
-from typing import TYPE_CHECKING
 
 from ..errors import DescriptorDeadlockError
 from ..hardware.descriptor import Opcode, Status
 from ..hardware.job import Job, call_out
-
-if TYPE_CHECKING:
-    from .driver import Driver
+from .reaping import Reaping
 
 
-class InterruptHandler:
+class LandingNotice:
     """Completes requests. What takes a second step (verify, software inflate) is a task, owned here."""
 
-    def __init__(self, driver: "Driver") -> None:
-        self._driver = driver
+    def __init__(self, reaping: Reaping) -> None:
+        self._reaping = reaping
         self._tasks: set[asyncio.Task[None]] = set()
 
     def landed(self, job: Job) -> None:
         """The job's callback, on the loop's thread."""
-        driver = self._driver
-        code = call_out(driver.reap_alone, job)
+        code = call_out(self._reaping.read_alone, job)
         if code is None:  # the destination was taken away
             code = -EIO
         recovers = job.opcode == Opcode.DECOMPRESS and code and _recoverable(job)
@@ -37,8 +33,7 @@ class InterruptHandler:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            driver.stats.ended(job.req, job.opcode, code)
-            self._complete(job, code)
+            self._complete(job, self._reaping.ended(job.req, job.opcode, code))
 
     async def drain(self) -> None:
         """Wait for the second steps under way; each is bounded by the completion timeout."""
@@ -51,19 +46,18 @@ class InterruptHandler:
             task.cancel()
 
     async def _finish_later(self, job: Job, verifies: bool) -> None:
-        driver, code = self._driver, -EINVAL
+        code = -EINVAL
         try:
             if verifies:
-                code = await self._verify(job)
-                driver.stats.ended(job.req, job.opcode, code)
+                code = self._reaping.ended(job.req, job.opcode, await self._verify(job))
             else:
-                code = await driver.inflate(job.req)
+                code = await self._reaping.inflate(job.req)
         finally:
             self._complete(job, code)
 
     async def _verify(self, job: Job) -> int:
         try:
-            return await self._driver.verify(job)
+            return await self._reaping.verify(job)
         except DescriptorDeadlockError:
             return -EDEADLK  # nobody is there to be told by an exception
 
