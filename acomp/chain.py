@@ -1,4 +1,4 @@
-"""Request chains: a head and its members, built by the user, run by a driver (patch 1; kernel-facts 3.1 and 3.2)."""
+"""Request chains: a head and its members, built by the user, run by a driver (patch 1)."""
 
 from collections.abc import Sequence
 from errno import EINPROGRESS
@@ -10,6 +10,7 @@ from .flags import CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MA
 from .request import (
     NO_ALLOC_OUTPUT,
     AcompReq,
+    Chain,
     Completion,
     acomp_request_set_callback,
     acomp_request_set_params,
@@ -30,7 +31,7 @@ def acomp_reqchain_init(head: AcompReq, flags: int, compl: Completion | None, da
     acomp_request_set_callback(head, flags, compl, data)
     head.base.err = -EINPROGRESS
     head.base.flags |= CRYPTO_TFM_REQ_CHAIN
-    head.let_members_go()
+    _start_afresh(head)
     if trace.sink is not None:
         trace.emit("chain.init", head=head.serial)
 
@@ -46,16 +47,16 @@ def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
         check_is_request(req)
         check_is_request(head)
     # The conditions are those of the checks, spelled out: this is called once a page.
-    base = req.base
-    if head.state != "idle" or head._holds or head._chain_running or not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
-        _check_head(head)
-    if req.state != "idle" or req._holds or req._head is not None or req.tfm._freed:
+    base, chain = req.base, head.chain
+    if head.held or not head.base.flags & CRYPTO_TFM_REQ_CHAIN or chain is None:
+        chain = _check_head(head)
+    if req.held or req.chain is not None or req.tfm._freed:
         req.check_unchained("chained")
     if base.flags & CRYPTO_TFM_REQ_CHAIN or req.tfm is not head.tfm:
         _refuse_member(req, head)
     base.err = -EINPROGRESS
-    req._head = head
-    head._members.append(req)
+    req.chain = chain
+    chain.members.append(req)
     if trace.sink is not None:
         trace.emit("chain.add", head=head.serial, request=req.serial)
 
@@ -75,16 +76,16 @@ def acomp_reqchain_fill(
         return
     head = reqs[0]
     acomp_request_set_params(head, srcs[0], dsts[0], slen, dlen)  # and with it the lengths are in order
-    tfm, members = head.tfm, head._members
-    is_plain = head._head is None and head.base.flags & CRYPTO_TFM_REQ_CHAIN and trace.sink is None
+    tfm, chain = head.tfm, head.chain
+    is_plain = head.base.flags & CRYPTO_TFM_REQ_CHAIN and trace.sink is None
     for req, src, dst in zip(reqs[1:], srcs[1:], dsts[1:], strict=True):
         # The conditions are those of the two calls, spelled out: this is done once a page.
         if (
             is_plain
+            and chain is not None
             and type(req) is AcompReq
-            and req.state == "idle"
-            and not req._holds
-            and req._head is None
+            and not req.held
+            and req.chain is None
             and req.tfm is tfm
             and not (base := req.base).flags & CRYPTO_TFM_REQ_CHAIN
             and type(src) is memoryview
@@ -97,18 +98,33 @@ def acomp_reqchain_fill(
             req.flags &= NO_ALLOC_OUTPUT
             req.output = None
             base.err = -EINPROGRESS
-            req._head = head
-            members.append(req)
+            req.chain = chain
+            chain.members.append(req)
         else:
             acomp_request_set_params(req, src, dst, slen, dlen)
             acomp_request_chain(req, head)
 
 
-def _check_head(head: AcompReq) -> None:
+def _check_head(head: AcompReq) -> Chain:
     if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
         head.check_usable()
         raise ProtocolError(f"request #{head.serial} is not the head of a chain; call acomp_reqchain_init first")
     head.check_idle("given another member")
+    if head.chain is None:  # somebody has set the bit by hand
+        head.chain = Chain(head)
+    return head.chain
+
+
+def _start_afresh(head: AcompReq) -> None:
+    """An empty chain for `head`. Former members are let go, but for those that have joined another one meanwhile."""
+    chain = head.chain
+    if chain is None or chain.head is not head:
+        head.chain = Chain(head)
+        return
+    for member in chain.members:
+        if member.chain is chain:
+            member.chain = None
+    chain.members = []
 
 
 def _refuse_member(req: AcompReq, head: AcompReq) -> NoReturn:
@@ -131,7 +147,12 @@ def acomp_is_reqchain(req: AcompReq) -> bool:
 def acomp_chain_members(head: AcompReq) -> tuple[AcompReq, ...]:
     """The members in list order, without the head: insertion order before a run, completion order after it. (Ours.)"""
     check_is_request(head)
-    return tuple(head._members)
+    return tuple(_members(head))
+
+
+def _members(head: AcompReq) -> Sequence[AcompReq]:
+    chain = head.chain
+    return () if chain is None or chain.head is not head else chain.members
 
 
 def acomp_reqchain_clear(head: AcompReq, wait: CryptoWait | None) -> None:
@@ -157,13 +178,13 @@ def chain_state(head: AcompReq) -> ChainState:
     """The state of the chain that `head` is the head of (`states.py`), derived."""
     if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
         return "single"
-    return "running" if head._chain_running else "open"
+    return "running" if head.chain is not None and head.chain.running else "open"
 
 
 def runs_as_chain(head: AcompReq) -> bool:
     """Whether the runners treat `head` as a chain: CHAIN set, members there, and the algorithm opted in."""
     return bool(
-        head.base.flags & CRYPTO_TFM_REQ_CHAIN and head._members and head.tfm.alg.cra_flags & CRYPTO_ALG_REQ_CHAIN
+        head.base.flags & CRYPTO_TFM_REQ_CHAIN and _members(head) and head.tfm.alg.cra_flags & CRYPTO_ALG_REQ_CHAIN
     )
 
 
@@ -172,26 +193,31 @@ def begin_run(head: AcompReq, whole: bool) -> list[AcompReq]:
 
     RequestBusyError, with nothing changed, when somebody still holds one of those that are to run.
     """
-    if not head.base.flags & CRYPTO_TFM_REQ_CHAIN:
+    chain = head.chain
+    if not head.base.flags & CRYPTO_TFM_REQ_CHAIN or chain is None:
         if head.state != "in_flight":  # else its entry point has marked it for this run
             head.check_idle("run")
         return []
     head.check_idle("run")
     if whole:
-        for member in head._members:
-            if member.state != "idle" or member._holds:
+        for member in chain.members:
+            if member.held:
                 member.check_idle("run")
     chain_after(chain_state(head), "run")
-    head._chain_running = True
+    chain.running = (head, *chain.members)
+    for req in chain.running:
+        req.held += 1
     if not whole:
         return []
-    members, head._members = head._members, []
+    members, chain.members = chain.members, []
     return members
 
 
 def end_run(head: AcompReq) -> None:
     """The runner is through: every member is in the head's list again, and whoever waits for idle requests is told."""
-    head._chain_running = False
-    for req in (head, *head._members):
-        if req._idle_callbacks is not None:
-            req._notify_if_idle()
+    chain = head.chain
+    if chain is None or chain.head is not head:
+        return
+    running, chain.running = chain.running, ()
+    for req in running:
+        req.let_go()

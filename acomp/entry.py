@@ -30,12 +30,10 @@ def crypto_acomp_decompress(req: AcompReq) -> Code:
 
 
 def _enter(req: AcompReq, method: Callable[[AcompReq], Code]) -> Code:
-    if req.state != "idle" or req._holds or req._head is not None or req.tfm._freed:
+    if req.held or req.chain is not None or req.tfm._freed:
         req.check_unchained("submitted")
     req.tfm.bind_loop()
     if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
-        if req._chain_running:
-            req.check_idle("submitted")
         return method(req)  # the runner moves the states of a chain
     req.begin()
     try:
@@ -63,11 +61,11 @@ async def _own(req: AcompReq, work: Awaitable[int]) -> int:
             work.close()
         raise
     req.begin()
-    turn = req._submissions  # its completion function may submit the request again before the coroutine has ended
+    turn = req.submissions  # its completion function may submit the request again before the coroutine has ended
     code = 0
     try:
         code = await work
     finally:
-        if req.state == "in_flight" and req._submissions == turn and code not in PENDING:
+        if req.state == "in_flight" and req.submissions == turn and code not in PENDING:
             req.finish()
     return code

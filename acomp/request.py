@@ -1,16 +1,23 @@
-"""Requests: one page's worth of work for a transform, reusable, owned by one party at a time (kernel-facts 2.1).
+"""Requests: one page's worth of work for a transform, reusable, owned by one party at a time.
 
-Who holds a request is explicit. The entry points and the runners of this package move it through the states of
-`states.py`; a driver whose job goes on reading `src` and writing `dst` holds it with `acomp_request_get` until the job
-has landed, whoever was cancelled meanwhile. A request that anybody holds is *busy*.
+Who holds a request is explicit, because its owner may be cancelled at any moment and the hardware may not. Three kinds
+of parties can hold one, each for its own reason and each until it is through:
+
+* an *algorithm*, from the submission to the completion: the states of `states.py`, moved by entry points and runners;
+* a *job* of a driver, which goes on reading `src` and writing `dst` until it has landed, whoever was cancelled
+  meanwhile: from `acomp_request_get` to `acomp_request_put`;
+* a *runner*, which works on a whole chain, head and members alike, those included whose turn has not come.
+
+`held` counts them. A request that anybody holds is *busy*: it cannot be given other parameters, submitted, chained or
+freed. When the last of them lets go it is idle, and whoever waits for that is told.
 """
 
 import itertools
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 from errno import EBUSY, EINPROGRESS
 from typing import Any, Final, Literal, NoReturn
 
+from .call_each import call_each
 from .errors import ProtocolError, RequestBusyError
 from .flags import CRYPTO_ACOMP_ALLOC_OUTPUT, CRYPTO_ACOMP_OUTPUT_ONLY, CRYPTO_TFM_REQ_CHAIN
 from .states import AFTER_FINISH, AFTER_SUBMIT, RequestState, request_after
@@ -29,14 +36,32 @@ PENDING: Final = (-EINPROGRESS, -EBUSY)
 _serials = itertools.count(1)
 
 
-class RequestBase:
-    """The generic part, `req.base`: `flags`, `complete`, `data` and `err` (the kernel's crypto request)."""
+class Chain:
+    """A head and its members, kept by all of them: `members` in list order, `running` while a runner works on them.
 
-    __slots__ = ("_complete", "_req", "data", "err", "flags")
+    Made and changed by `chain` and the runners only. A request is a member as long as this is its `chain` and its
+    head's, and the head's CHAIN bit is set.
+    """
+
+    __slots__ = ("head", "members", "running")
+
+    def __init__(self, head: "AcompReq") -> None:
+        self.head = head
+        self.members: list[AcompReq] = []
+        self.running: tuple[AcompReq, ...] = ()
+
+
+class RequestBase:
+    """The generic part, `req.base`: `flags`, `complete`, `data` and `err` (the kernel's crypto request).
+
+    `completion` is the completion function as its owner has set it; `complete` is what a driver calls.
+    """
+
+    __slots__ = ("_req", "completion", "data", "err", "flags")
 
     def __init__(self, req: "AcompReq") -> None:
         self._req = req
-        self._complete: Completion | None = None
+        self.completion: Completion | None = None
         self.flags = 0
         self.data: Any = None
         self.err = 0
@@ -48,12 +73,11 @@ class RequestBase:
         So a driver simply calls `req.base.complete(req.base.data, err)`, once, on the loop's thread, and never from
         inside its own method. A notice of -EINPROGRESS is passed on and ends nothing.
         """
-        req = self._req
-        return req._complete_in_flight if req.state != "idle" or req.busy else self._complete
+        return self._req._complete_in_flight if self._req.held else self.completion
 
     @complete.setter
     def complete(self, compl: Completion | None) -> None:
-        self._complete = compl
+        self.completion = compl
 
 
 class AcompReq:
@@ -64,27 +88,30 @@ class AcompReq:
     way the last operation took ("hardware" or "software"; the kernel only counts), and `output`, what it wrote to `dst`
     as one immutable object where the algorithm had one (else None): an owner who keeps the bytes need not copy them,
     and with the flag OUTPUT_ONLY the algorithm does not copy them either.
+
+    The rest is for entry points and runners. `state`: see `states.py`. `held`: how many parties hold it beside its
+    owner, -1 once it is freed; `jobs` of them are jobs. `chain`: the one it is the head or a member of, or was until
+    others are made. `submissions`: how often it was submitted. `when_idle`: whom to tell, or None.
     """
 
     __slots__ = (
         "__weakref__",
-        "_chain_running",
-        "_head",
-        "_holds",
-        "_idle_callbacks",
-        "_members",
-        "_submissions",
         "base",
+        "chain",
         "dlen",
         "dst",
         "flags",
+        "held",
+        "jobs",
         "output",
         "path",
         "serial",
         "slen",
         "src",
         "state",
+        "submissions",
         "tfm",
+        "when_idle",
     )
 
     def __init__(self, tfm: CryptoAcomp) -> None:
@@ -99,45 +126,52 @@ class AcompReq:
         self.serial = next(_serials)
         self.state: RequestState = "idle"
         self.base = RequestBase(self)
-        self._holds = 0
-        self._idle_callbacks: list[Callable[[], None]] | None = None
-        self._head: AcompReq | None = None
-        self._members: list[AcompReq] = []
-        self._chain_running = False
-        self._submissions = 0
+        self.held = 0
+        self.jobs = 0
+        self.chain: Chain | None = None
+        self.submissions = 0
+        self.when_idle: list[Callable[[], None]] | None = None
 
     def __repr__(self) -> str:
-        role = ""
-        if self.base.flags & CRYPTO_TFM_REQ_CHAIN:
-            role = f" head of {len(self._members)}{', running' if self._chain_running else ''}"
-        elif self.chained:
-            role = f" chained to #{self._head.serial}" if self._head else ""
-        held = f" held by {self._holds} jobs" if self._holds else ""
+        role, chain = "", self.chain
+        if self.chained and chain is not None:
+            role = f" chained to #{chain.head.serial}"
+        elif self.base.flags & CRYPTO_TFM_REQ_CHAIN and chain is not None:
+            role = f" head of {len(chain.members)}{', running' if chain.running else ''}"
+        held = f" held by {self.jobs} jobs" if self.jobs else ""
         return f"<AcompReq #{self.serial} {self.tfm.alg.cra_driver_name} {self.state}{role}{held} err={self.base.err}>"
 
     @property
     def chained(self) -> bool:
         """Whether this request is a member of a chain whose head has not been cleared since."""
-        return self._head is not None and bool(self._head.base.flags & CRYPTO_TFM_REQ_CHAIN)
+        chain = self.chain
+        if chain is None or chain.head is self or chain.head.chain is not chain:
+            return False
+        return bool(chain.head.base.flags & CRYPTO_TFM_REQ_CHAIN)
 
     @property
     def busy(self) -> bool:
         """Whether anybody but the owner holds the request: an algorithm, a driver's job, or the runner of its chain."""
-        if self.state != "idle" or self._holds or self._chain_running:
-            return self.state != "freed"
-        return self._head is not None and self._head._chain_running
+        return self.held > 0
 
     def begin(self) -> None:
         """The event `submit` of `states.py`: an algorithm gets the request. For runners and entry points."""
         self.state = AFTER_SUBMIT.get(self.state) or request_after(self.state, "submit")
-        self._submissions += 1
+        self.held += 1
+        self.submissions += 1
         self.output = None
 
     def finish(self) -> None:
         """The event `finish` of `states.py`: the algorithm is through. For runners and entry points."""
         self.state = AFTER_FINISH.get(self.state) or request_after(self.state, "finish")
-        if self._idle_callbacks is not None:
-            self._notify_if_idle()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """One of those who hold the request holds it no longer; the last one leaves it idle."""
+        self.held -= 1
+        if self.when_idle is not None and not self.held:
+            callbacks, self.when_idle = self.when_idle, None
+            call_each(callbacks)
 
     def check_usable(self) -> None:
         """ProtocolError for a freed request or transform."""
@@ -157,10 +191,9 @@ class AcompReq:
     def check_unchained(self, wanted: str) -> None:
         """Like `check_idle`, and not a member of an open chain either."""
         self.check_idle(wanted)
-        if self.chained:
-            assert self._head is not None
+        if self.chained and self.chain is not None:
             raise RequestBusyError(
-                f"request #{self.serial} cannot be {wanted}: it is chained to #{self._head.serial}."
+                f"request #{self.serial} cannot be {wanted}: it is chained to #{self.chain.head.serial}."
                 " Call acomp_reqchain_clear on that head first"
             )
 
@@ -197,8 +230,8 @@ class AcompReq:
 
     def _complete_in_flight(self, data: Any, err: int) -> None:
         if err == -EINPROGRESS and self.state == "in_flight":
-            if self.base._complete is not None:
-                self.base._complete(data, err)
+            if self.base.completion is not None:
+                self.base.completion(data, err)
             return
         if self.state not in ("in_flight", "abandoned"):
             raise ProtocolError(
@@ -210,23 +243,8 @@ class AcompReq:
             return
         if self.base.flags & CRYPTO_TFM_REQ_CHAIN:
             self.base.err = err
-        if self.base._complete is not None:
-            self.base._complete(data, err)
-
-    def let_members_go(self) -> None:
-        """Empty the list of this head. Those that have joined another chain meanwhile stay there."""
-        for member in self._members:
-            if member._head is self:
-                member._head = None
-        self._members = []
-
-    def _notify_if_idle(self) -> None:
-        if self._idle_callbacks is None or self.busy:
-            return
-        callbacks, self._idle_callbacks = self._idle_callbacks, None
-        with ExitStack() as stack:  # each is called, whatever another one raises
-            for callback in reversed(callbacks):
-                stack.callback(callback)
+        if self.base.completion is not None:
+            self.base.completion(data, err)
 
 
 def begin_each(reqs: Iterable[AcompReq]) -> None:
@@ -235,7 +253,8 @@ def begin_each(reqs: Iterable[AcompReq]) -> None:
     for req in reqs:
         if req.state == "idle":
             req.state = in_flight
-            req._submissions += 1
+            req.held += 1
+            req.submissions += 1
             req.output = None
 
 
@@ -270,9 +289,8 @@ def acomp_request_free(req: AcompReq) -> None:
     if req.busy or req.chained:
         req.check_unchained("freed")
     req.state = request_after(req.state, "free")
-    req.src = req.dst = req.output = req.base.data = req.base._complete = None
-    req.let_members_go()
-    req._head = None
+    req.held = -1
+    req.src = req.dst = req.output = req.base.data = req.base.completion = req.chain = None
     req.tfm._requests.discard(req)
 
 
@@ -282,19 +300,11 @@ def acomp_request_set_params(req: AcompReq, src: Any, dst: Any, slen: int, dlen:
     `src` is any contiguous buffer, `dst` a writable one. `dst` None asks the algorithm to allocate the output (flag
     ALLOC_OUTPUT). `src` None is accepted and answered -EINVAL by the algorithm, as in the kernel. Allowed on an idle
     request, and on a member of a chain that is not running. Raises TypeError (not a buffer, not contiguous, not
-    writable, lengths not int) and ValueError (negative, or beyond the buffer). Source: kernel-facts 2.1.
+    writable, lengths not int) and ValueError (negative, or beyond the buffer).
     """
     if type(req) is not AcompReq:
         check_is_request(req)
-    # The conditions are those of the check, spelled out: this is called once a page.
-    head = req._head
-    if (
-        req.state != "idle"
-        or req._holds
-        or req._chain_running
-        or req.tfm._freed
-        or (head is not None and head._chain_running)
-    ):
+    if req.held or req.tfm._freed:  # spelled out, for this is called once a page
         req.check_idle("re-parametrised")
     if type(slen) is not int or type(dlen) is not int:
         raise TypeError(f"slen and dlen are ints, not {type(slen).__name__} and {type(dlen).__name__}")
@@ -342,7 +352,7 @@ def acomp_request_set_callback(req: AcompReq, flags: int, compl: Completion | No
         raise TypeError(f"flags are an int, not {type(flags).__name__}")
     if compl is not None and not callable(compl):
         raise TypeError(f"a completion is a function of (data, err) or None, not {type(compl).__name__}")
-    if req.busy or req.state == "freed" or req.tfm._freed:
+    if req.held or req.tfm._freed:
         req.check_idle("given another callback")
     base = req.base
     kept = base.flags & CRYPTO_ACOMP_ALLOC_OUTPUT
@@ -360,16 +370,16 @@ def acomp_request_err(req: AcompReq) -> int:
 
 def acomp_request_get(req: AcompReq) -> None:
     """A driver's job takes hold of the request's buffers: it stays busy until `acomp_request_put`. (Ours.)"""
-    req._holds += 1
+    req.jobs += 1
+    req.held += 1
 
 
 def acomp_request_put(req: AcompReq) -> None:
     """The job has landed: `src` and `dst` are no longer used by it. A plain call, once per `acomp_request_get`."""
-    if not req._holds:
+    if not req.jobs:
         raise ProtocolError(f"request #{req.serial} is not held by any job")
-    req._holds -= 1
-    if req._idle_callbacks is not None:
-        req._notify_if_idle()
+    req.jobs -= 1
+    req.let_go()
 
 
 def acomp_request_when_idle(req: AcompReq, callback: Callable[[], None]) -> None:
@@ -380,6 +390,6 @@ def acomp_request_when_idle(req: AcompReq, callback: Callable[[], None]) -> None
     if not req.busy:
         callback()
         return
-    if req._idle_callbacks is None:
-        req._idle_callbacks = []
-    req._idle_callbacks.append(callback)
+    if req.when_idle is None:
+        req.when_idle = []
+    req.when_idle.append(callback)

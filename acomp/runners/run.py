@@ -27,7 +27,8 @@ class Run:
         self._data: Any = head.base.data  # drivers may put their own job handle there
         self._is_async = acomp_is_async(head.tfm)
         self.is_chain = self._is_async and runs_as_chain(head)
-        self.unsubmitted: list[AcompReq] = [head, *begin_run(head, self.is_chain)]
+        members = begin_run(head, self.is_chain)
+        self.unsubmitted: list[AcompReq] = [head, *members]
         """Those whose submit has not returned, in order; during a pass of submissions, all of that pass."""
         self.open: list[AcompReq] = []
         """Those that were submitted and are not final, in order."""
@@ -45,7 +46,7 @@ class Run:
             req.finish()
         req.base.err = code
         if req is not self.head:
-            self.head._members.append(req)
+            self._restore(req)
         if trace.sink is not None:
             trace.emit("complete", request=req.serial, head=self.head.serial, err=code)
 
@@ -63,9 +64,11 @@ class Run:
         reqs, self.open = self.open, []
         for req, code in zip(reqs, codes, strict=True):
             if req.state == "in_flight":
-                req.state = _FINISHED  # whoever waits until it is idle hears of it when the run ends
+                req.state = _FINISHED
+                req.held -= 1  # the runner still holds it: whoever waits until it is idle hears of it when the run ends
             req.base.err = code
-        self.head._members += reqs[1:]
+        for req in reqs[1:]:
+            self._restore(req)
         if trace.sink is not None:
             for req in reqs:
                 trace.emit("complete", request=req.serial, head=self.head.serial, err=req.base.err)
@@ -75,7 +78,7 @@ class Run:
         head, members, self.unsubmitted = self.head, self.unsubmitted, []
         for member in members:
             member.base.err = head.base.err
-        head._members = members
+            self._restore(member)
         end_run(head)
         return head.base.err
 
@@ -85,8 +88,8 @@ class Run:
         head.base.data = self._data
         end_run(head)
         err = head.base.err  # the completion function may start another chain
-        if self._is_async and head.base._complete is not None:
-            head.base._complete(head.base.data, err)
+        if self._is_async and head.base.completion is not None:
+            head.base.completion(head.base.data, err)
         return err
 
     def unwind(self) -> None:
@@ -103,6 +106,11 @@ class Run:
                 req.finish()  # its submit was left by the exception, with nothing begun
             req.base.err = -ECANCELED
             if req is not self.head and self.is_chain:
-                self.head._members.append(req)
+                self._restore(req)
         self.head.base.data = self._data
         end_run(self.head)
+
+    def _restore(self, member: AcompReq) -> None:
+        """Put a member into the head's list again, whose order is that of completion."""
+        assert self.head.chain is not None
+        self.head.chain.members.append(member)

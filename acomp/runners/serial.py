@@ -10,7 +10,7 @@ from errno import EBUSY, ECANCELED, EINPROGRESS, ENOMEM, EPROTO
 from typing import Any
 
 from .. import fault, trace
-from ..chain import begin_run, end_run, runs_as_chain
+from ..chain import acomp_chain_members, begin_run, end_run, runs_as_chain
 from ..errors import ProtocolError
 from ..flags import CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
 from ..request import PENDING, AcompReq, refuse_code
@@ -40,7 +40,7 @@ async def acomp_do_req_chain(head: AcompReq, op: Callable[[AcompReq], Code]) -> 
         return await _run_single(head, op)
     if acomp_is_async(head.tfm) and fault.should_fail(STATE_ALLOC):
         head.check_idle("run")
-        for req in (head, *head._members):
+        for req in (head, *acomp_chain_members(head)):
             req.base.err = -ENOMEM
         return -ENOMEM
     run = _SerialRun(head, op)
@@ -89,7 +89,7 @@ class _SerialRun:
         self._head = head
         self._op = op
         self._is_async = acomp_is_async(head.tfm)
-        self._complete = head.base._complete
+        self._complete = head.base.completion
         self._data = head.base.data
         self._in_op = False
         self._over = False
@@ -185,7 +185,12 @@ class _SerialRun:
             req.finish()
         req.base.err = code
         if req is not self._head:
-            self._head._members.append(req)
+            self._restore(req)
+
+    def _restore(self, member: AcompReq) -> None:
+        """Put a member into the head's list again, whose order is that of completion."""
+        assert self._head.chain is not None
+        self._head.chain.members.append(member)
 
     def _next(self, mask: int) -> AcompReq | None:
         """Take the next member, with flags masked and its completion set to go on from here."""
@@ -210,5 +215,5 @@ class _SerialRun:
                 req.finish()
             req.base.err = code
             if req is not self._head:
-                self._head._members.append(req)
+                self._restore(req)
         self._finish()

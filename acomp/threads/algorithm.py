@@ -7,12 +7,12 @@ small runs inline, with a turn for the loop now and then.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from errno import EINVAL, EIO, ENODEV
 from functools import partial
 from typing import Any, Final, Protocol
 
 from ..algapi import AcompAlg
+from ..call_each import call_each
 from ..chain import acomp_chain_members, acomp_is_reqchain
 from ..codecs import CODECS, CodecError, ZstdCodec
 from ..flags import CRYPTO_ACOMP_DST_MAX, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, PAGE_SIZE
@@ -249,10 +249,8 @@ class _Handing:
     def _let_go(self) -> None:
         """No worker reads any of the buffers (any more): all are let go, whatever one's idle callback raises."""
         self._items.clear()  # a worker that is not through yet may still hold the list
-        with ExitStack() as stack:
-            stack.callback(self._pool.leave, self._admitted)
-            while self._held:
-                stack.callback(acomp_request_put, self._held.pop())
+        held, self._held = self._held, []
+        call_each([*(partial(acomp_request_put, req) for req in held), partial(self._pool.leave, self._admitted)])
 
     def _failure(self, req: AcompReq, outcome: Any) -> int:
         """The code of a request that came to nothing: the worker's, or that of an output that is too long."""

@@ -8,12 +8,13 @@ one of the workers. Knows nothing of requests, pages or codecs.
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextvars import Context
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
+from ..call_each import call_each
 from .backlog import Backlog, Batch, Lane, Perform, Slice
 
 
@@ -200,7 +201,7 @@ class Workers:
         )
         message = f"a worker died, and the {items} items that it had have failed; {left}"
         failed = run if self._alive else [*run, *self._backlog.drain()]
-        _call_each(
+        call_each(
             (
                 partial(self._loop.call_exception_handler, {"message": message, "exception": error}),
                 partial(_fail, failed),
@@ -231,27 +232,8 @@ def _performed(run: list[Slice], performs: dict[Lane, Perform]) -> list[tuple[Ba
 
 
 def _tell(results: list[tuple[Batch, int, list[Any]]]) -> None:
-    _call_each(partial(batch.landed, first, outcomes) for batch, first, outcomes in results)
+    call_each(partial(batch.landed, first, outcomes) for batch, first, outcomes in results)
 
 
 def _fail(run: list[Slice]) -> None:
-    _call_each(partial(batch.failed, first, end - first) for batch, first, end in run)
-
-
-def _call_each(calls: Iterable[Callable[[], object]]) -> None:
-    """Call all of them, whatever one raises, and then raise that: an interrupt first, else all there is, as a group."""
-    errors: list[Exception] = []
-    interrupts: list[BaseException] = []
-    for call in calls:
-        try:
-            call()
-        except Exception as error:
-            errors.append(error)
-        except BaseException as error:
-            interrupts.append(error)
-    if interrupts:
-        raise interrupts[0]
-    if len(errors) > 1:
-        raise ExceptionGroup("several raised that were told of what they had submitted", errors)
-    if errors:
-        raise errors[0]
+    call_each(partial(batch.failed, first, end - first) for batch, first, end in run)

@@ -372,7 +372,7 @@ def member_is(change: Callable[[AcompReq, AcompReq], Any]) -> Callable[[Buffers]
 
 
 def busy_head(given: Buffers) -> Buffers:
-    given[0][0]._chain_running = True
+    acomp_request_get(given[0][0])
     return given
 
 
@@ -416,8 +416,8 @@ def after(fill: Callable[..., None], change: Callable[[Buffers], Buffers], trace
     return (
         re.sub(r"#(\d+)", lambda number: f"#{int(number[1]) - base}", error),
         [(req.src, req.dst, req.slen, req.dlen, req.flags, req.output, req.base.err, req.state) for req in reqs],
-        [req.serial - base for req in reqs[0]._members],
-        [req._head is reqs[0] for req in reqs],
+        [req.serial - base for req in acomp_chain_members(reqs[0])],
+        [req.chained for req in reqs],
         [(event.kind, {name: int(str(value)) - base for name, value in event.fields.items()}) for event in events],
     )
 

@@ -325,11 +325,13 @@ def change_bytes(req: AcompReq) -> None:
 
 
 def lose_a_member(req: AcompReq) -> None:
-    req._members.pop()
+    assert req.chain is not None
+    req.chain.members.pop()
 
 
 def double_a_member(req: AcompReq) -> None:
-    req._members.append(req._members[0])
+    assert req.chain is not None
+    req.chain.members.append(req.chain.members[0])
 
 
 def lose_the_data(req: AcompReq) -> None:

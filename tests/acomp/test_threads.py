@@ -359,6 +359,13 @@ async def test_what_no_worker_has_begun_fails_when_the_leaver_goes(gate: threadi
     assert codes(await asyncio.wait_for(begun, 10)) == {0}, "what was begun lands, late as it is"
 
 
+def leaves(error: BaseException) -> list[BaseException]:
+    """What was raised, out of the groups it came in."""
+    return (
+        [leaf for one in error.exceptions for leaf in leaves(one)] if isinstance(error, BaseExceptionGroup) else [error]
+    )
+
+
 async def test_an_idle_callback_that_raises_keeps_nobody_else_waiting(gate: threading.Event) -> None:
     def theirs() -> None:
         raise RuntimeError("a bug of the owner")
@@ -378,7 +385,7 @@ async def test_an_idle_callback_that_raises_keeps_nobody_else_waiting(gate: thre
         assert threads.in_flight == 0
         assert not any(req.busy for chain in chains for req in chain.reqs)
         raised = [context["exception"] for context in told]
-        each = [leaf for error in raised for leaf in getattr(error, "exceptions", [error])]
+        each = [leaf for error in raised for leaf in leaves(error)]
         assert {str(leaf) for leaf in each} == {"a bug of the owner"}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from acomp.call_each import call_each
 from acomp.threads import workers
 from acomp.threads.backlog import Batch, Lane
 
@@ -372,7 +373,7 @@ async def test_an_interrupt_goes_before_what_others_raise() -> None:
         raise error
 
     with pytest.raises(KeyboardInterrupt):
-        workers._call_each(partial(raising, error) for error in (ValueError(), KeyboardInterrupt(), KeyError()))
+        call_each(partial(raising, error) for error in (ValueError(), KeyboardInterrupt(), KeyError()))
     assert heard == ["ValueError", "KeyboardInterrupt", "KeyError"]
 
 
