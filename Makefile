@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test mutants lint format bench clean
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,9 @@ demo: $(INSTALLED) ## keep the same pages compressed by the emulated accelerator
 
 test: lint ## run all that must hold: the checks of `make lint`, then every test
 	$(BIN)/pytest
+
+mutants: $(INSTALLED) ## break each rule of tests/mutants/table.py, and see that the tests named for it notice
+	$(BIN)/python -m tests.mutants
 
 lint: $(INSTALLED) ## check style, format, types and who imports whom
 	$(BIN)/ruff check .
