@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test mutants lint format bench clean
+.PHONY: help demo test quick mutants lint format bench clean
 
 help: ## list the targets (this is the default)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -24,7 +24,10 @@ demo: $(INSTALLED) ## keep the same pages compressed by the emulated accelerator
 	$(BIN)/$(VIRTUAL_DEMO)
 
 test: lint ## run all that must hold: the checks of `make lint`, then every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+quick: $(INSTALLED) ## run what takes no seconds, on one event loop: an answer within 40 s while you work
+	$(BIN)/pytest -n 2 --dist loadgroup --loop stock -m 'not slow' -q
 
 mutants: $(INSTALLED) ## break each rule of tests/mutants/table.py, and see that the tests named for it notice
 	$(BIN)/python -m tests.mutants

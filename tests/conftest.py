@@ -3,11 +3,13 @@
 A coroutine test needs no decorator; it runs once on each loop of ``LOOPS``, but on the virtual one only if it needs no
 real thread (marker ``threads``). After it, its loop must be quiescent (invariant I2): no task, no timer (uvloop does
 not show its own), no thread, and no exception that only a log would have told.
+``--loop NAME`` leaves the other loops out, for a quick answer while you work.
 The stock loop runs in debug mode, which catches calls from foreign threads; a test marked ``slow`` is spared, as debug
 mode costs ten times the time per event. ``test_loops`` holds these rules.
 """
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -28,8 +30,8 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "virtual": partial(VirtualLoop, max_events=3_000_000),
 }
 
-# Time for threads that were told to stop; one that was not will still be there.
-THREAD_GRACE_S = 1.0
+# Time for threads that were told to stop, on a busy machine; one that was not will still be there.
+THREAD_GRACE_S = 10.0
 
 MADE = pytest.StashKey[list[pytest.Function]]()
 
@@ -42,6 +44,10 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
     if item.get_closest_marker("threads") is None:
         return LOOPS
     return {name: factory for name, factory in LOOPS.items() if name != "virtual"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--loop", choices=list(LOOPS), help="run async tests on this loop only; plain tests run as ever")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -58,14 +64,32 @@ def pytest_pycollect_makeitem(collector: pytest.Collector) -> Generator[None, An
     return made
 
 
+def loop_of(item: pytest.Item) -> str | None:
+    """The name of the loop that an async test was made for; None for a plain test."""
+    if not (isinstance(item, pytest.Function) and is_async_test(item) and hasattr(item, "callspec")):
+        return None
+    values = item.callspec.params.values()
+    return next((name for name, factory in LOOPS.items() if any(value is factory for value in values)), None)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With ``--loop`` deselect, as -k would, what was made for other loops."""
+    wanted = config.getoption("--loop")
+    if wanted is not None:
+        config.hook.pytest_deselected(items=[item for item in items if loop_of(item) not in (wanted, None)])
+        items[:] = [item for item in items if loop_of(item) in (wanted, None)]
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected items are no garbage: keep every later `gc.collect()` from looking through them."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
-def async_tests_made(request: pytest.FixtureRequest) -> dict[pytest.Function, str]:
+def async_tests_made(request: pytest.FixtureRequest) -> dict[pytest.Function, str | None]:
     """Every async test that collection made, selected or not, with the name of its loop."""
-    names = {factory: name for name, factory in LOOPS.items()}
-    return {
-        item: next((names[value] for value in item.callspec.params.values() if value in names), "none")
-        for item in request.config.stash[MADE]
-    }
+    return {item: loop_of(item) for item in request.config.stash[MADE]}
 
 
 @pytest.fixture(autouse=True)

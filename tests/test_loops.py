@@ -1,4 +1,7 @@
-"""The rules of ``conftest.py`` hold, and the checks behind them can fail."""
+"""The rules of ``conftest.py`` hold, and the checks behind them can fail.
+
+With pytest-xdist every worker collects everything, so what is said of all tests that were made holds in each of them.
+"""
 
 import asyncio
 from collections import Counter
@@ -19,14 +22,15 @@ REAL_LOOPS = {"stock", "uvloop"}
 HERE = Path(__file__).parent
 
 
-def without_loop(item: pytest.Function, loop: str) -> str:
+def without_loop(item: pytest.Function, loop: str | None) -> str:
     """What all items of one test have in common; its loop comes first in the brackets of its name."""
-    function, _, parameters = item.nodeid.partition("[")
-    return f"{function}[{parameters.removeprefix(loop).removeprefix('-')}"
+    function, _, parameters = item.name.partition("[")
+    assert item.parent is not None
+    return f"{item.parent.nodeid}::{function}[{parameters.removeprefix(loop or '').removeprefix('-')}"
 
 
-def test_every_async_test_is_made_once_per_loop(async_tests_made: dict[pytest.Function, str]) -> None:
-    loops: dict[str, list[str]] = {}
+def test_every_async_test_is_made_once_per_loop(async_tests_made: dict[pytest.Function, str | None]) -> None:
+    loops: dict[str, list[str | None]] = {}
     threaded = set()
     for item, loop in async_tests_made.items():
         test = without_loop(item, loop)
@@ -37,13 +41,13 @@ def test_every_async_test_is_made_once_per_loop(async_tests_made: dict[pytest.Fu
     wrong = {
         test: made
         for test, made in loops.items()
-        if sorted(made) != sorted(REAL_LOOPS if test in threaded else EVERY_LOOP)
+        if Counter(made) != Counter(REAL_LOOPS if test in threaded else EVERY_LOOP)
     }
     assert not wrong
 
 
 def test_every_selected_async_test_runs_once(
-    request: pytest.FixtureRequest, async_tests_made: dict[pytest.Function, str]
+    request: pytest.FixtureRequest, async_tests_made: dict[pytest.Function, str | None]
 ) -> None:
     selected = Counter(item for item in request.session.items if is_async_test(item))
     assert set(selected) <= set(async_tests_made)
@@ -82,7 +86,7 @@ def house(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makepyprojecttoml((HERE.parent / "pyproject.toml").read_text())
     tests = pytester.mkdir("tests")
     for name in ("conftest.py", "test_loops.py"):
-        (tests / name).write_text((HERE / name).read_text())
+        (tests / name).write_text((HERE / name).read_text().replace("THREAD_GRACE_S = 10.0", "THREAD_GRACE_S = 0.3"))
     return pytester
 
 
@@ -99,10 +103,18 @@ def test_the_matrix_is_whole_in_a_part_of_the_suite(house: pytest.Pytester, sele
     assert result.parseoutcomes()["passed"] >= 2
 
 
-def test_a_lost_loop_is_noticed(house: pytest.Pytester) -> None:
+@pytest.mark.parametrize("option", [[], ["--loop", "stock", "-n", "1"]], ids=["alone", "one loop, in a worker"])
+def test_a_lost_loop_is_noticed(house: pytest.Pytester, option: list[str]) -> None:
     conftest = house.path / "tests/conftest.py"
     conftest.write_text(conftest.read_text().replace('    "uvloop": uvloop.new_event_loop,\n', ""))
-    house.runpytest_subprocess(MATRIX).assert_outcomes(failed=1)
+    house.runpytest_subprocess(MATRIX, *option).assert_outcomes(failed=1)
+
+
+def test_one_loop_may_be_chosen_and_plain_tests_run_with_it(house: pytest.Pytester) -> None:
+    (house.path / "tests/test_more.py").write_text("async def test_it(): pass\ndef test_plain(): pass")
+    result = house.runpytest_subprocess("--loop", "virtual", "-v", "tests/test_more.py", MATRIX)
+    result.assert_outcomes(passed=3, deselected=2)
+    result.stdout.fnmatch_lines(["*test_it[[]virtual]*", "*test_plain*"])
 
 
 def test_a_test_kept_from_a_loop_is_noticed(house: pytest.Pytester) -> None:

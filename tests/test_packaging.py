@@ -16,8 +16,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES: list[str] = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 EMBEDDED = ["acomp", "iaa_emulator", "zswap"]
 
-# pip may have to fetch the dependencies first.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+# pip may have to fetch the dependencies first. One wheel is for all of them.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("packaging")]
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -50,7 +50,7 @@ def embedder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = home / "venv/bin/python"
     # Another environment's pip, so that not even pip is in this one.
     pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
-    run(*pip, "install", "--quiet", wheel, cwd=home)
+    run(*pip, "install", "--quiet", "--no-compile", wheel, cwd=home)
     run(*pip, "check", cwd=home)
     return python
 

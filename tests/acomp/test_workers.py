@@ -15,6 +15,9 @@ from acomp.threads.backlog import Batch, Lane
 
 pytestmark = pytest.mark.threads
 
+PATIENCE_S = 60
+"""However busy the machine is, what does not hang has ended by then."""
+
 TASK = ContextVar[str]("TASK")
 
 
@@ -64,7 +67,7 @@ def assert_at_rest(pool: workers.Workers, lane: Lane) -> None:
     """Nothing is queued or under way, whoever lives is hungry, and stopping ends all threads."""
     assert (pool._backlog.queued, len(lane.queue), lane.running) == (0, 0, 0)
     assert pool.running == 0 and pool._hungry == pool._alive
-    assert pool.stop(10) == []
+    assert pool.stop(PATIENCE_S) == []
 
 
 def on_the_loop() -> bool:
@@ -115,7 +118,7 @@ async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> N
         pool.submit(Batch(one, [number] * 3, landed, lambda first, count: None))
     held.set()
     await done.wait()
-    assert pool.stop(10) == []
+    assert pool.stop(PATIENCE_S) == []
     assert landings == [1, 8]
     assert outcomes == [0] + [number for number in range(8) for _ in range(3)]
 
@@ -123,7 +126,7 @@ async def test_a_run_lands_in_one_callback(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_workers_that_were_stopped_take_nothing() -> None:
     ledger = Ledger(list)
     pool = workers.Workers([ledger.lane], 1, 512, "test")
-    assert pool.stop(10) == []
+    assert pool.stop(PATIENCE_S) == []
     with pytest.raises(workers.NoWorkersError, match="open others"):
         pool.submit(ledger.batch(1))
 
@@ -204,7 +207,7 @@ async def test_a_lane_at_its_limit_gives_the_loop_its_turn_when_it_has_room_agai
         await asyncio.sleep(0)
     assert not pool._loop_has_a_turn and len(ledger.outcomes) == 0
     held.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await ledger.all_ended()
     assert list(ledger.outcomes.values()).count("failed") == (4 if dies else 0)
     assert len(told) == dies
@@ -219,7 +222,7 @@ async def test_a_landing_may_submit_and_may_stop_the_workers() -> None:
         pool.submit(ledger.batch(3))
 
     def stops(first: int, outcomes: list[Any]) -> None:
-        assert pool.stop(10) == []
+        assert pool.stop(PATIENCE_S) == []
 
     pool.submit(Batch(ledger.lane, range(1), submits, lambda first, count: None))
     while not ledger.outcomes:
@@ -287,7 +290,7 @@ async def test_too_few_outcomes_are_a_worker_that_died(told: list[dict[str, Any]
     ledger = Ledger(lambda items: items[1:])
     pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run)
     pool.submit(ledger.batch(3))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await ledger.all_ended()
     assert set(ledger.outcomes.values()) == {"failed"}
     assert "outcomes; each needs one" in str(told[0]["exception"])
@@ -341,7 +344,7 @@ async def test_what_is_queued_for_the_loop_fails_when_the_workers_are_stopped() 
     ledger = Ledger(list)
     pool = workers.Workers([ledger.lane], 0, 512, "test", loop_run=2)
     pool.submit(ledger.batch(5))
-    assert pool.stop(10) == []
+    assert pool.stop(PATIENCE_S) == []
     assert ledger.outcomes == dict.fromkeys(range(5), "failed")
     await asyncio.sleep(0)
     assert len(ledger.outcomes) == 5
@@ -391,6 +394,6 @@ async def test_stopping_ends_the_threads_whatever_is_raised_by_who_is_told() -> 
         await asyncio.sleep(0.001)
     pool.submit(Batch(ledger.lane, range(1), lambda first, outcomes: None, raises))
     with pytest.raises(ZeroDivisionError):
-        pool.stop(10)
+        pool.stop(PATIENCE_S)
     assert not any(thread.is_alive() for thread in pool._threads)
     await ledger.all_ended()

@@ -283,9 +283,8 @@ async def test_a_codec_that_hangs_neither_holds_up_leaving_nor_is_kept_quiet(mon
     with acomp.registry():
         async with Platform.open(machine(devices=1), engine=WorkerThreads(1), completion_timeout=0.05):
             results = await compress_pages(crypto_alloc_acomp("deflate-iaa"), [page(1)])
-            before = loop.time()
+    assert engine_threads() == 1, "nobody waits for a thread that hangs"
     assert [result.err for result in results] == [-ETIMEDOUT]
-    assert loop.time() - before < 0.5, "nobody waits for a thread that hangs"
     assert len(heard) == 1 and "iaa-engine-0 did not end" in heard[0]
     gate.set()
     while engine_threads():

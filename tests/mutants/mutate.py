@@ -1,12 +1,11 @@
 """A mutant takes the place of a function in the running process, and goes again.
 
 The module's source is parsed, the operator changes the one definition, and the code that comes of it is given to the
-function objects that are there: so everybody sees the mutant, however they imported the function, and the module is
+function object that is there: so everybody sees the mutant, however they imported the function, and the module is
 neither imported a second time nor written.
 """
 
 import ast
-import gc
 import importlib
 import inspect
 import types
@@ -22,15 +21,12 @@ def mutated(module: str, qualified: str, operator: Operator) -> Iterator[None]:
     tree = ast.parse(inspect.getsource(importlib.import_module(module)))
     operator.apply(_definition(tree, module, qualified))
     code = _code(compile(tree, f"<mutant of {module}>", "exec"), qualified)
-    functions = _functions(module, qualified)
-    before = [function.__code__ for function in functions]
-    for function in functions:
-        function.__code__ = code
+    function = _function(module, qualified)
+    original, function.__code__ = function.__code__, code
     try:
         yield
     finally:
-        for function, original in zip(functions, before, strict=True):
-            function.__code__ = original
+        function.__code__ = original
 
 
 def _definition(tree: ast.Module, module: str, qualified: str) -> Definition:
@@ -67,15 +63,16 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
             yield from _nested(constant)
 
 
-def _functions(module: str, qualified: str) -> list[types.FunctionType]:
-    """Every function object made from that definition: in a property, behind a decorator, in a copy of a class."""
-    found = [
-        thing
-        for thing in gc.get_objects()
-        if type(thing) is types.FunctionType
-        and thing.__code__.co_qualname == qualified
-        and thing.__globals__.get("__name__") == module
-    ]
-    if not found:
-        raise DoesNotApplyError(f"no function {qualified} of {module} is alive")
-    return found
+def _function(module: str, qualified: str) -> types.FunctionType:
+    """The function object made from that definition, also one in a property or behind decorators."""
+    found: object = importlib.import_module(module)
+    for name in qualified.split("."):
+        found = inspect.getattr_static(found, name)
+    if isinstance(found, property):
+        found = found.fget
+    elif isinstance(found, staticmethod | classmethod):
+        found = found.__func__
+    function = inspect.unwrap(found) if callable(found) else found
+    if not isinstance(function, types.FunctionType):
+        raise DoesNotApplyError(f"{qualified} of {module} is no function, but {function!r}")
+    return function

@@ -16,6 +16,9 @@ from tests.mutants.operators import DoesNotApplyError, Drop, Negate
 from tests.mutants.row import Row
 from tests.mutants.table import TABLE
 
+# One process judges for all of them.
+pytestmark = pytest.mark.xdist_group("judge")
+
 WAIT = "acomp/test_wait.py::TestCompletion::test_the_backlog_notice_is_ignored"
 
 

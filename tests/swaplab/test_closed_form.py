@@ -17,9 +17,9 @@ GOOD_TO = 0.07
 @pytest.mark.parametrize(
     ("compressor", "column", "sharing", "scale"),
     [
-        ("zstd", BASE, 0, Fraction(1, 1024)),
-        ("zstd", V8, 0, Fraction(1, 1024)),
-        ("deflate-iaa", V8, 8, Fraction(1, 1024)),
+        ("zstd", BASE, 0, Fraction(1, 4096)),
+        ("zstd", V8, 0, Fraction(1, 4096)),
+        ("deflate-iaa", V8, 8, Fraction(1, 4096)),
     ],
     ids=["zstd base", "zstd v8", "deflate-iaa v8"],
 )
@@ -47,7 +47,7 @@ def test_simulation_and_formula_agree(compressor: str, column: Column, sharing: 
 @pytest.mark.parametrize("column", [patches_column("8,9"), V8], ids=lambda column: column.name)
 def test_simulation_and_formula_agree_where_nothing_is_contended(processes: int, column: Column) -> None:
     testbed = load_testbed(TESTBED)
-    request = Request(testbed, column, "deflate-iaa", "64K", Fraction(1, 512), processes=processes)
+    request = Request(testbed, column, "deflate-iaa", "64K", Fraction(1, 2048), processes=processes)
     simulated = run_usemem(request)
     high = testbed.usemem.memory_high_pages * processes // testbed.usemem.processes
     usemem = testbed.usemem.model_copy(update={"processes": processes, "memory_high_pages": high})

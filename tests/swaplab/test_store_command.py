@@ -85,7 +85,10 @@ def test_a_lost_byte_is_found(tree: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ([os.devnull], "neither a file nor a directory"),
     ],
 )
-def test_bad_input_is_refused_with_the_remedy(args: list[str], message: str) -> None:
+def test_bad_input_is_refused_with_the_remedy(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, args: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tree)
     result = runner.invoke(app, ["store", *args])
     assert result.exit_code == 2
     assert message in result.output

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from swaplab.model.columns import BASE, V8, Column, patches_column
 from swaplab.model.testbed import load_testbed
 from swaplab.realbytes.inputs import FOLIO_PAGES
 from swaplab.workloads import usemem
+from tests.swaplab.simulated import simulated_once
 from zswap import Cgroup
 
 TESTBED = load_testbed("spr-2s-8iaa")
@@ -33,17 +35,28 @@ COLUMN_KEYS = [
 ]
 runner = CliRunner()
 
+# One simulation is for all of them, so all run in one worker of pytest-xdist.
+pytestmark = pytest.mark.xdist_group("usemem")
+
 
 def tables(file: Path, *args: str) -> bytes:
     """The bytes that `swaplab usemem --json` wrote."""
-    result = runner.invoke(app, ["usemem", "--scale", TINY, "--json", str(file), *args])
+    result = runner.invoke(app, ["usemem", "--scale", TINY, "--workers", "1", "--json", str(file), *args])
     assert result.exit_code == 0, result.output
     return file.read_bytes()
 
 
 @pytest.fixture(scope="module")
 def both_columns(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return tables(tmp_path_factory.mktemp("usemem") / "table.json")
+    with simulated_once():
+        return tables(tmp_path_factory.mktemp("usemem") / "table.json")
+
+
+@pytest.fixture
+def shared() -> Iterator[None]:
+    """For tests of what is made of columns, not of how they come about."""
+    with simulated_once():
+        yield
 
 
 def test_the_file_is_laid_out_as_promised(both_columns: bytes) -> None:
@@ -182,21 +195,21 @@ def test_bad_arguments_are_refused_with_the_remedy(args: list[str], message: str
 
 
 def test_patches_say_what_came_with_them(tmp_path: Path) -> None:
-    result = runner.invoke(app, ["usemem", "--scale", TINY, "--patches", "9", "--procs", "2"])
+    result = runner.invoke(app, ["usemem", "--scale", TINY, "--workers", "1", "--patches", "9", "--procs", "2"])
     assert result.exit_code == 0
     assert "patches, with what they need: 8, 9" in result.output
 
 
-def test_no_figure_is_cut_off_where_the_terminal_is_narrow() -> None:
-    args = ["usemem", "--scale", TINY, "--columns", "base,v8", "--patches", "8,9"]
+def test_no_figure_is_cut_off_where_the_terminal_is_narrow(shared: None) -> None:
+    args = ["usemem", "--scale", TINY, "--workers", "1", "--columns", "base,v8", "--patches", "8,9"]
     result = runner.invoke(app, args, env={"COLUMNS": "60"})
     assert result.exit_code == 0
     assert "patches:8,9" in result.output and "10,220,686" in result.output
     assert "\N{HORIZONTAL ELLIPSIS}" not in result.output
 
 
-def test_every_column_but_the_first_has_its_change() -> None:
-    args = ["usemem", "--scale", TINY, "--columns", "base,v8", "--patches", "9"]
+def test_every_column_but_the_first_has_its_change(shared: None) -> None:
+    args = ["usemem", "--scale", TINY, "--workers", "1", "--columns", "base,v8", "--patches", "9"]
     shown = runner.invoke(app, args, env={"COLUMNS": "200"}).output
     row = next(line for line in shown.splitlines() if "zswpout" in line)
     cells = [cell.strip() for cell in row.split("\N{BOX DRAWINGS LIGHT VERTICAL}")]
@@ -221,7 +234,7 @@ def test_single_pages_have_no_rows_of_large_folios() -> None:
 
 
 @pytest.mark.parametrize("asked", [[], ["--procs", "30", "--devices", "8"]], ids=["default", "said"])
-def test_published_figures_stand_beside_the_paper_machine(asked: list[str]) -> None:
+def test_published_figures_stand_beside_the_paper_machine(shared: None, asked: list[str]) -> None:
     shown = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8", *asked], env={"COLUMNS": "200"}).output
     assert "published" in shown and "10,220,686" in shown
 

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ async def test_a_later_folio_of_a_removed_cgroup_is_its_heirs() -> None:
             assert [group.memory_current for group in (root, parent, child)] == [0, 0, 0]
 
 
+@pytest.mark.slow
 async def test_cgroups_come_and_go_without_number() -> None:
     root = zswap.Cgroup("root")
     with acomp.registry():

@@ -22,6 +22,10 @@ from swaplab.experiments.attribution import (
 from swaplab.experiments.pictures.waterfall import draw
 from swaplab.model.columns import BASE, V8
 from swaplab.model.testbed import load_testbed
+from tests.swaplab.simulated import simulated_once
+
+# One simulation is for all of them, so all run in one worker of pytest-xdist.
+pytestmark = pytest.mark.xdist_group("attribution")
 
 TESTBED = load_testbed("spr-2s-8iaa")
 INERT = {1, 2, 3, 6, 7, 10, 11, 12, 13}
@@ -30,7 +34,8 @@ INERT = {1, 2, 3, 6, 7, 10, 11, 12, 13}
 
 @pytest.fixture(scope="module")
 def report() -> AttributionReport:
-    return attribute(Plan(TESTBED, Fraction(1, 8192), processes=(8, 1)))
+    with simulated_once():
+        return attribute(Plan(TESTBED, Fraction(1, 16384), processes=(8, 1)))
 
 
 def test_shares_are_of_the_whole_gain(report: AttributionReport) -> None:
@@ -127,8 +132,9 @@ def test_lists_in_prose() -> None:
 
 def test_the_command_prints_and_draws(tmp_path: Path) -> None:
     files = [tmp_path / "waterfall.PNG", tmp_path / "waterfall.svg"]
-    args = ["ablate", "--scale", "1/8192", "--procs", "1", "--workers", "1"]
-    result = CliRunner().invoke(app, [*args, *(f"--plot={file}" for file in files)], env={"COLUMNS": "100"})
+    args = ["ablate", "--scale", "1/16384", "--procs", "1", "--workers", "1"]
+    with simulated_once():
+        result = CliRunner().invoke(app, [*args, *(f"--plot={file}" for file in files)], env={"COLUMNS": "100"})
     assert result.exit_code == 0, result.output
     assert "1 process: the series makes +" in result.output.splitlines()[-2]
     assert "8 with 9" in result.output

@@ -140,7 +140,7 @@ def test_without_published_cells_there_is_nothing_to_fit_on(hidden: Testbed) -> 
 
 def test_the_command_writes_a_testbed_with_its_errors(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
-    result = CliRunner().invoke(app, ["calibrate", "--scale", "1/16384", "--out", str(file)], env={"COLUMNS": "80"})
+    result = CliRunner().invoke(app, ["calibrate", "--scale", "1/32768", "--out", str(file)], env={"COLUMNS": "80"})
     assert result.exit_code == 0, result.output
     assert "zswap.free_hold_unbatched_factor" in result.output and "throughput_total_kBps" in result.output
     error, written = result.output.splitlines()[-2:]
@@ -148,7 +148,7 @@ def test_the_command_writes_a_testbed_with_its_errors(tmp_path: Path) -> None:
     assert [other.name for other in tmp_path.iterdir()] == ["mine.json"]
     fitted = load_testbed(str(file))
     assert fitted.calibration is not None
-    assert (fitted.calibration.scale, len(fitted.calibration.cells)) == ("1/16384", 20)
+    assert (fitted.calibration.scale, len(fitted.calibration.cells)) == ("1/32768", 20)
     assert sorted(fitted.calibration.lengths_sha256) == ["deflate-iaa", "zstd"]
     assert file.read_text() == fitted.to_json()
 
