@@ -168,7 +168,7 @@ async def test_a_destination_that_was_taken_away_is_an_error_of_its_own_request(
 
 
 async def submitted_again(timeout: float, apart: float) -> dict[str, float]:
-    """A job that nobody lands, another one submitted `apart` seconds later, and one that the first one's completion submits.
+    """A job that nobody lands, one submitted `apart` seconds later, and one that the first one's end submits.
 
     In the order in which they end, with the times at which they do.
     """
