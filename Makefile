@@ -7,6 +7,9 @@ PYTHON ?= python3
 DEMO := swaplab store --compressor deflate-iaa --compressor zstd
 VIRTUAL_DEMO := swaplab usemem --scale 1/1024
 
+# The event loop of `make quick`: uvloop, stock or virtual.
+LOOP ?= uvloop
+
 VENV := .venv
 BIN := $(VENV)/bin
 # Touched last, so that a failed or interrupted installation is begun again; older than pyproject.toml is out of date.
@@ -26,8 +29,8 @@ demo: $(INSTALLED) ## keep the same pages compressed by the emulated accelerator
 test: lint ## run all that must hold: the checks of `make lint`, then every test
 	$(BIN)/pytest -n 2 --dist loadgroup
 
-quick: $(INSTALLED) ## run what takes no seconds, on one event loop: an answer within 40 s while you work
-	$(BIN)/pytest -n 2 --dist loadgroup --loop stock -m 'not slow' -q
+quick: $(INSTALLED) ## run what takes no seconds, on one event loop, in 40 s (LOOP=stock: on that one, in debug mode)
+	$(BIN)/pytest -n 2 --dist loadgroup --loop $(LOOP) -m 'not slow' -q
 
 mutants: $(INSTALLED) ## break each rule of tests/mutants/table.py, and see that the tests named for it notice
 	$(BIN)/python -m tests.mutants

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 LOWER = ["acomp", "iaa_emulator", "zswap"]
 PACKAGES = [*LOWER, "swaplab"]

@@ -93,6 +93,7 @@ def house(pytester: pytest.Pytester) -> pytest.Pytester:
 MATRIX = "tests/test_loops.py::test_every_async_test_is_made_once_per_loop"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "selection", [["-k", "made_once or stock"], [MATRIX, f"{HERE.name}/test_more.py::test_it[stock]"]]
 )
@@ -103,6 +104,7 @@ def test_the_matrix_is_whole_in_a_part_of_the_suite(house: pytest.Pytester, sele
     assert result.parseoutcomes()["passed"] >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [[], ["--loop", "stock", "-n", "1"]], ids=["alone", "one loop, in a worker"])
 def test_a_lost_loop_is_noticed(house: pytest.Pytester, option: list[str]) -> None:
     conftest = house.path / "tests/conftest.py"
@@ -110,6 +112,7 @@ def test_a_lost_loop_is_noticed(house: pytest.Pytester, option: list[str]) -> No
     house.runpytest_subprocess(MATRIX, *option).assert_outcomes(failed=1)
 
 
+@pytest.mark.slow
 def test_one_loop_may_be_chosen_and_plain_tests_run_with_it(house: pytest.Pytester) -> None:
     (house.path / "tests/test_more.py").write_text("async def test_it(): pass\ndef test_plain(): pass")
     result = house.runpytest_subprocess("--loop", "virtual", "-v", "tests/test_more.py", MATRIX)
@@ -117,6 +120,7 @@ def test_one_loop_may_be_chosen_and_plain_tests_run_with_it(house: pytest.Pytest
     result.stdout.fnmatch_lines(["*test_it[[]virtual]*", "*test_plain*"])
 
 
+@pytest.mark.slow
 def test_a_test_kept_from_a_loop_is_noticed(house: pytest.Pytester) -> None:
     (house.path / "tests/test_more.py").write_text(
         "import pytest\n@pytest.mark.asyncio(loop_factories=['uvloop'])\nasync def test_it(): pass"
@@ -147,6 +151,7 @@ async def test_nothing():
 """
 
 
+@pytest.mark.slow
 def test_what_outlives_a_test_is_noticed(house: pytest.Pytester) -> None:
     (house.path / "tests/test_leaks.py").write_text(LEAKS)
     result = house.runpytest_subprocess("tests/test_leaks.py")

@@ -10,6 +10,8 @@ import pytest
 
 from acomp.codecs import BytesLike, ZstdCodec
 
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
 

@@ -35,6 +35,7 @@ def judged() -> list[str]:
         return process.submit(complaints, rows).result()
 
 
+@pytest.mark.slow
 def test_each_bad_row_is_a_complaint_and_the_good_one_is_none(judged: list[str]) -> None:
     assert judged == [
         f"there is no test {WAIT}_at_all",

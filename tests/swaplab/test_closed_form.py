@@ -10,6 +10,8 @@ from swaplab.model import closed_form
 from swaplab.model.columns import BASE, V8, Column, patches_column
 from swaplab.model.testbed import load_testbed
 
+pytestmark = pytest.mark.slow
+
 TESTBED = "spr-2s-8iaa"
 GOOD_TO = 0.07
 

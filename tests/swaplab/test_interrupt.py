@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ENDLESS = Path(__file__).with_name("endless.py")
 ARGUMENTS = ["ablate", "--scale", "1/256", "--procs", "30", "--workers", "2"]
 PATIENCE_S = 60

@@ -32,7 +32,7 @@ Outcomes = dict[tuple[str, str], kernbench.Outcome]
 runner = CliRunner()
 
 # One simulation is for all of them, so all run in one worker of pytest-xdist.
-pytestmark = pytest.mark.xdist_group("kernbench")
+pytestmark = [pytest.mark.xdist_group("kernbench"), pytest.mark.slow]
 
 
 def setup(column: Column, compressor: str = "deflate-iaa", folio: str = "64K", **changes: float) -> Setup:

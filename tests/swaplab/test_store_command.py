@@ -15,7 +15,7 @@ from swaplab.cli.commands import app
 from swaplab.realbytes import comparison
 from zswap.pool.size_classes import SizeClass, size_class_of
 
-pytestmark = pytest.mark.threads
+pytestmark = [pytest.mark.threads, pytest.mark.slow]
 runner = CliRunner()
 
 

@@ -36,7 +36,7 @@ COLUMN_KEYS = [
 runner = CliRunner()
 
 # One simulation is for all of them, so all run in one worker of pytest-xdist.
-pytestmark = pytest.mark.xdist_group("usemem")
+pytestmark = [pytest.mark.xdist_group("usemem"), pytest.mark.slow]
 
 
 def tables(file: Path, *args: str) -> bytes:

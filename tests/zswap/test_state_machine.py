@@ -241,6 +241,7 @@ async def cancelled_after(work: Any, turns: int) -> Any:
         return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loop", LOOPS)
 def test_the_store_agrees_with_a_dict(loop: str) -> None:
     """The examples are shared out: a loop has its own."""

@@ -162,6 +162,7 @@ class AgainstTheModel(RuleBasedStateMachine):
 
 
 TestAgainstTheModel = AgainstTheModel.TestCase
+TestAgainstTheModel.pytestmark = [pytest.mark.slow]  # type: ignore[attr-defined]
 TestAgainstTheModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 
 

@@ -25,7 +25,7 @@ from swaplab.model.testbed import load_testbed
 from tests.swaplab.simulated import simulated_once
 
 # One simulation is for all of them, so all run in one worker of pytest-xdist.
-pytestmark = pytest.mark.xdist_group("attribution")
+pytestmark = [pytest.mark.xdist_group("attribution"), pytest.mark.slow]
 
 TESTBED = load_testbed("spr-2s-8iaa")
 INERT = {1, 2, 3, 6, 7, 10, 11, 12, 13}

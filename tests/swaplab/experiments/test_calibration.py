@@ -138,6 +138,7 @@ def test_without_published_cells_there_is_nothing_to_fit_on(hidden: Testbed) -> 
         Fit(unpublished, Fraction(1)).run()
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_testbed_with_its_errors(tmp_path: Path) -> None:
     file = tmp_path / "mine.json"
     result = CliRunner().invoke(app, ["calibrate", "--scale", "1/32768", "--out", str(file)], env={"COLUMNS": "80"})

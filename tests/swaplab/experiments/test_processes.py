@@ -9,6 +9,8 @@ import pytest
 from swaplab.experiments.tables import run_each
 from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
 
+pytestmark = pytest.mark.slow
+
 
 def double(number: int) -> int:
     """What a worker does here: doubles, dies of 3, complains about 13, waits for ever with 99."""

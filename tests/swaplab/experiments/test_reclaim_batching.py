@@ -10,6 +10,8 @@ from swaplab.cli.commands import app
 from swaplab.experiments.reclaim_batching import Finding, ReclaimReport, Trial, run_trial
 from swaplab.model.testbed import load_testbed
 
+pytestmark = pytest.mark.slow
+
 TESTBED = "spr-2s-8iaa"
 ONE = Trial(TESTBED, processes=1, chain=1, pages=64)
 

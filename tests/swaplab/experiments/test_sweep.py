@@ -361,6 +361,8 @@ from swaplab.experiments.grid import parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_on_dask
 from swaplab.testbed import load_testbed
 
+pytestmark = pytest.mark.slow
+
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     try:

@@ -75,6 +75,8 @@ OTHERS = """
 import asyncio
 import pytest
 
+pytestmark = pytest.mark.slow
+
 @pytest.fixture
 async def base():
     return type(asyncio.get_running_loop()).__name__
