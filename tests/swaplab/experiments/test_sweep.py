@@ -27,6 +27,8 @@ from swaplab.model import testbed as testbeds
 from swaplab.model.columns import BASE, V8, with_needs
 from swaplab.model.testbed import load_testbed
 
+pytestmark = pytest.mark.slow
+
 TESTBED = "spr-2s-8iaa"
 TINY = Fraction(1, 8192)
 TOO_SMALL = "a scale of {} leaves less than 512 pages per process; choose a larger one"
@@ -360,8 +362,6 @@ from swaplab.cli.commands import app
 from swaplab.experiments.grid import parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_on_dask
 from swaplab.testbed import load_testbed
-
-pytestmark = pytest.mark.slow
 
 if __name__ == "__main__":
     out = Path(sys.argv[1])

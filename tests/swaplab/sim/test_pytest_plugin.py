@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SUITE = """
 import asyncio
 import pytest
@@ -74,8 +76,6 @@ SAID = [
 OTHERS = """
 import asyncio
 import pytest
-
-pytestmark = pytest.mark.slow
 
 @pytest.fixture
 async def base():
