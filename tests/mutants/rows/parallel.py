@@ -3,8 +3,8 @@
 from tests.mutants.operators import Add, Drop, Negate, Replace
 from tests.mutants.row import Row
 
-PARALLEL = "acomp.parallel"
-RUN = "acomp.run"
+PARALLEL = "acomp.runners.parallel"
+RUN = "acomp.runners.run"
 
 SUBMISSION = "acomp/test_parallel.py::TestSubmission::"
 POLLING = "acomp/test_parallel.py::TestPolling::"

@@ -3,7 +3,7 @@
 from tests.mutants.operators import Add, Drop, Negate, Replace
 from tests.mutants.row import Row
 
-SERIAL = "acomp.serial"
+SERIAL = "acomp.runners.serial"
 
 SYNCHRONOUS = "acomp/test_serial.py::TestAllSynchronous::"
 ASYNCHRONOUS = "acomp/test_serial.py::TestAsynchronous::"
