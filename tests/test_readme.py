@@ -21,7 +21,7 @@ def test_code_runs(code: str, tmp_path: Path) -> None:
     file = tmp_path / "example.py"
     file.write_text(code)
     ran = subprocess.run(
-        [sys.executable, "-W", "error", file], capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, "-W", "error", file], capture_output=True, text=True, timeout=280, check=False
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout

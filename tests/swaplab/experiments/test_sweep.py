@@ -361,7 +361,7 @@ from distributed import LocalCluster
 from swaplab.cli.commands import app
 from swaplab.experiments.grid import parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_on_dask
-from swaplab.testbed import load_testbed
+from swaplab.model.testbed import load_testbed
 
 if __name__ == "__main__":
     out = Path(sys.argv[1])
@@ -381,7 +381,7 @@ def test_a_dask_cluster_gives_the_same_results(tmp_path: Path) -> None:
     script = tmp_path / "on_a_cluster.py"
     script.write_text(ON_A_CLUSTER)
     done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=280, check=False
     )
     assert "no Dask scheduler answers at nowhere" in done.stdout
     assert not (tmp_path / "nowhere").exists()

@@ -4,6 +4,7 @@ Its tests ask the event loop policy for loops, and set it back to the default in
 """
 
 import asyncio
+import signal
 import sys
 import unittest
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ def tests_of(suite: unittest.TestSuite) -> Iterator[unittest.TestCase]:
 
 
 def main(module: str) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell started in the background ignores it
     policy = VirtualPolicy()
     set_policy = asyncio.set_event_loop_policy
     set_policy(policy)
