@@ -30,7 +30,7 @@ def complaints(rows: Sequence[Row]) -> list[str]:
     judge = Judge(rows)
     files = sorted({str(TESTS / file) for row in rows for file in row.files()})
     # A mutated run leaves things behind that only the collector finds, in a test that has nothing to do with them.
-    quiet = ["-p", "no:unraisableexception", "-p", "no:threadexception", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    quiet = ["-p", "no:unraisableexception", "-p", "no:threadexception", "-p", "no:cacheprovider"]
     output = StringIO()
     with redirect_stdout(output), redirect_stderr(output):
         status = pytest.main([*quiet, "-q", f"--timeout={PATIENCE_S}", *files], plugins=[judge])

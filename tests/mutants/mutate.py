@@ -6,6 +6,8 @@ neither imported a second time nor written.
 """
 
 import ast
+import builtins
+import dis
 import importlib
 import inspect
 import types
@@ -22,6 +24,8 @@ def mutated(module: str, qualified: str, operator: Operator) -> Iterator[None]:
     operator.apply(_definition(tree, module, qualified))
     code = _code(compile(tree, f"<mutant of {module}>", "exec"), qualified)
     function = _function(module, qualified)
+    if unknown := _globals(code) - set(function.__globals__) - set(vars(builtins)):
+        raise DoesNotApplyError(f"{module} has no {', '.join(sorted(unknown))}: that alone would fail every test")
     original, function.__code__ = function.__code__, code
     try:
         yield
@@ -61,6 +65,16 @@ def _nested(code: types.CodeType) -> Iterator[types.CodeType]:
         if isinstance(constant, types.CodeType):
             yield constant
             yield from _nested(constant)
+
+
+def _globals(code: types.CodeType) -> set[str]:
+    """The names that this code, and what is nested in it, looks up in its module."""
+    return {
+        instruction.argval
+        for part in (code, *_nested(code))
+        for instruction in dis.get_instructions(part)
+        if instruction.opname == "LOAD_GLOBAL"
+    }
 
 
 def _function(module: str, qualified: str) -> types.FunctionType:

@@ -12,7 +12,7 @@ import acomp.wait
 from acomp import CryptoWait, crypto_req_done
 from tests.mutants.judge import complaints
 from tests.mutants.mutate import mutated
-from tests.mutants.operators import DoesNotApplyError, Drop, Negate
+from tests.mutants.operators import DoesNotApplyError, Drop, Negate, Replace
 from tests.mutants.row import Row
 from tests.mutants.table import TABLE
 
@@ -68,6 +68,12 @@ def test_a_property_can_be_mutated() -> None:
 )
 def test_a_function_that_is_not_there_or_twice_is_refused(module: str, function: str) -> None:
     with pytest.raises(DoesNotApplyError, match=r"defines .* [02] times"), mutated(module, function, Drop("return")):
+        pass
+
+
+def test_a_mutant_that_only_breaks_down_is_refused() -> None:
+    mutant = mutated("acomp.wait", "crypto_req_done", Replace("err", by="mistake", nth=2))
+    with pytest.raises(DoesNotApplyError, match=r"acomp\.wait has no mistake: that alone"), mutant:
         pass
 
 
