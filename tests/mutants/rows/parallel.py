@@ -30,7 +30,7 @@ ROWS = [
         [STOPS, STAY_LINKED],
     ),
     Row("parallel: ... and is copied to every member", RUN, "Run.reject", Drop("err"), [STOPS]),
-    Row("parallel: ... and leaves the members linked", RUN, "Run.reject", Drop("_members"), [STAY_LINKED]),
+    Row("parallel: ... and leaves the members linked", RUN, "Run.reject", Drop("_restore"), [STAY_LINKED]),
     Row(
         "parallel: ... and leaves the driver's data",
         RUN,
@@ -88,19 +88,19 @@ ROWS = [
         Negate("head", 2),
         [SUBMISSION + "test_a_failing_member_does_not_stop_later_submissions"],
     ),
-    Row("parallel: the completion is called", RUN, "Run.finish", Drop("_complete"), [CALLS_BACK_ONCE]),
+    Row("parallel: the completion is called", RUN, "Run.finish", Drop("completion"), [CALLS_BACK_ONCE]),
     Row(
         "parallel: the completion is called once",
         RUN,
         "Run.finish",
-        Add("head.base._complete(head.base.data, err)", before="_complete"),
+        Add("head.base.completion(head.base.data, err)", before="completion"),
         [CALLS_BACK_ONCE],
     ),
     Row(
         "parallel: the completion is the head's only",
         RUN,
         "Run.record",
-        Add("if req.base._complete is not None: req.base._complete(req.base.data, code)", before="append"),
+        Add("if req.base.completion is not None: req.base.completion(req.base.data, code)", before="_restore"),
         [RESULT + "test_members_completion_functions_are_never_called_and_their_data_is_the_drivers"],
     ),
     Row(
@@ -114,7 +114,7 @@ ROWS = [
         "parallel: the return is the head's",
         RUN,
         "Run.finish",
-        Add("err = min([err, *(req.base.err for req in head._members)])", before="return"),
+        Add("err = min([err, *(req.base.err for req in head.chain.members)])", before="return"),
         [RESULT + "test_any_member_may_have_failed_although_zero_is_returned"],
     ),
     Row(
@@ -131,7 +131,7 @@ ROWS = [
         "parallel: the list ends in completion order",
         RUN,
         "Run.record",
-        Add("self.head._members.sort(key=lambda req: req.serial)", before="if", nth=3),
+        Add("self.head.chain and self.head.chain.members.sort(key=lambda req: req.serial)", before="if", nth=3),
         [RESULT + "test_the_list_ends_in_completion_order"],
     ),
     Row("parallel: the head's data is restored", RUN, "Run.finish", Drop("data"), [CALLS_BACK_ONCE, EAGAIN_IS_FINAL]),
@@ -167,7 +167,7 @@ ROWS = [
         Drop("err"),
         [ABANDONS, CANCELLED + "test_during_the_submission_pass_the_rest_is_not_submitted"],
     ),
-    Row("parallel: a cancelled run restores the list", RUN, "Run.unwind", Drop("append"), [ABANDONS]),
+    Row("parallel: a cancelled run restores the list", RUN, "Run.unwind", Drop("_restore"), [ABANDONS]),
     Row(
         "parallel: without abandon requests in flight stay busy",
         RUN,

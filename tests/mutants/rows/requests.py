@@ -39,7 +39,7 @@ ROWS = [
         "chain: members are appended in order",
         CHAIN,
         "acomp_request_chain",
-        Swap("append", by="lambda req: head._members.insert(0, req)"),
+        Swap("append", by="lambda req: chain.members.insert(0, req)"),
         [
             IN_CHAIN + "test_appends_to_the_tail_in_order",
             "acomp/test_parallel.py::TestSubmission::test_parallel_submits_all_before_the_first_poll",
