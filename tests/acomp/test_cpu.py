@@ -10,6 +10,7 @@ import pytest
 
 import acomp
 from acomp import cpu
+from acomp.cpu import current
 from swaplab.sim import VirtualLoop
 
 
@@ -131,10 +132,10 @@ class TestMachine:
     def test_there_are_eight_cpus_or_more_without_a_platform(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for cores, ids in ((2, 8), (8, 8), (64, 64), (None, 8)):
             monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
-            cpu._host_cpu_ids.cache_clear()  # the host is asked once: it does not change, and asking takes 5 us
+            current._host_cpu_ids.cache_clear()  # the host is asked once: it does not change, and asking takes 5 us
             assert cpu.nr_cpu_ids() == ids
         monkeypatch.undo()
-        cpu._host_cpu_ids.cache_clear()
+        current._host_cpu_ids.cache_clear()
 
     def test_an_open_platform_says_how_many(self) -> None:
         outside = cpu.nr_cpu_ids()
