@@ -220,4 +220,6 @@ def end_run(head: AcompReq) -> None:
         return
     running, chain.running = chain.running, ()
     for req in running:
-        req.let_go()
+        req.held -= 1
+        if req.when_idle is not None:
+            req.tell_if_idle()

@@ -164,11 +164,12 @@ class AcompReq:
     def finish(self) -> None:
         """The event `finish` of `states.py`: the algorithm is through. For runners and entry points."""
         self.state = AFTER_FINISH.get(self.state) or request_after(self.state, "finish")
-        self.let_go()
-
-    def let_go(self) -> None:
-        """One of those who hold the request holds it no longer; the last one leaves it idle."""
         self.held -= 1
+        if self.when_idle is not None:
+            self.tell_if_idle()
+
+    def tell_if_idle(self) -> None:
+        """One of those who held the request holds it no longer: if it was the last, tell those who wait for that."""
         if self.when_idle is not None and not self.held:
             callbacks, self.when_idle = self.when_idle, None
             call_each(callbacks)
@@ -379,7 +380,9 @@ def acomp_request_put(req: AcompReq) -> None:
     if not req.jobs:
         raise ProtocolError(f"request #{req.serial} is not held by any job")
     req.jobs -= 1
-    req.let_go()
+    req.held -= 1
+    if req.when_idle is not None:
+        req.tell_if_idle()
 
 
 def acomp_request_when_idle(req: AcompReq, callback: Callable[[], None]) -> None:

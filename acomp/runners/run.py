@@ -19,7 +19,7 @@ _FINISHED: Final = AFTER_FINISH["in_flight"]
 class Run:
     """One run. Made by a runner, which owns it; `unwind` is for whatever exception it is left by."""
 
-    __slots__ = ("_abandon", "_data", "_is_async", "head", "is_chain", "open", "unsubmitted")
+    __slots__ = ("_abandon", "_data", "_is_async", "head", "is_chain", "open", "restored", "unsubmitted")
 
     def __init__(self, head: AcompReq, abandon: Callable[[AcompReq], object] | None) -> None:
         self.head = head
@@ -27,11 +27,12 @@ class Run:
         self._data: Any = head.base.data  # drivers may put their own job handle there
         self._is_async = acomp_is_async(head.tfm)
         self.is_chain = self._is_async and runs_as_chain(head)
-        members = begin_run(head, self.is_chain)
-        self.unsubmitted: list[AcompReq] = [head, *members]
+        self.unsubmitted: list[AcompReq] = [head, *begin_run(head, self.is_chain)]
         """Those whose submit has not returned, in order; during a pass of submissions, all of that pass."""
         self.open: list[AcompReq] = []
         """Those that were submitted and are not final, in order."""
+        self.restored: list[AcompReq] = head.chain.members if head.chain is not None else []
+        """The head's list, empty while the chain runs; members come back in order of completion."""
 
     def begin(self, req: AcompReq) -> None:
         """`req` is about to be submitted."""
@@ -46,7 +47,7 @@ class Run:
             req.finish()
         req.base.err = code
         if req is not self.head:
-            self._restore(req)
+            self.restored.append(req)
         if trace.sink is not None:
             trace.emit("complete", request=req.serial, head=self.head.serial, err=code)
 
@@ -67,8 +68,7 @@ class Run:
                 req.state = _FINISHED
                 req.held -= 1  # the runner still holds it: whoever waits until it is idle hears of it when the run ends
             req.base.err = code
-        for req in reqs[1:]:
-            self._restore(req)
+        self.restored += reqs[1:]
         if trace.sink is not None:
             for req in reqs:
                 trace.emit("complete", request=req.serial, head=self.head.serial, err=req.base.err)
@@ -78,7 +78,7 @@ class Run:
         head, members, self.unsubmitted = self.head, self.unsubmitted, []
         for member in members:
             member.base.err = head.base.err
-            self._restore(member)
+        self.restored += members
         end_run(head)
         return head.base.err
 
@@ -106,11 +106,6 @@ class Run:
                 req.finish()  # its submit was left by the exception, with nothing begun
             req.base.err = -ECANCELED
             if req is not self.head and self.is_chain:
-                self._restore(req)
+                self.restored.append(req)
         self.head.base.data = self._data
         end_run(self.head)
-
-    def _restore(self, member: AcompReq) -> None:
-        """Put a member into the head's list again, whose order is that of completion."""
-        assert self.head.chain is not None
-        self.head.chain.members.append(member)

@@ -83,7 +83,18 @@ async def _final(work: Awaitable[int]) -> int:
 class _SerialRun:
     """The state record of one run; it lives until the last completion."""
 
-    __slots__ = ("_complete", "_current", "_data", "_head", "_in_op", "_is_async", "_op", "_over", "_pending")
+    __slots__ = (
+        "_complete",
+        "_current",
+        "_data",
+        "_head",
+        "_in_op",
+        "_is_async",
+        "_op",
+        "_over",
+        "_pending",
+        "_restored",
+    )
 
     def __init__(self, head: AcompReq, op: Callable[[AcompReq], Code]) -> None:
         self._head = head
@@ -95,6 +106,7 @@ class _SerialRun:
         self._over = False
         self._pending = begin_run(head, whole=True)
         self._pending.reverse()  # taken from the end
+        self._restored: list[AcompReq] = head.chain.members if head.chain is not None else []
         self._current = head
         if self._is_async:
             head.base.complete, head.base.data = self._continue, self
@@ -185,12 +197,7 @@ class _SerialRun:
             req.finish()
         req.base.err = code
         if req is not self._head:
-            self._restore(req)
-
-    def _restore(self, member: AcompReq) -> None:
-        """Put a member into the head's list again, whose order is that of completion."""
-        assert self._head.chain is not None
-        self._head.chain.members.append(member)
+            self._restored.append(req)
 
     def _next(self, mask: int) -> AcompReq | None:
         """Take the next member, with flags masked and its completion set to go on from here."""
@@ -215,5 +222,5 @@ class _SerialRun:
                 req.finish()
             req.base.err = code
             if req is not self._head:
-                self._restore(req)
+                self._restored.append(req)
         self._finish()

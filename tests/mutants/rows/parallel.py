@@ -30,7 +30,7 @@ ROWS = [
         [STOPS, STAY_LINKED],
     ),
     Row("parallel: ... and is copied to every member", RUN, "Run.reject", Drop("err"), [STOPS]),
-    Row("parallel: ... and leaves the members linked", RUN, "Run.reject", Drop("_restore"), [STAY_LINKED]),
+    Row("parallel: ... and leaves the members linked", RUN, "Run.reject", Drop("restored"), [STAY_LINKED]),
     Row(
         "parallel: ... and leaves the driver's data",
         RUN,
@@ -100,7 +100,7 @@ ROWS = [
         "parallel: the completion is the head's only",
         RUN,
         "Run.record",
-        Add("if req.base.completion is not None: req.base.completion(req.base.data, code)", before="_restore"),
+        Add("if req.base.completion is not None: req.base.completion(req.base.data, code)", before="append"),
         [RESULT + "test_members_completion_functions_are_never_called_and_their_data_is_the_drivers"],
     ),
     Row(
@@ -167,7 +167,7 @@ ROWS = [
         Drop("err"),
         [ABANDONS, CANCELLED + "test_during_the_submission_pass_the_rest_is_not_submitted"],
     ),
-    Row("parallel: a cancelled run restores the list", RUN, "Run.unwind", Drop("_restore"), [ABANDONS]),
+    Row("parallel: a cancelled run restores the list", RUN, "Run.unwind", Drop("append"), [ABANDONS]),
     Row(
         "parallel: without abandon requests in flight stay busy",
         RUN,
