@@ -1,9 +1,9 @@
 """A program whose working set is larger than the memory it may use: records live compressed, under a byte budget.
 
 The records are rows of a made-up sensor log, 64 of them to a page. `zswap.Swap` keeps the pages compressed as long as
-the budget lasts. From then on a background task moves the pages that were stored longest ago to a file without a name;
-a page that is stored before there is room again goes to the file at once. (The file is written and read on a worker
-thread, so the event loop stays free.) The program only says store and load.
+the budget lasts. From then on a store waits now and then, while the pages that were stored longest ago move to a file
+without a name: a tenth of the budget at a time. (The file is written and read on a worker thread, so the event loop
+stays free.) The program only says store and load.
 """
 
 import asyncio

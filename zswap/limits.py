@@ -1,4 +1,4 @@
-"""The pool limit and its hysteresis (kernel-facts 11.5). Pages throughout."""
+"""The pool limit and its hysteresis. Pages throughout."""
 
 from acomp import PAGE_SIZE
 
@@ -28,13 +28,24 @@ class PoolLimit:
         return None
 
     @property
+    def is_budget(self) -> bool:
+        """Whether the limit is a number of bytes, and so one for whose sake older pages are evicted while stores wait.
+
+        A percentage of memory is the kernel's kind of limit: it refuses at once, and shrinks in the background.
+        """
+        return self._settings.max_pool_bytes is not None
+
+    @property
     def accept_pages(self) -> int | None:
         """Pages at which full pools accept again, or None without a limit."""
         max_pages = self.max_pages
         return None if max_pages is None else max_pages * self._settings.accept_threshold_percent // 100
 
     def reached(self, total_pages: int) -> bool:
-        """Whether a folio must be refused now. Sets and clears the latch; asked once per folio, which may overshoot."""
+        """Whether a folio must be refused now. Sets and clears the latch.
+
+        It is asked before a folio is stored and not for each page, so what is under way may overshoot.
+        """
         max_pages = self.max_pages
         if max_pages is None:
             self.full = False

@@ -27,14 +27,19 @@ class Params:
     `enabled`, `max_pool_percent` of `ram_bytes`, `accept_threshold_percent`, `shrinker_enabled`. All of them may be
     changed later through `Zswap.params`.
 
-    Ours: `ram_bytes`, the memory that the percentage is of, or `max_pool_bytes`, a limit for those who embed a store;
-    with neither there is no limit. `max_batch_size` caps the requests of a chain (1: no chains), as do the compressor's
-    batch size and the folio. `long_chains` lets it be up to 32, unlike in the kernel; `zstd-threads` gains by it.
-    `context_scope` says how long a chaining store holds its cpu's context: "folio" as in v8, or "batch" (what v9 did: a
-    load on that cpu waits for 8 pages, not for 512). Tasks share contexts, so beside folios of 2 MiB those with smaller
-    ones that meet them on a cpu get a fair part with "batch" only. `features` switches patches off. `offline_timeout`
-    and `close_timeout` are seconds of loop time: how long a pinned task waits for its cpu, and how long closing waits
-    for work in flight.
+    Ours: `ram_bytes`, the memory that the percentage is of, or `max_pool_bytes`, a budget for those who embed a store;
+    with neither there is no limit. By the percentage, full pools refuse folios at once and shrink in the background, a
+    little with each run of the worker, as in the kernel. A byte budget evicts: with a device below (`Swap`, or some
+    `backing`), a store that finds it used up waits until the oldest pages were written back down to
+    `accept_threshold_percent`, and is refused only if that did not help. Pools exceed either kind by the folios that
+    are stored at the same time.
+
+    `max_batch_size` caps the requests of a chain (1: no chains), as do the compressor's batch size and the folio.
+    `long_chains` lets it be up to 32, unlike in the kernel; `zstd-threads` gains by it. `context_scope` says how long a
+    chaining store holds its cpu's context: "folio" as in v8, or "batch" (what v9 did: a load on that cpu waits for 8
+    pages, not for 512). Tasks share contexts, so beside folios of 2 MiB those with smaller ones that meet them on a cpu
+    get a fair part with "batch" only. `features` switches patches off. `offline_timeout` and `close_timeout` are
+    seconds of loop time: how long a pinned task waits for its cpu, and how long closing waits for work in flight.
     """
 
     compressor: str = "zstd"

@@ -27,6 +27,7 @@ from .paths import load as load_path
 from .paths import shrinker
 from .paths import store as store_path
 from .paths.parts import Backing, Core
+from .paths.shrink_worker import GlobalShrinker
 from .pool.pool import PoolList
 from .slot_locks import SlotLocks
 
@@ -61,8 +62,7 @@ class Zswap:
             SlotLocks(),
             backing,
         )
-        self._worker = shrinker.GlobalShrinker(self._core)
-        self._core.queue_shrink = self._worker.queue
+        self._core.worker = self._worker = GlobalShrinker(self._core)
         self.params = ParameterTable(settings, pools)
         """The parameters that may change now: `store.params["compressor"] = "zstd"` (see `ParameterTable`)."""
 
@@ -101,7 +101,7 @@ class Zswap:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         try:
-            self._worker.cancel()
+            self._worker.stop()
             await self._worker.ended()
             await self._in_flight.ended(timeout)
         finally:
@@ -119,7 +119,7 @@ class Zswap:
         landed.
         """
         self._closed = True
-        self._worker.cancel()
+        self._worker.stop()
         self._core.slots.invalidate_all()
         self._core.inventory.clear()
         if self._has_pool:
@@ -146,6 +146,8 @@ class Zswap:
     async def store(self, folio: Folio) -> bool:
         """Store a folio: True when it is in as a whole; False when nothing of it is, nor anything older at its slots.
 
+        Where `max_pool_bytes` is used up and there is a device below, it waits until older pages were written back (one
+        run of the shrink worker at most), and is refused only if that did not help. Any other limit refuses at once.
         After False (or an exception) the caller holds the only copy. `stats()` says why it was refused. Cancelled, it
         raises at once and counts as not stored. CpuOfflineError: the task is pinned to a cpu that stays offline.
         Source: zswap_store, 11.6.

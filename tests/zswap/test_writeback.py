@@ -46,6 +46,11 @@ async def opened(**params: object) -> AsyncIterator[tuple[zswap.Zswap, Disk, Nul
         assert not len(store._core.slots)
 
 
+def kernel_limit(nr_pages: int) -> dict[str, int]:
+    """Parameters of a pool limit of the kernel's kind, a percentage of memory; test_byte_budget has the other kind."""
+    return {"ram_bytes": nr_pages * PAGE, "max_pool_percent": 100}
+
+
 async def put(
     store: zswap.Zswap, offset: int, length: int = 9, cgroup: zswap.Cgroup | None = None, node: int = 0
 ) -> bool:
@@ -146,7 +151,7 @@ async def test_a_device_that_raises_what_it_should_not_does_not_end_the_worker()
     handler = loop.get_exception_handler()
     loop.set_exception_handler(lambda _, context: reported.append(context))
     try:
-        async with opened(max_pool_bytes=4 * PAGE, accept_threshold_percent=50) as (store, disk, _):
+        async with opened(**kernel_limit(4), accept_threshold_percent=50) as (store, disk, _):
             for offset in range(4):
                 assert await put(store, offset, HUGE)
             disk.mistakes = 2
@@ -239,7 +244,7 @@ async def settled(store: zswap.Zswap) -> None:
 
 
 async def test_the_worker_empties_full_pools_down_to_the_threshold() -> None:
-    async with opened(max_pool_bytes=20 * PAGE, accept_threshold_percent=50) as (store, disk, _):
+    async with opened(**kernel_limit(20), accept_threshold_percent=50) as (store, disk, _):
         groups = [zswap.Cgroup(name, zswap.Cgroup("root")) for name in "ab"]
         for offset in range(20):
             assert await put(store, offset, HUGE, cgroup=groups[offset % 2])
@@ -255,7 +260,7 @@ async def test_the_worker_empties_full_pools_down_to_the_threshold() -> None:
 
 
 async def test_the_worker_gives_up_after_16_failures() -> None:
-    async with opened(max_pool_bytes=40 * PAGE) as (store, disk, _):
+    async with opened(**kernel_limit(40)) as (store, disk, _):
         for offset in range(40):
             assert await put(store, offset, HUGE)
         for run in (1, 2):
@@ -266,7 +271,7 @@ async def test_the_worker_gives_up_after_16_failures() -> None:
 
 
 async def test_the_worker_goes_on_behind_the_cgroup_that_it_visited_last() -> None:
-    async with opened(max_pool_bytes=8 * PAGE) as (store, disk, _):
+    async with opened(**kernel_limit(8)) as (store, disk, _):
         groups = [zswap.Cgroup(name, zswap.Cgroup("root")) for name in "abcd"]
         for offset in range(8):
             assert await put(store, offset, HUGE, cgroup=groups[offset // 2])
@@ -278,7 +283,7 @@ async def test_the_worker_goes_on_behind_the_cgroup_that_it_visited_last() -> No
 
 async def test_a_round_without_candidates_is_one_failure_of_16() -> None:
     group = zswap.Cgroup("n", zswap.Cgroup("root"), zswap_writeback=False)
-    async with opened(max_pool_bytes=2 * PAGE) as (store, disk, _):
+    async with opened(**kernel_limit(2)) as (store, disk, _):
         for offset in range(2):
             assert await put(store, offset, HUGE, cgroup=group)
         assert not await put(store, 2, HUGE)
@@ -300,7 +305,7 @@ async def test_a_round_without_candidates_is_one_failure_of_16() -> None:
 
 
 async def test_the_worker_is_not_pinned_to_the_cpu_of_the_store_that_called_it() -> None:
-    async with opened(max_pool_bytes=2 * PAGE, offline_timeout=0) as (store, disk, _):
+    async with opened(**kernel_limit(2), offline_timeout=0) as (store, disk, _):
         assert await put(store, 0, HUGE) and await put(store, 1, HUGE)
         await store.offline_cpu(5)
         with acomp.cpu.on_cpu(5):
@@ -311,7 +316,7 @@ async def test_the_worker_is_not_pinned_to_the_cpu_of_the_store_that_called_it()
 
 async def test_the_worker_gives_up_where_nothing_can_be_written() -> None:
     never = zswap.Cgroup("n", zswap.Cgroup("root"), zswap_writeback=False)
-    async with opened(max_pool_bytes=2 * PAGE) as (store, disk, _):
+    async with opened(**kernel_limit(2)) as (store, disk, _):
         for offset in range(2):
             assert await put(store, offset, HUGE, cgroup=never)
         assert not await put(store, 2, HUGE, cgroup=never)
@@ -320,7 +325,7 @@ async def test_the_worker_gives_up_where_nothing_can_be_written() -> None:
 
 
 async def test_closing_stops_the_worker() -> None:
-    async with opened(max_pool_bytes=2 * PAGE) as (store, disk, _):
+    async with opened(**kernel_limit(2)) as (store, disk, _):
         for offset in range(2):
             assert await put(store, offset, HUGE)
         disk.gate = asyncio.Event()

@@ -1,8 +1,7 @@
 """What the paths of a store share: one of each part, and no policy. `Zswap` makes it, the paths take it."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from ..counters import Counters
@@ -24,6 +23,16 @@ class Backing(Protocol):
         """Put a page where a load of that slot finds it from now on; OSError when the device cannot."""
 
 
+class ShrinkWorker(Protocol):
+    """The worker that empties full pools, seen from a store that was refused."""
+
+    def queue(self) -> None:
+        """Start a run, unless there is one."""
+
+    async def make_room(self) -> None:
+        """Wait until a run has ended: the one that is under way, else a new one."""
+
+
 @dataclass(slots=True)
 class Core:
     """The parts of one store."""
@@ -38,8 +47,8 @@ class Core:
     backing: Backing | None = None
     loop: asyncio.AbstractEventLoop | None = None
     """The store's event loop, from when it was opened."""
-    queue_shrink: Callable[[], None] = lambda: None
-    """Wakes the global shrink worker."""
+    worker: ShrinkWorker = field(init=False)
+    """Empties full pools; set right after, for it needs these parts itself."""
     _inline_work: int = 0
 
     def turn_is_due(self, compressed: int = 0, decompressed: int = 0) -> bool:

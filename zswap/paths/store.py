@@ -56,8 +56,8 @@ async def _try_store(core: Core, folio: Folio, lease: SlotLease) -> bool:
     stored = await _admitted(core, folio) and await _store_in_current_pool(core, folio, lease)
     await cpu.settle()
     if not stored or lease.invalidated:
-        if core.limit.full:
-            core.queue_shrink()
+        if core.limit.full and not core.limit.is_budget:
+            core.worker.queue()
         return False
     core.counters.events["zswpout"] += folio.nr_pages
     core.counters.count_folio("zswpout", folio.nr_pages)
@@ -73,7 +73,20 @@ async def _admitted(core: Core, folio: Folio) -> bool:
     cgroup = folio.owner
     if cgroup is not None and not cgroup.may_zswap() and await shrinker.shrink_memcg(core, cgroup):
         return False
-    return not core.limit.reached(core.pools.total_pages)
+    return await _has_room(core)
+
+
+async def _has_room(core: Core) -> bool:
+    """Whether the pools may grow. For a byte budget a store waits for the worker to make room, one run at most.
+
+    Differs from the kernel, where a full pool refuses at once. That would send to the device whatever is stored during
+    a run, hence the newest pages, while older ones stay in memory; and a program can wait where reclaim can not.
+    """
+    full = core.limit.reached(core.pools.total_pages)
+    if full and core.limit.is_budget and core.backing is not None:
+        await core.worker.make_room()
+        full = core.limit.reached(core.pools.total_pages)
+    return not full
 
 
 async def _store_in_current_pool(core: Core, folio: Folio, lease: SlotLease) -> bool:

@@ -2,7 +2,8 @@
 
 What reclaim and page faults do around zswap: a folio gets contiguous slots of the device, whether it goes there or not;
 a folio of zeroes is a mark in the zero map; then the compressed store is asked; what that refuses is written to the
-device. A page is found again wherever it went, or was written back to meanwhile.
+device. Under a byte budget (`Params.max_pool_bytes`) the store does not refuse for want of room as long as older pages
+can go to the device instead. A page is found again wherever it went, or was written back to meanwhile.
 """
 
 from collections.abc import AsyncIterator, Iterator

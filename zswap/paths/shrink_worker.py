@@ -1,0 +1,141 @@
+"""The worker that empties full pools down to the accept threshold. Stores wake it; `Zswap` makes it and ends it.
+
+It has two rules, by the kind of limit. A percentage of memory (`ram_bytes`) goes by the kernel's rule, which gives up
+early and often, for there reclaim comes back again and again. A byte budget (`max_pool_bytes`) is ours, for those who
+embed a store: they want the oldest pages gone when the budget is used up, and wait for it.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Iterator
+from errno import EAGAIN, EEXIST, ENOENT
+from typing import Final, TypeVar
+
+from ..cgroup import Cgroup
+from ..inventory.entries import NO_ENTRY
+from ..inventory.lru import LruList
+from .parts import Core
+from .shrinker import may_write_back, shrink_memcg, visit_oldest
+
+Item = TypeVar("Item")
+
+MAX_RECLAIM_RETRIES: Final = 16
+"""Failures after which a run gives up: of any kind by the kernel's rule, by ours only of the device and in a row."""
+VISITS_PER_TURN: Final = 32
+"""Entries that a run for a byte budget visits before the loop gets a turn, if no writeback has given it one."""
+
+
+class GlobalShrinker:
+    """A task that exists only while it works; what it does from being woken to its end is a run."""
+
+    __slots__ = ("_context", "_core", "_last_cgroup", "_last_lru", "_stopped", "_task")
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._context = contextvars.copy_context()  # not that of a store, which may be pinned to a cpu
+        self._last_cgroup: Cgroup | None = None
+        self._last_lru: LruList | None = None
+        self._stopped = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the worker is at work."""
+        return self._task is not None and not self._task.done()
+
+    def queue(self) -> None:
+        """Start a run, unless there is one, or nothing to write back to."""
+        if self._core.backing is not None and not self.running and not self._stopped:
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._work(), name="zswap shrink worker", context=self._context)
+
+    async def make_room(self) -> None:
+        """Wait until a run has ended: the one that is under way, else a new one."""
+        self.queue()
+        await self.ended()
+
+    def stop(self) -> None:
+        """End the run that is under way, for those who wait for it too, and start none any more."""
+        self._stopped = True
+        if self._task is not None:
+            self._task.cancel()
+
+    async def ended(self) -> None:
+        """Wait until it does not work any more."""
+        if self.running:
+            assert self._task is not None
+            await asyncio.wait([self._task])
+
+    async def _work(self) -> None:
+        if self._core.limit.is_budget:
+            await self._evict()
+        else:
+            await self._shrink()
+
+    async def _evict(self) -> None:
+        """Our run, for a byte budget: oldest first, until the threshold is reached or every entry had its visit.
+
+        Its visit without a mark, that is: as one that only clears marks is no failure here, a run can free what it was
+        woken for however young everything is. A device that refuses 16 pages in a row is full or broken, and ends it.
+        """
+        refused = 0
+        for visits, lru in enumerate(self._visits(), 1):
+            if self._enough() or refused == MAX_RECLAIM_RETRIES:
+                return
+            err = await visit_oldest(self._core, lru)
+            self._last_lru = lru
+            if not err:
+                refused = 0
+            elif err not in (-EAGAIN, -EEXIST):
+                refused += 1
+            if visits % VISITS_PER_TURN == 0:
+                await asyncio.sleep(0)
+
+    def _visits(self) -> Iterator[LruList]:
+        """Whose oldest entry is next. All lists in turn, so that none is emptied while another one's marks are cleared.
+
+        Each at most twice as often as it has entries at the start, once to clear every mark and once to write every
+        entry back: so it ends, whatever comes of the visits.
+        """
+        referenced = self._core.inventory.entries.referenced
+        left = {lru: 2 * lru.length for lru in _in_turn(self._core.inventory.lrus.lists, self._last_lru)}
+        while left:
+            for lru in list(left):
+                marked = True
+                while marked and lru in left:
+                    if not left[lru] or lru.head == NO_ENTRY or not may_write_back(self._core, lru.cgroup):
+                        del left[lru]
+                    else:
+                        marked = bool(referenced[lru.head])
+                        left[lru] -= 1
+                        yield lru
+
+    async def _shrink(self) -> None:
+        """The kernel's run: one entry of each cgroup in turn, until the threshold is reached or 16 failures.
+
+        A failure is a candidate that could not be shrunk, be it that its oldest entry had its second chance, or a round
+        without candidates.
+        """
+        failures = 0
+        while not self._enough() and failures < MAX_RECLAIM_RETRIES:
+            candidates = 0
+            for cgroup in _in_turn(self._core.inventory.lrus.owners(), self._last_cgroup):
+                err = await shrink_memcg(self._core, cgroup)
+                self._last_cgroup = cgroup
+                await asyncio.sleep(0)
+                if err != -ENOENT:
+                    candidates += 1
+                    failures += err != 0
+                if self._enough() or failures >= MAX_RECLAIM_RETRIES:
+                    return
+            failures += not candidates
+
+    def _enough(self) -> bool:
+        threshold = self._core.limit.accept_pages
+        return threshold is None or self._core.pools.total_pages <= threshold
+
+
+def _in_turn(items: list[Item], last: Item | None) -> list[Item]:
+    """All of them once, going on behind the one that was visited last, if that is still there."""
+    start = items.index(last) + 1 if last in items else 0
+    return items[start:] + items[:start]
