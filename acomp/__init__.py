@@ -36,6 +36,7 @@ from .flags import (
     CRYPTO_TFM_REQ_MAY_SLEEP,
     PAGE_SIZE,
 )
+from .idle import requests_idle
 from .pages import PageResult, compress_pages, decompress_pages
 from .request import (
     AcompReq,
@@ -106,6 +107,7 @@ __all__ = [
     "acomp_request_set_callback",
     "acomp_request_set_params",
     "acomp_request_when_idle",
+    "requests_idle",
     "compress_pages",
     "cpu",
     "crypto_acomp_batch_size",

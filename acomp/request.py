@@ -186,7 +186,7 @@ class AcompReq:
         if self.busy:
             raise RequestBusyError(
                 f"request #{self.serial} cannot be {wanted}: it is in flight. Wait for its completion"
-                " (after a cancellation: until its job has landed, see acomp_request_when_idle)"
+                " (after a cancellation: until its job has landed, see requests_idle)"
             )
 
     def check_unchained(self, wanted: str) -> None:
@@ -388,7 +388,8 @@ def acomp_request_put(req: AcompReq) -> None:
 def acomp_request_when_idle(req: AcompReq, callback: Callable[[], None]) -> None:
     """Call the plain function `callback` once, as soon as nobody else holds the request: at once if nobody does.
 
-    For owners that were cancelled and must not touch the buffers before the job has landed. (Ours.)
+    For owners that were cancelled and must not touch the buffers before the job has landed; `requests_idle` is the same
+    as a coroutine. (Ours.)
     """
     if not req.busy:
         callback()

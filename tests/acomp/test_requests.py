@@ -554,6 +554,49 @@ class TestCompletion:
         assert req.base.data is DATA
 
 
+class TestRequestsIdle:
+    async def test_idle_and_freed_ones_are_not_waited_for(self) -> None:
+        idle, freed = requests(2)
+        acomp.acomp_request_free(freed)
+        await acomp.requests_idle([idle, freed])
+        await acomp.requests_idle([])
+
+    async def test_it_waits_for_every_job_in_whatever_order_they_land(self) -> None:
+        reqs = requests(3)
+        for req in reqs:
+            acomp_request_get(req)
+        acomp_request_get(reqs[1])
+        waiting = asyncio.ensure_future(acomp.requests_idle(iter(reqs)))
+        for req in (reqs[1], reqs[2], reqs[0]):
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            acomp_request_put(req)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        acomp_request_put(reqs[1])
+        await waiting
+
+    async def test_a_wait_that_is_cancelled_does_not_disturb_the_next(self) -> None:
+        (req,) = requests(1)
+        acomp_request_get(req)
+        for _ in range(2):
+            waiting = asyncio.ensure_future(acomp.requests_idle([req]))
+            await asyncio.sleep(0)
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+        asyncio.get_running_loop().call_soon(acomp_request_put, req)
+        await acomp.requests_idle([req])
+        assert not req.busy
+
+    async def test_what_is_no_request_is_refused_before_anything_is_waited_for(self) -> None:
+        (req,) = requests(1)
+        acomp_request_get(req)
+        with pytest.raises(TypeError, match="expected an AcompReq"):
+            await acomp.requests_idle([req, "no request"])  # type: ignore[list-item]
+
+
 class TestWhenIdle:
     def test_an_idle_request_calls_at_once(self) -> None:
         (req,) = requests(1)

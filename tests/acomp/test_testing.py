@@ -5,14 +5,24 @@ coroutine.
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterator
-from errno import E2BIG, EINPROGRESS, EINVAL, EIO
+from errno import E2BIG, EAGAIN, ECANCELED, EINPROGRESS, EINVAL, EIO
 from typing import Any, cast
 
 import pytest
 
 import acomp
-from acomp import AcompReq, Code, acomp_do_async_req_chain, testing
-from acomp.testing import check_conformance, sweep_cancel
+from acomp import (
+    CRYPTO_ACOMP_OUTPUT_ONLY,
+    PAGE_SIZE,
+    AcompReq,
+    Code,
+    acomp_do_async_req_chain,
+    acomp_request_get,
+    acomp_request_put,
+    testing,
+)
+from acomp.testing import check_conformance, sweep, sweep_cancel
+from acomp.testing import conformance as conformance_check
 from tests.acomp.algorithms import ASYNC, CHAINS, PAGE, Mode, Stepped, algorithm, copy
 
 Method = Callable[[AcompReq], Code]
@@ -140,10 +150,9 @@ def stuck_after_a_failure() -> Method:
 
     def method(req: AcompReq) -> int:
         code = copy(req)
-        if code or failed:
+        if code:
             failed.append(code)
-            return -EIO
-        return code
+        return code or (-EIO if failed else 0)
 
     return method
 
@@ -211,6 +220,54 @@ def another_output_object(req: AcompReq) -> int:
     return code
 
 
+def answers(code: int, to: Callable[[AcompReq], bool]) -> Method:
+    """The copying method, that has a code of its own for some requests."""
+    return lambda req: code if to(req) else copy(req)
+
+
+def nothing_given(req: AcompReq) -> bool:
+    return not req.slen
+
+
+def too_long(req: AcompReq) -> bool:
+    return req.slen > req.dlen
+
+
+def cut_short(req: AcompReq) -> bool:
+    """What the check cuts its text page to, and no other length that it uses."""
+    return req.slen == PAGE_SIZE - 1
+
+
+def no_output(req: AcompReq) -> int:
+    if req.flags & CRYPTO_ACOMP_OUTPUT_ONLY and req.slen:
+        return 0
+    return copy(req)
+
+
+async def swallows_cancellation(req: AcompReq) -> int:
+    try:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    except asyncio.CancelledError:
+        return -EIO
+    return copy(req)
+
+
+def fails_after_a_cancellation() -> Method:
+    cancelled: list[AcompReq] = []
+
+    async def method(req: AcompReq) -> int:
+        try:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            cancelled.append(req)
+            raise
+        return -EIO if cancelled else copy(req)
+
+    return method
+
+
 def broken_algorithms() -> dict[str, tuple[dict[str, Method], str]]:
     """What is wrong, the methods (fresh ones each time, for some have a memory), and what the check says."""
     return {
@@ -241,6 +298,15 @@ def broken_algorithms() -> dict[str, tuple[dict[str, Method], str]]:
         ),
         "output is another object": ({"compress": another_output_object}, r"req\.output"),
         "compress never works": ({"compress": lambda req: -EIO}, "compress gave -5"),
+        "nothing is a failed device": ({"compress": answers(-EIO, nothing_given)}, "of nothing gave -5, not -EINVAL"),
+        "nothing is too long": ({"decompress": answers(-E2BIG, nothing_given)}, "of nothing gave -7, not -EINVAL"),
+        "too long is a failed device": ({"compress": answers(-EIO, too_long)}, "needed, gave -5, not -ENOSPC"),
+        "too long is tried again": ({"decompress": answers(-EAGAIN, too_long)}, "needed, gave -11"),
+        "a cut stream is a failed device": ({"decompress": answers(-EIO, cut_short)}, "truncated stream gave -5"),
+        "-ECANCELED": ({"compress": answers(-ECANCELED, too_long)}, "answered -ECANCELED"),
+        "OUTPUT_ONLY loses the output": ({"decompress": no_output}, "left the output nowhere"),
+        "a cancellation is swallowed": ({"compress": swallows_cancellation}, "was cancelled and went on"),
+        "no success after a cancellation": ({"decompress": fails_after_a_cancellation()}, "gave -5 after one that was"),
         "decompress never works": ({"decompress": lambda req: -EIO}, "decompress gave -5"),
     }
 
@@ -254,9 +320,24 @@ async def test_a_broken_algorithm_is_found(what: str) -> None:
 
 class TestCompletions:
     async def test_an_operation_that_never_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(testing, "PATIENCE_S", 0.01)
+        monkeypatch.setattr(conformance_check, "PATIENCE_S", 0.01)
         with pytest.raises(AssertionError, match="did not end within"):
             await conformance(flags=ASYNC, compress=lambda req: -EINPROGRESS)
+
+    async def test_a_cancelled_operation_that_holds_its_request_for_good(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def compress(req: AcompReq) -> int:
+            acomp_request_get(req)
+            try:
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                monkeypatch.setattr(conformance_check, "PATIENCE_S", 0.01)
+                raise
+            acomp_request_put(req)
+            return copy(req)
+
+        with pytest.raises(AssertionError, match="was cancelled and still holds <AcompReq"):
+            await conformance(compress=compress)
 
     async def test_an_operation_that_completes_twice(self) -> None:
         def compress(req: AcompReq) -> int:
@@ -485,7 +566,7 @@ class TestSweepCancel:
             await sweep_cancel(work, check)
 
     async def test_what_never_finishes_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(testing, "MAX_SUSPENSIONS", 20)
+        monkeypatch.setattr(sweep, "MAX_SUSPENSIONS", 20)
 
         async def work() -> None:
             while True:
@@ -528,7 +609,7 @@ class TestSweepCancel:
             except OSError as error:
                 seen.append(str(error))
 
-        driven = testing._CancelAt(work(), 99, 1).__await__()
+        driven = sweep._CancelAt(work(), 99, 1).__await__()
         for future in driven:
             while not future.done():
                 await asyncio.sleep(0)

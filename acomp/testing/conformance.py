@@ -1,148 +1,77 @@
-"""What acomp's own tests use, for the tests of those who write algorithms and programs on it.
-
-`check_conformance` is the test that every algorithm must pass; `sweep_cancel` cancels a coroutine at every point at
-which it can be cancelled.
-"""
+"""`check_conformance`: the test that every algorithm must pass, and with it what an algorithm promises."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from errno import EBUSY, EINPROGRESS
-from typing import Any
+from errno import E2BIG, EBUSY, ECANCELED, EINPROGRESS, EINVAL, ENOSPC, EOVERFLOW
+from typing import Any, Final
 
-from .chain import acomp_chain_members, acomp_reqchain_clear, acomp_reqchain_init, acomp_request_chain
-from .entry import crypto_acomp_compress, crypto_acomp_decompress
-from .errors import RequestBusyError
-from .flags import CRYPTO_ACOMP_REQ_POLL, CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG, PAGE_SIZE
-from .pages import compress_pages, decompress_pages
-from .request import (
+from ..chain import acomp_chain_members, acomp_reqchain_clear, acomp_reqchain_init, acomp_request_chain
+from ..entry import crypto_acomp_compress, crypto_acomp_decompress
+from ..errors import RequestBusyError
+from ..flags import (
+    CRYPTO_ACOMP_OUTPUT_ONLY,
+    CRYPTO_ACOMP_REQ_POLL,
+    CRYPTO_ALG_ASYNC,
+    CRYPTO_ALG_REQ_CHAIN,
+    CRYPTO_TFM_REQ_MAY_BACKLOG,
+    PAGE_SIZE,
+)
+from ..idle import requests_idle
+from ..pages import compress_pages, decompress_pages
+from ..request import (
     AcompReq,
     acomp_request_alloc,
     acomp_request_free,
     acomp_request_set_callback,
     acomp_request_set_params,
 )
-from .tfm import CryptoAcomp, acomp_is_async, crypto_acomp_batch_size, crypto_alloc_acomp, crypto_free_acomp
-from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
+from ..tfm import CryptoAcomp, acomp_is_async, crypto_acomp_batch_size, crypto_alloc_acomp, crypto_free_acomp
+from ..wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
+from .samples import noise, sample_pages
 
-MAX_SUSPENSIONS = 10_000
-GUARD = 64
+GUARD: Final = 64
 """Bytes behind `dst[:dlen]` that no operation may touch."""
 PATIENCE_S = 30.0
 """Loop time after which an operation counts as never ending: far beyond any driver's completion timeout."""
-
-
-async def sweep_cancel(
-    make: Callable[[], Coroutine[Any, Any, object]],
-    check: Callable[[], Awaitable[None]],
-) -> int:
-    """Cancel what `make()` returns at its first, second, ... suspension point, once and twice; `check()` after each.
-
-    A suspension point is one yield that reaches the loop. The sweep asserts that the cancelled coroutine raises
-    CancelledError without suspending again (a canceller never waits for the hardware), and ends with the first run that
-    finishes uncancelled. Returns the number of points; AssertionError when there are none or more than 10,000. `make`
-    must give equal runs (stepped engines, not threads), and `check` brings the world to quiescence and looks at it.
-    """
-    for times in (1, 2):
-        points = 0
-        while await _cancelled_at(make(), points + 1, times):
-            points += 1
-            if points > MAX_SUSPENSIONS:
-                raise AssertionError(f"more than {MAX_SUSPENSIONS} suspension points: does it ever finish?")
-            await check()
-        if not points:
-            raise AssertionError("the call finished without suspending once: there was nothing to cancel")
-        await check()
-    return points
-
-
-async def _cancelled_at(work: Coroutine[Any, Any, object], point: int, times: int) -> bool:
-    """Run `work` in a task, cancel it `times` times at suspension `point`; False when it finished before that."""
-    driven = _CancelAt(work, point, times)
-
-    async def drive() -> None:
-        await driven
-
-    task = asyncio.ensure_future(drive())
-    try:
-        await task
-    except asyncio.CancelledError:
-        if not driven.cancelled:
-            raise
-    else:
-        assert not driven.cancelled, f"the cancellation at suspension point {point} was swallowed"
-    finally:
-        work.close()  # where an assertion left it
-    return driven.cancelled
-
-
-class _CancelAt:
-    """Drives a coroutine's own `send`, counts what it yields, and cancels the current task at the n-th."""
-
-    def __init__(self, work: Coroutine[Any, Any, object], point: int, times: int) -> None:
-        self._work = work
-        self._point = point
-        self._times = times
-        self.cancelled = False
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        error: BaseException | None = None
-        count = 0
-        while True:
-            try:
-                yielded = self._work.send(None) if error is None else self._work.throw(error)
-            except StopIteration:
-                return
-            count += 1
-            assert not self.cancelled, f"after the cancellation at point {self._point} the call suspended again"
-            if count == self._point:
-                self._cancel()
-            error = None
-            try:
-                yield yielded
-            except BaseException as thrown:
-                error = thrown
-
-    def _cancel(self) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.cancelled = True
-        for _ in range(self._times):
-            task.cancel()
-
-
-def sample_pages() -> dict[str, bytes]:
-    """Pages by name: constant, regular, text-like, half random and random ones; the same in every process."""
-    noise = _noise("page", PAGE_SIZE)
-    words = [noise[i : i + 2 + noise[i] % 7].hex().encode() for i in range(64)]
-    return {
-        "zero": bytes(PAGE_SIZE),
-        "one byte": b"x" * PAGE_SIZE,
-        "counters": b"".join(i.to_bytes(8, "little") for i in range(512)),
-        "text": b" ".join(words[octet % 64] for octet in noise)[:PAGE_SIZE],
-        "half random": noise[: PAGE_SIZE // 2] + bytes(PAGE_SIZE // 2),
-        "random": noise,
-    }
-
-
-def _noise(name: str, size: int) -> bytes:
-    """Incompressible bytes without a generator: a hash of the name, extended."""
-    return hashlib.shake_128(name.encode()).digest(size)
+TOO_LONG: Final = (-ENOSPC, -E2BIG, -EINVAL, -EOVERFLOW)
+"""The codes for an output that does not fit."""
 
 
 async def check_conformance(driver_name: str) -> None:
     """Check that the registered algorithm `driver_name` keeps the contract; AssertionError says which part it breaks.
 
-    Round trips, sizes, capacities and what lies behind them, completions, re-use after failures, corrupt streams,
-    buffers let go, concurrent use, and for algorithms that batch: chains give the bytes of single requests, in both
-    directions, with an err for each.
+    That contract, for `compress(req)` and `decompress(req)` alike:
+
+    1. A method answers with a code, whatever it is given, and never raises. If it answers -EINPROGRESS or -EBUSY, it
+       calls the completion function with the final code, once, later; an algorithm without CRYPTO_ALG_ASYNC never does.
+    2. It reads `slen` bytes of `src`, which it leaves as they are, writes nothing beyond the first `dlen` bytes of
+       `dst`, and keeps a view of neither.
+    3. 0 is success: `dlen` is the length of the output, at least 1, and the output is in `dst`. `req.output` is the
+       same bytes or None. With CRYPTO_ACOMP_OUTPUT_ONLY it may be in `req.output` alone.
+    4. After a failure `dlen` is the capacity that it was, and later requests are served as if nothing had been.
+    5. -EINVAL: there is no input (`slen` is 0), or what is to be decompressed is no stream. A damaged stream may also
+       come out as other bytes, or be too long; it is never the whole page when it was cut.
+    6. What does not fit is not cut: -ENOSPC, -E2BIG, -EINVAL or -EOVERFLOW, and where it fits exactly, success. Which
+       of them matters to zswap alone: -ENOSPC is a page that compresses poorly there, anything else (-E2BIG of
+       `deflate-iaa`, too) a failure.
+    7. -ECANCELED is never the answer of a method; runners write it to requests whose run was cancelled. Who awaits an
+       operation and is cancelled leaves at once by CancelledError. What still works on the buffers holds the request
+       (`acomp_request_get`) until it has landed, and then the request serves as before.
+    8. Other negative errnos say that the device failed (-EIO, -ENODEV, -ETIMEDOUT), not that the page was wrong.
+    9. A page compresses to the same bytes each time, and what was compressed decompresses to the page. Many requests
+       may be under way at once.
+    10. `get_batch_size()`, at least 1, goes with CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN. A chain, also one that is
+        longer, gives each request the err and the bytes that it would have alone, and leaves its list, the head's
+        callback and the POLL flags as they were.
     """
     tfm = crypto_alloc_acomp(driver_name)
     try:
         await _check_round_trips(tfm)
+        await _check_output_only(tfm)
         await _check_refusals(tfm)
         await _check_corrupt_streams(tfm)
+        await _check_cancellation(tfm)
         await _check_batching(tfm)
         await _check_concurrent_use(tfm)
     except BaseException:
@@ -182,6 +111,7 @@ async def _finished(method: Callable[[AcompReq], Code], req: AcompReq, wait: _Co
     await asyncio.sleep(0)
     assert isinstance(err, int) and err <= 0, f"a code is 0 or a negative errno, not {err!r}"
     assert err not in (-EINPROGRESS, -EBUSY), f"{name} ended in the pending code {err}"
+    assert err != -ECANCELED, f"{name} answered -ECANCELED, which is for runners whose run was cancelled"
     assert wait.completions <= 1, f"{name} was completed {wait.completions} times"
     if not acomp_is_async(req.tfm):
         assert not wait.completions, f"{name} called the completion function of an algorithm that is not async"
@@ -236,6 +166,19 @@ async def _check_round_trips(tfm: CryptoAcomp) -> None:
                 assert (err, again) == (0, blob), f"{name} page: other bytes with exactly enough room (code {err})"
 
 
+async def _check_output_only(tfm: CryptoAcomp) -> None:
+    page = sample_pages()["text"]
+    async with _request(tfm) as (req, wait):
+        _, blob = await _single(req, wait, crypto_acomp_compress, page, PAGE_SIZE)
+        req.flags |= CRYPTO_ACOMP_OUTPUT_ONLY
+        for method, src, expected in ((crypto_acomp_compress, page, blob), (crypto_acomp_decompress, blob, page)):
+            dst = bytearray(PAGE_SIZE)
+            acomp_request_set_params(req, src, dst, len(src), PAGE_SIZE)
+            err = await _finished(method, req, wait)
+            output = bytes(dst[: req.dlen]) if req.output is None else req.output
+            assert (err, output) == (0, expected), f"{method.__name__} with OUTPUT_ONLY left the output nowhere ({err})"
+
+
 async def _check_refusals(tfm: CryptoAcomp) -> None:
     page = sample_pages()["text"]
     async with _request(tfm) as (req, wait):
@@ -247,28 +190,61 @@ async def _check_refusals(tfm: CryptoAcomp) -> None:
         ):
             for capacity in (enough - 1, 1):
                 err, _ = await _single(req, wait, method, src, capacity)
-                assert err < 0, f"{method.__name__} into {capacity} bytes, {enough} needed, gave {err}"
+                what = f"{method.__name__} into {capacity} bytes, {enough} needed, gave {err}"
+                assert err in TOO_LONG, f"{what}, not -ENOSPC, -E2BIG, -EINVAL or -EOVERFLOW"
             err, _ = await _single(req, wait, method, b"", PAGE_SIZE)
-            assert err < 0, f"{method.__name__} of nothing gave {err}, not a negative errno"
+            assert err == -EINVAL, f"{method.__name__} of nothing gave {err}, not -EINVAL"
             err, _ = await _single(req, wait, method, src, enough)
             assert err == 0, f"{method.__name__} does not work any more after a failure: {err}"
         err, _ = await _single(req, wait, crypto_acomp_compress, sample_pages()["random"], 1024)
-        assert err < 0, f"a random page fitted into 1024 bytes: {err}"
+        assert err in TOO_LONG, f"a random page into 1024 bytes gave {err}"
 
 
 async def _check_corrupt_streams(tfm: CryptoAcomp) -> None:
     page = sample_pages()["text"]
     async with _request(tfm) as (req, wait):
         _, blob = await _single(req, wait, crypto_acomp_compress, page, PAGE_SIZE)
-        for octet in _noise("corrupt", 50):
+        for octet in noise("corrupt", 50):
             bad = bytearray(blob)
             bad[octet * len(bad) // 256] ^= 1 << octet % 8
-            await _single(req, wait, crypto_acomp_decompress, bad, PAGE_SIZE)  # any code, no exception, no overrun
+            err, _ = await _single(req, wait, crypto_acomp_decompress, bad, PAGE_SIZE)
+            assert err in (0, *TOO_LONG), f"a damaged stream gave {err}, not -EINVAL"
         for cut in (1, len(blob) // 2, len(blob) - 1):
             err, back = await _single(req, wait, crypto_acomp_decompress, blob[:cut], PAGE_SIZE)
-            assert err < 0 or back != page, "a truncated stream came back whole"
+            assert err in (0, *TOO_LONG), f"a truncated stream gave {err}, not -EINVAL"
+            assert err or back != page, "a truncated stream came back whole"
         err, back = await _single(req, wait, crypto_acomp_decompress, blob, PAGE_SIZE)
         assert (err, back) == (0, page), "a good stream fails after corrupt ones"
+
+
+async def _check_cancellation(tfm: CryptoAcomp) -> None:
+    """Cancel each operation after a few turns of the loop, unless it is over by then."""
+    page = sample_pages()["text"]
+    async with _request(tfm) as (req, wait):
+        _, blob = await _single(req, wait, crypto_acomp_compress, page, PAGE_SIZE)
+        for method, src, expected in ((crypto_acomp_compress, page, blob), (crypto_acomp_decompress, blob, page)):
+            for turns in (1, 2, 3, 5):
+                await _cancelled_after(turns, method, req, wait, src)
+                err, output = await _single(req, wait, method, src, PAGE_SIZE)
+                assert (err, output) == (0, expected), f"{method.__name__} gave {err} after one that was cancelled"
+
+
+async def _cancelled_after(
+    turns: int, method: Callable[[AcompReq], Code], req: AcompReq, wait: _Counted, src: bytes
+) -> None:
+    wait.reinit()
+    acomp_request_set_params(req, src, bytearray(PAGE_SIZE), len(src), PAGE_SIZE)
+    work = asyncio.ensure_future(crypto_wait_req(method(req), wait))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if work.cancel():
+        await asyncio.wait([work], timeout=PATIENCE_S)
+        assert work.cancelled(), f"{method.__name__} was cancelled and went on"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await requests_idle([req])
+    except TimeoutError:
+        raise AssertionError(f"{method.__name__} was cancelled and still holds {req!r}") from None
 
 
 async def _check_concurrent_use(tfm: CryptoAcomp) -> None:
