@@ -33,7 +33,10 @@ async def main() -> None:
             most = max(most, swap.zswap.stats()["pool_total_size"])
             assert most <= BUDGET
         print(f"{PAGES * PAGE >> 10} KiB of rows stored, never in more than {most >> 10} of {BUDGET >> 10} KiB")
-        print("older pages have moved to the file:", swap.zswap.stats()["written_back_pages"] > 0)
+        places = [swap.where(number) for number in range(PAGES)]
+        moved = places.count(zswap.Placed.DEVICE)
+        assert places == [zswap.Placed.DEVICE] * moved + [zswap.Placed.ZSWAP] * (PAGES - moved)
+        print(f"the {moved} oldest pages are in the file, the {PAGES - moved} newest in memory")
 
         # Reading does not care where a page is. `keep` leaves it stored.
         for row in (0, 77_777, PAGES * 64 - 1):

@@ -20,6 +20,7 @@ from .figures import Figures, figures_of
 from .folio import MAX_SLOTS, Folio, check_slots
 from .in_flight import InFlight
 from .inventory.inventory import Inventory
+from .inventory.slot_map import EMPTY
 from .limits import PoolLimit
 from .parameter_table import ParameterTable
 from .params import Params, Settings
@@ -127,6 +128,10 @@ class Zswap:
             current = self._core.pools.current
             assert current is not None
             current.put()
+
+    def __contains__(self, offset: object) -> bool:
+        """Whether there is a page at this slot now; one that is being stored is not there yet."""
+        return isinstance(offset, int) and offset >= 0 and self._core.inventory.tree.get(offset) != EMPTY
 
     def _check(self) -> None:
         """StoreClosedError unless the store is open, WrongLoopError on any loop but its own."""

@@ -217,6 +217,8 @@ class StoreAgainstDict(RuleBasedStateMachine):
             await asyncio.sleep(0)
         assert set(swap) == set(self.model)
         assert swap.slots.used == len(swap)
+        places = [swap.where(offset) for offset in swap]
+        assert None not in places and places.count(zswap.Placed.ZSWAP) == len(core.inventory.tree)
         assert not len(core.slots) and not len(swap._locks) and not swap._io.in_flight.count
         assert len(core.inventory.tree) == len(core.inventory.lrus) == len(core.inventory.entries)
         pools = core.pools.pools

@@ -75,6 +75,60 @@ async def test_each_folio_goes_where_it_belongs_and_is_found_again() -> None:
         assert list(swap) == [0, 1, 2, 10, 11] and 10 in swap and 20 not in swap
 
 
+async def test_where_a_page_is() -> None:
+    params = zswap.Params(compressor="null-async", shrinker_enabled=True)
+    async with opened(params, automatic=False) as (swap, device):
+        assert await swap.store(zswap.Folio(0, bytes(2 * PAGE))) is zswap.Placed.ZERO
+        storing = asyncio.ensure_future(swap.store(zswap.Folio(10, page_of(9) * 2)))
+        await asyncio.sleep(0)
+        assert 10 in swap and swap.where(10) is None, "nobody knows yet where it will be"
+        device.automatic = True
+        device.land()
+        assert await storing is zswap.Placed.ZSWAP
+        assert await swap.store(zswap.Folio(20, RANDOM)) is zswap.Placed.DEVICE
+        assert {offset: swap.where(offset) for offset in (0, 1, 10, 11, 20, 21)} == {
+            0: zswap.Placed.ZERO,
+            1: zswap.Placed.ZERO,
+            10: zswap.Placed.ZSWAP,
+            11: zswap.Placed.ZSWAP,
+            20: zswap.Placed.DEVICE,
+            21: None,
+        }
+        await swap.zswap.shrink(nr_to_scan=2)
+        assert swap.where(10) is zswap.Placed.ZSWAP
+        assert await swap.zswap.shrink(nr_to_scan=1) == 1
+        assert (swap.where(10), swap.where(11)) == (zswap.Placed.DEVICE, zswap.Placed.ZSWAP)
+        assert await swap.load(11, keep=True) == page_of(9) and swap.where(11) is zswap.Placed.ZSWAP
+        for offset in (1, 10, 11):
+            await swap.load(offset)
+        assert swap.invalidate(20) == 1
+        assert [swap.where(offset) for offset in (0, 1, 10, 11, 20)] == [zswap.Placed.ZERO, None, None, None, None]
+        slots = swap.slots.used
+        assert await swap.store(zswap.Folio(30, RANDOM * 4)) is zswap.Placed.DEVICE
+        assert swap.slots.used == slots + 4 and swap.where(30) is zswap.Placed.DEVICE
+        for nonsense in (-1, 1 << 50):
+            with pytest.raises(ValueError, match="slots"):
+                swap.where(nonsense)
+    with pytest.raises(zswap.StoreClosedError):
+        swap.where(0)
+
+
+async def test_which_pages_the_compressed_store_has() -> None:
+    with acomp.registry(), null_algorithm(automatic=False) as device:
+        async with zswap.Zswap.open(PARAMS) as store:
+            storing = asyncio.ensure_future(store.store(zswap.Folio(3, page_of(9))))
+            await asyncio.sleep(0)
+            assert 3 not in store
+            device.automatic = True
+            device.land()
+            assert await storing
+            assert 3 in store and 2 not in store and "3" not in store and -1 not in store
+            await store.load(3, keep=True)
+            assert 3 in store
+            await store.load(3)
+            assert 3 not in store
+
+
 async def test_partly_zero_folios_are_not_zero() -> None:
     async with opened() as (swap, _):
         assert await swap.store(zswap.Folio(0, bytes(PAGE) + page_of(1))) is zswap.Placed.ZSWAP

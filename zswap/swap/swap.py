@@ -28,6 +28,9 @@ from .slots import CLUSTER, NO_SLOT, SwapSlots
 
 ZERO_PAGE: Final = bytes(PAGE_SIZE)
 
+# What is marked of each slot. A free one is as one whose page is being stored: nothing can be found there.
+_NOTHING, _ZERO, _STORED = b"\0", b"\1", b"\2"
+
 
 class Placed(IntEnum):
     """Where a folio went; of one that had to be split, where the page furthest out went."""
@@ -57,7 +60,7 @@ class Swap:
         self._io = DeviceIo(device, self.slots)
         self._locks = SlotLocks()  # of pages
         self._pages = SlotMap()  # page -> slot
-        self._zero = bytearray(device.nr_slots)
+        self._marks = bytearray(device.nr_slots)
         self._owners = SlotOwners(device.nr_slots)
         self._in_flight = InFlight()
         self._state = "new"
@@ -110,6 +113,19 @@ class Swap:
 
     def __contains__(self, offset: object) -> bool:
         return isinstance(offset, int) and offset >= 0 and self._pages.get(offset) != EMPTY
+
+    def where(self, offset: int) -> Placed | None:
+        """Where the page at this offset is at the moment; None if there is none, or its store has not ended yet.
+
+        A plain call that changes nothing. Written back later, a page that went to ZSWAP is on the DEVICE.
+        """
+        self._check()
+        slot = self._pages.get(check_slots(offset))
+        if slot == EMPTY or self._marks[slot] == _NOTHING[0]:
+            return None
+        if self._marks[slot] == _ZERO[0]:
+            return Placed.ZERO
+        return Placed.ZSWAP if slot in self.zswap else Placed.DEVICE
 
     def __len__(self) -> int:
         """Pages stored, wherever they are."""
@@ -175,12 +191,13 @@ class Swap:
         self._map(slot, folio)
         events = self.zswap.events
         if folio.data[:PAGE_SIZE] == ZERO_PAGE and folio.data == bytes(len(folio.data)):
-            self._zero[slot : slot + folio.nr_pages] = b"\1" * folio.nr_pages
+            self._mark(slot, folio.nr_pages, _ZERO)
             events["swpout_zero"] += folio.nr_pages
             if folio.cgroup is not None:
                 folio.cgroup.count("swpout_zero", folio.nr_pages)
             return Placed.ZERO
         if await self.zswap.store(Folio(slot, folio.data, cgroup=folio.cgroup, node=folio.node)):
+            self._mark(slot, folio.nr_pages, _STORED)
             return Placed.ZSWAP
         self._check_wanted(lease)
         if folio.cgroup is not None and not folio.cgroup.may_write_back:
@@ -188,7 +205,12 @@ class Swap:
         await self._io.write(slot, folio.data)
         events["pswpout"] += folio.nr_pages
         self._count_large("swpout", folio.nr_pages)
+        self._check_wanted(lease)  # else its slots may be another folio's by now
+        self._mark(slot, folio.nr_pages, _STORED)
         return Placed.DEVICE
+
+    def _mark(self, slot: int, nr_pages: int, mark: bytes) -> None:
+        self._marks[slot : slot + nr_pages] = mark * nr_pages
 
     def _check_wanted(self, lease: SlotLease) -> None:
         if lease.invalidated:
@@ -233,7 +255,7 @@ class Swap:
         None from the store may also mean that the page was invalidated meanwhile; then the device has nothing to say.
         """
         cgroup, node = self._owners[slot]
-        if self._zero[slot]:
+        if self._marks[slot] == _ZERO[0]:
             self.zswap.events["swpin_zero"] += 1
             if cgroup is not None:
                 cgroup.count("swpin_zero")
@@ -281,7 +303,7 @@ class Swap:
     def _give_back(self, slots: list[int]) -> None:
         """These slots are free, and what the zero map and the store know of them is forgotten."""
         for slot, count in _runs(slots):
-            self._zero[slot : slot + count] = bytes(count)
+            self._mark(slot, count, _NOTHING)
             self._owners.drop(slot, count)
             if self._state == "open":
                 self.zswap.invalidate(slot, count)
