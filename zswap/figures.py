@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from acomp import PAGE_SIZE
 
-from .paths.parts import Core
+from .paths.parts import Parts
 from .pool.zsmalloc import ClassStats
 
 _MIB = 1 << 20
@@ -64,15 +64,15 @@ class Figures:
         return self.pool_bytes / _MIB
 
 
-def figures_of(core: Core) -> Figures:
-    """Count what `core` holds. Takes time proportional to the number of entries."""
+def figures_of(parts: Parts) -> Figures:
+    """Count what `parts` holds. Takes time proportional to the number of entries."""
     pools = []
-    for pool in core.pools.pools:
+    for pool in parts.pools.pools:
         classes = tuple(one for one in pool.zs.class_stats() if one.objects)
         pools.append(
             PoolFigures(
                 pool.compressor,
-                pool is core.pools.current,
+                pool is parts.pools.current,
                 sum(one.objects for one in classes),
                 pool.zs.bytes_stored,
                 pool.zs.total_pages * PAGE_SIZE,
@@ -80,15 +80,15 @@ def figures_of(core: Core) -> Figures:
                 classes,
             )
         )
-    limit = core.limit.max_pages
+    limit = parts.limit.max_pages
     return Figures(
-        stored_pages=core.inventory.stored_pages,
-        original_bytes=core.inventory.stored_pages * PAGE_SIZE,
+        stored_pages=parts.inventory.stored_pages,
+        original_bytes=parts.inventory.stored_pages * PAGE_SIZE,
         compressed_bytes=sum(pool.compressed_bytes for pool in pools),
         pool_bytes=sum(pool.pool_bytes for pool in pools),
         limit_bytes=None if limit is None else limit * PAGE_SIZE,
         context_bytes=sum(pool.context_bytes for pool in pools),
-        decompress_fail=core.counters.decompress_fail,
-        events=dict(core.counters.events),
+        decompress_fail=parts.counters.decompress_fail,
+        events=dict(parts.counters.events),
         pools=tuple(pools),
     )

@@ -32,7 +32,7 @@ class Collector:
         for name, value in sorted(self._store.events.items()):
             events.add_metric([name], value)
         yield events
-        limit = self._store._core.limit.max_pages
+        limit = self._store._parts.limit.max_pages
         if limit is not None:
             yield gauge("zswap_pool_limit_bytes", "bytes that the pools may take", value=limit * PAGE_SIZE)
 

@@ -1,4 +1,7 @@
-"""The parameters of a store: what it is opened with (`Params`) and the values that may change later (`Settings`)."""
+"""What a store is opened with (`Params`, which never change), and the values of those that may change (`Settings`).
+
+`parameter_table` is the door to the latter: what the kernel calls the parameters of zswap.
+"""
 
 from dataclasses import dataclass, field
 from errno import EINVAL, ENOENT
@@ -25,7 +28,7 @@ class Params:
 
     The kernel's parameters (11.2): `compressor` (a name or driver name of the current acomp registry), `zpool`,
     `enabled`, `max_pool_percent` of `ram_bytes`, `accept_threshold_percent`, `shrinker_enabled`. All of them may be
-    changed later through `Zswap.params`.
+    changed later through `Zswap.parameters`.
 
     Ours: `ram_bytes`, the memory that the percentage is of, or `max_pool_bytes`, a budget for those who embed a store;
     with neither there is no limit. By the percentage, full pools refuse folios at once and shrink in the background, a

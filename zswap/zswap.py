@@ -18,7 +18,6 @@ from .counters import Counters
 from .errors import CloseTimeoutError, StoreClosedError, StoreOpenError
 from .figures import Figures, figures_of
 from .folio import MAX_SLOTS, Folio, check_slots
-from .in_flight import InFlight
 from .inventory.inventory import Inventory
 from .inventory.slot_map import EMPTY
 from .limits import PoolLimit
@@ -27,10 +26,11 @@ from .params import Params, Settings
 from .paths import load as load_path
 from .paths import shrinker
 from .paths import store as store_path
-from .paths.parts import Backing, Core
+from .paths.parts import Backing, Parts
 from .paths.shrink_worker import GlobalShrinker
 from .pool.pool import PoolList
 from .slot_locks import SlotLocks
+from .wait_group import WaitGroup
 
 SWAPON: Final = fault.declare("zswap.swapon", "no memory for a tree (ENOMEM): the device is not taken into use")
 
@@ -45,27 +45,27 @@ class Zswap:
     def __init__(self, params: Params, backing: Backing | None = None) -> None:
         if not isinstance(params, Params):
             raise TypeError(f"a store is opened with zswap.Params, not {type(params).__name__}")
-        self._in_flight = InFlight()
-        self._pools_alive = InFlight()
+        self._in_flight = WaitGroup()
+        self._pools_alive = WaitGroup()
         self._closed = False
         self._has_pool = False
         self._nr_slots = MAX_SLOTS
         settings = Settings.of(params)
         counters = Counters()
         pools = PoolList(params, on_empty=self._pools_alive.end)
-        self._core = Core(
-            params,
-            settings,
-            counters,
-            pools,
-            Inventory(pools),
-            PoolLimit(settings, counters),
-            SlotLocks(),
-            backing,
+        self._parts = Parts(
+            params=params,
+            settings=settings,
+            counters=counters,
+            pools=pools,
+            inventory=Inventory(pools),
+            limit=PoolLimit(settings, counters),
+            slots=SlotLocks(),
+            backing=backing,
         )
-        self._core.worker = self._worker = GlobalShrinker(self._core)
-        self.params = ParameterTable(settings, pools)
-        """The parameters that may change now: `store.params["compressor"] = "zstd"` (see `ParameterTable`)."""
+        self._parts.worker = self._worker = GlobalShrinker(self._parts)
+        self.parameters = ParameterTable(settings, pools)
+        """The parameters that may change now: `store.parameters["compressor"] = "zstd"` (see `ParameterTable`)."""
 
     @classmethod
     def open(cls, params: Params | None = None, *, backing: Backing | None = None) -> Self:
@@ -77,28 +77,28 @@ class Zswap:
         return cls(params if params is not None else Params(), backing)
 
     def __repr__(self) -> str:
-        state = "closed" if self._closed else "open" if self._core.loop is not None else "not entered"
-        inventory = self._core.inventory
-        calls, pool = self._in_flight.count, self._core.pools.current
-        compressor = self._core.settings.compressor if pool is None else pool.driver_name
+        state = "closed" if self._closed else "open" if self._parts.loop is not None else "not entered"
+        inventory = self._parts.inventory
+        calls, pool = self._in_flight.count, self._parts.pools.current
+        compressor = self._parts.settings.compressor if pool is None else pool.driver_name
         return f"<Zswap {compressor} {state}: {inventory.stored_pages} pages, {calls} calls>"
 
     async def __aenter__(self) -> Self:
         if self._closed:
             raise StoreClosedError("this store was closed; open another one")
-        if self._core.loop is not None:
+        if self._parts.loop is not None:
             raise StoreOpenError("this store is open already; open another one")
-        self._core.pools.switch_checked(self._core.settings.compressor, "compressor")
+        self._parts.pools.switch_checked(self._parts.settings.compressor, "compressor")
         self._pools_alive.begin()
         self._has_pool = True
-        self._core.loop = asyncio.get_running_loop()
+        self._parts.loop = asyncio.get_running_loop()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._closed = True
-        timeout = self._core.params.close_timeout
+        timeout = self._parts.params.close_timeout
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         try:
@@ -109,7 +109,7 @@ class Zswap:
             self.close_now()
         if not await self._pools_alive.ended(max(0.0, deadline - loop.time())):
             raise CloseTimeoutError(
-                f"{self._in_flight.count} calls and {len(self._core.pools.pools)} pools are in use {timeout} s after"
+                f"{self._in_flight.count} calls and {len(self._parts.pools.pools)} pools are in use {timeout} s after"
                 " the store was closed; end the tasks that use it, or raise Params.close_timeout"
             )
 
@@ -121,21 +121,21 @@ class Zswap:
         """
         self._closed = True
         self._worker.stop()
-        self._core.slots.invalidate_all()
-        self._core.inventory.clear()
+        self._parts.slots.invalidate_all()
+        self._parts.inventory.clear()
         if self._has_pool:
             self._has_pool = False
-            current = self._core.pools.current
+            current = self._parts.pools.current
             assert current is not None
             current.put()
 
     def __contains__(self, offset: object) -> bool:
         """Whether there is a page at this slot now; one that is being stored is not there yet."""
-        return isinstance(offset, int) and offset >= 0 and self._core.inventory.tree.get(offset) != EMPTY
+        return isinstance(offset, int) and offset >= 0 and self._parts.inventory.tree.get(offset) != EMPTY
 
     def _check(self) -> None:
         """StoreClosedError unless the store is open, WrongLoopError on any loop but its own."""
-        if self._closed or self._core.loop is None:
+        if self._closed or self._parts.loop is None:
             raise StoreClosedError(
                 "the store is closed; do this inside its context"
                 if self._closed
@@ -145,7 +145,7 @@ class Zswap:
             here = asyncio.get_running_loop()
         except RuntimeError:
             here = None
-        if here is not self._core.loop:
+        if here is not self._parts.loop:
             raise WrongLoopError("a store is used on the event loop it was opened on; open one per loop")
 
     async def store(self, folio: Folio) -> bool:
@@ -163,7 +163,7 @@ class Zswap:
         self._check_slots(folio.offset, folio.nr_pages)
         self._in_flight.begin()
         try:
-            return await store_path.store(self._core, folio)
+            return await store_path.store(self._parts, folio)
         finally:
             self._in_flight.end()
 
@@ -179,11 +179,11 @@ class Zswap:
         self._check()
         if type(offset) is not int or not 0 <= offset < self._nr_slots:
             self._check_slots(offset)
-        if (page := load_path.load_at_once(self._core, offset, keep)) is not None:
+        if (page := load_path.load_at_once(self._parts, offset, keep)) is not None:
             return page
         self._in_flight.begin()
         try:
-            return await load_path.load(self._core, offset, keep)
+            return await load_path.load(self._parts, offset, keep)
         finally:
             self._in_flight.end()
 
@@ -194,8 +194,8 @@ class Zswap:
         """
         self._check()
         self._check_slots(offset, nr_pages)
-        self._core.slots.invalidate(offset, nr_pages)
-        removed = self._core.inventory.remove_range(offset, nr_pages)
+        self._parts.slots.invalidate(offset, nr_pages)
+        removed = self._parts.inventory.remove_range(offset, nr_pages)
         cpu.charge("zswap.free_hold", removed)
         return removed
 
@@ -206,13 +206,13 @@ class Zswap:
         """
         self._check()
         self._check_slots(offset, nr_pages)
-        inventory = self._core.inventory
+        inventory = self._parts.inventory
         lrus = Counter(map(inventory.lru_of, inventory.tree.values(offset, nr_pages)))
         self._in_flight.begin()
         try:
             for lru, count in lrus.items():
                 await load_path.pay_for_freeing(lru, count)
-            self._core.slots.invalidate(offset, nr_pages)
+            self._parts.slots.invalidate(offset, nr_pages)
             return inventory.remove_range(offset, nr_pages)
         finally:
             self._in_flight.end()
@@ -231,9 +231,9 @@ class Zswap:
     def swapoff(self) -> int:
         """Forget every slot and the number of slots. Returns how many pages were still stored: 0, in good order."""
         self._check()
-        left = self._core.inventory.stored_pages
-        self._core.slots.invalidate_all()
-        self._core.inventory.clear()
+        left = self._parts.inventory.stored_pages
+        self._parts.slots.invalidate_all()
+        self._parts.inventory.clear()
         self._nr_slots = MAX_SLOTS
         return left
 
@@ -248,7 +248,7 @@ class Zswap:
         Raises ParameterError(ENOMEM) when that fails; the cpu stays offline. When a store is opened, all are online.
         """
         self._check()
-        self._core.pools.online_cpu(cpu_id)
+        self._parts.pools.online_cpu(cpu_id)
 
     async def offline_cpu(self, cpu_id: int) -> None:
         """Take a cpu offline, and wait until nobody uses its context any more.
@@ -260,7 +260,7 @@ class Zswap:
         self._check()
         self._in_flight.begin()
         try:
-            await self._core.pools.offline_cpu(cpu_id)
+            await self._parts.pools.offline_cpu(cpu_id)
         finally:
             self._in_flight.end()
 
@@ -271,12 +271,12 @@ class Zswap:
         """
         self._check()
         cgroup.go_offline()
-        self._core.inventory.lrus.reparent(cgroup)
+        self._parts.inventory.lrus.reparent(cgroup)
 
     def shrinker_count(self, cgroup: Cgroup | None = None, node: int = 0) -> int:
         """How many entries of a cgroup and node memory pressure may ask for (see `shrinker.shrinker_count`)."""
         self._check()
-        return shrinker.shrinker_count(self._core, cgroup, node)
+        return shrinker.shrinker_count(self._parts, cgroup, node)
 
     async def shrink(self, cgroup: Cgroup | None = None, node: int = 0, nr_to_scan: int | None = None) -> int:
         """The dynamic shrinker: visit up to `nr_to_scan` entries (default: `shrinker_count`), write back what is old.
@@ -288,38 +288,38 @@ class Zswap:
         nr = self.shrinker_count(cgroup, node) if nr_to_scan is None else nr_to_scan
         self._in_flight.begin()
         try:
-            return await shrinker.shrinker_scan(self._core, cgroup, node, nr)
+            return await shrinker.shrinker_scan(self._parts, cgroup, node, nr)
         finally:
             self._in_flight.end()
 
     def protect(self, cgroup: Cgroup | None, node: int) -> None:
         """A page of theirs came from the disk: spare one entry from the dynamic shrinker (11.1, last paragraph)."""
-        lru = self._core.inventory.lrus.find(cgroup.heir if cgroup is not None else None, node)
+        lru = self._parts.inventory.lrus.find(cgroup.heir if cgroup is not None else None, node)
         if lru is not None:
             lru.protected += 1
 
     def compact(self) -> int:
         """Let the allocator move objects together in every pool; returns the bytes given back (18)."""
         self._check()
-        return sum(pool.zs.compact() for pool in self._core.pools.pools) * PAGE_SIZE
+        return sum(pool.zs.compact() for pool in self._parts.pools.pools) * PAGE_SIZE
 
     @property
     def events(self) -> Counter[str]:
         """Page and folio events since the store was opened: zswpout, zswpin, zswpwb, zswpout-64kB, ... (19)."""
-        return self._core.counters.events
+        return self._parts.counters.events
 
     def count_folio(self, event: str, nr_pages: int) -> None:
         """Count one large folio under its size; what is above the store counts its own events here."""
-        self._core.counters.count_folio(event, nr_pages)
+        self._parts.counters.count_folio(event, nr_pages)
 
     def figures(self) -> Figures:
         """What the counters amount to: pages, bytes, ratio, pool and per-cpu memory, size classes."""
-        return figures_of(self._core)
+        return figures_of(self._parts)
 
     def stats(self) -> Mapping[str, int]:
         """The debugfs counters (11.3) as they are now: event counts, `pool_total_size` in bytes, `stored_pages`."""
-        core = self._core
-        counters = core.counters
+        parts = self._parts
+        counters = parts.counters
         return MappingProxyType(
             {
                 "pool_limit_hit": counters.pool_limit_hit,
@@ -329,7 +329,7 @@ class Zswap:
                 "reject_compress_fail": counters.reject_compress_fail,
                 "reject_compress_poor": counters.reject_compress_poor,
                 "written_back_pages": counters.written_back_pages,
-                "pool_total_size": core.pools.total_pages * PAGE_SIZE,
-                "stored_pages": core.inventory.stored_pages,
+                "pool_total_size": parts.pools.total_pages * PAGE_SIZE,
+                "stored_pages": parts.inventory.stored_pages,
             }
         )

@@ -156,7 +156,7 @@ async def test_a_corrupt_page_raises_and_stays() -> None:
     with acomp.registry():
         async with zswap.Zswap.open() as store:
             assert await store.store(zswap.Folio(0, page_of(9)))
-            blobs = store._core.inventory.entries.blob
+            blobs = store._parts.inventory.entries.blob
             good, blobs[0] = blobs[0], b"no zstd frame"
             with pytest.raises(zswap.DecompressError, match="page 0") as caught:
                 await store.load(0)

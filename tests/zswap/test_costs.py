@@ -96,7 +96,7 @@ async def test_the_cancel_sweep_under_a_cost_model_leaves_the_lock_free() -> Non
 
                 async def check() -> None:
                     await device.quiesce()
-                    assert not any(lru.lock.locked for lru in store._core.inventory.lrus.lists)
+                    assert not any(lru.lock.locked for lru in store._parts.inventory.lrus.lists)
                     assert store.invalidate(0, 16) in (0, 16)
                     await cpu.settle()
 

@@ -44,7 +44,7 @@ async def test_patches_13_and_14_are_both_needed_for_chains(features: zswap.Stor
             assert device.calls == calls
             assert [await store.load(i) for i in range(16)] == [page_of(9)] * 16
             nr_reqs = 8 if features.request_arrays else 1
-            pool = store._core.pools.current
+            pool = store._parts.pools.current
             assert pool is not None and pool.contexts[0].nr_reqs == nr_reqs
 
 

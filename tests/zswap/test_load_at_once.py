@@ -13,7 +13,8 @@ import zswap
 from acomp import cpu, trace
 from acomp.codecs import CodecError, ZstdCodec
 from zswap.paths import load as load_path
-from zswap.paths.parts import INLINE_WORK_PER_TURN
+from zswap.paths.decompress import decompress as really_decompress
+from zswap.turns import INLINE_WORK_PER_TURN
 
 PAGES = [(b"page %d " % number * 600)[:4096] for number in range(4)]
 
@@ -22,11 +23,10 @@ PAGES = [(b"page %d " % number * 600)[:4096] for number in range(4)]
 def long_ways(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The entries that were loaded the long way."""
     entries: list[int] = []
-    real = load_path.decompress
 
-    async def decompress(core: Any, entry: int) -> bytes:
+    async def decompress(parts: Any, entry: int) -> bytes:
         entries.append(entry)
-        return await real(core, entry)
+        return await really_decompress(parts, entry)
 
     monkeypatch.setattr(load_path, "decompress", decompress)
     return entries
@@ -69,8 +69,8 @@ async def test_every_software_compressor_has_a_short_way(compressor: str, long_w
 
 async def test_what_is_not_free_is_waited_for(long_ways: list[int]) -> None:
     async with filled() as store:
-        core = store._core
-        lease = core.slots.request(1)
+        parts = store._parts
+        lease = parts.slots.request(1)
         loading = asyncio.ensure_future(store.load(1))
         await asyncio.sleep(0)
         assert await store.load(0) == PAGES[0] and not long_ways, "another slot's affair"
@@ -78,7 +78,7 @@ async def test_what_is_not_free_is_waited_for(long_ways: list[int]) -> None:
         lease.release()
         assert await loading == PAGES[1] and len(long_ways) == 1
 
-        pool = core.pools.current
+        pool = parts.pools.current
         assert pool is not None
         with cpu.on_cpu(3):
             context = pool.try_lock_current()

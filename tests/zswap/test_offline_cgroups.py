@@ -40,7 +40,7 @@ async def test_a_store_under_way_is_published_as_the_heirs() -> None:
             assert [group.zswapped for group in (root, parent, child)] == [16, 0, 0]
             assert [group.zswap_current for group in (root, parent, child)] == [160, 0, 0]
             assert (root.events["zswpout"], child.events["zswpout"]) == (16, 0)
-            lru = store._core.inventory.lrus.find(root, 0)
+            lru = store._parts.inventory.lrus.find(root, 0)
             assert lru is not None and lru.length == 16
             store.invalidate(0, 16)
             assert [group.memory_current for group in (root, parent, child)] == [0, 0, 0]
@@ -58,7 +58,7 @@ async def test_a_later_folio_of_a_removed_cgroup_is_its_heirs() -> None:
             assert [group.zswapped for group in (root, parent, child)] == [1, 1, 0]
             assert (parent.events["zswpout"], child.events["zswpout"]) == (1, 0)
             assert await swap.load(0) == page_of(5)
-            lru = swap.zswap._core.inventory.lrus.find(parent, 0)
+            lru = swap.zswap._parts.inventory.lrus.find(parent, 0)
             assert lru is not None and lru.protected == 1, "what the removed one read from disk protects the heir"
             parent.zswap_max = 0
             assert await swap.store(zswap.Folio(2, page_of(5), cgroup=child)) is zswap.Placed.DEVICE
@@ -83,7 +83,7 @@ async def test_cgroups_come_and_go_without_number() -> None:
                 folio = zswap.Folio(0, bytes(PAGE) if i % 64 else page_of(7), cgroup=group)
                 assert await swap.store(folio) is (zswap.Placed.ZERO if i % 64 else zswap.Placed.ZSWAP)
                 swap.zswap.offline_cgroup(group)
-            lrus = swap.zswap._core.inventory.lrus
+            lrus = swap.zswap._parts.inventory.lrus
             assert list(root.children) == [stays] and lrus.owners() == [stays, root]
             assert len(lrus.lists) == 3 and len(swap._owners) == 2
             assert await swap.load(1) == page_of(5) and await swap.load(0) is not None

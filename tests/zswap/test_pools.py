@@ -17,7 +17,7 @@ PARAMS = zswap.Params(compressor="null-async")
 
 
 def compressors(store: zswap.Zswap) -> list[str]:
-    return [pool.compressor for pool in store._core.pools.pools]
+    return [pool.compressor for pool in store._parts.pools.pools]
 
 
 async def put(store: zswap.Zswap, offset: int, length: int = 9) -> None:
@@ -28,11 +28,11 @@ async def test_entries_keep_the_compressor_that_they_were_stored_with() -> None:
     with acomp.registry():
         async with zswap.Zswap.open(zswap.Params(compressor="lz4")) as store:
             for offset, compressor in enumerate(["lz4", "zstd", "deflate", "lzo"]):
-                store.params["compressor"] = f" {compressor}\n"
-                assert store.params["compressor"] == compressor
+                store.parameters["compressor"] = f" {compressor}\n"
+                assert store.parameters["compressor"] == compressor
                 await put(store, offset, 100 + offset)
             assert compressors(store) == ["lzo", "deflate", "zstd", "lz4"]
-            assert store.stats()["pool_total_size"] == sum(p.zs.total_pages for p in store._core.pools.pools) * PAGE
+            assert store.stats()["pool_total_size"] == sum(p.zs.total_pages for p in store._parts.pools.pools) * PAGE
             for offset in range(4):
                 assert await store.load(offset) == page_of(100 + offset)
             assert compressors(store) == ["lzo"], "pools without entries are gone, but for the current one"
@@ -42,15 +42,15 @@ async def test_switching_back_resurrects_the_pool_that_still_has_entries() -> No
     with acomp.registry():
         sync_null()
         async with zswap.Zswap.open(zswap.Params(compressor="null-sync")) as store:
-            first = store._core.pools.current
+            first = store._parts.pools.current
             assert first is not None
             await put(store, 0)
-            store.params["compressor"] = "zstd"
-            assert store._core.pools.current is not first and first.refs == 1
-            store.params["compressor"] = "null-sync"
-            assert store._core.pools.current is first and first.refs == 2
+            store.parameters["compressor"] = "zstd"
+            assert store._parts.pools.current is not first and first.refs == 1
+            store.parameters["compressor"] = "null-sync"
+            assert store._parts.pools.current is first and first.refs == 2
             assert compressors(store) == ["null-sync"], "the other one was empty"
-            store.params["compressor"] = "null-sync"
+            store.parameters["compressor"] = "null-sync"
             assert first.refs == 2, "writing the same again does nothing"
             assert await store.load(0) == page_of(9)
 
@@ -60,15 +60,15 @@ async def test_what_cannot_be_had_changes_nothing() -> None:
         async with zswap.Zswap.open(PARAMS) as store:
             await put(store, 0)
             with pytest.raises(zswap.ParameterError, match="no algorithm") as caught:
-                store.params["compressor"] = "nothing"
+                store.parameters["compressor"] = "nothing"
             assert caught.value.errno == ENOENT
             for point in ("zswap.pool_alloc", "zswap.context_alloc"):
                 failing = fault.installed(point.__eq__)
                 with failing, pytest.raises(zswap.ParameterError, match="no memory") as caught:
-                    store.params["compressor"] = "zstd"
+                    store.parameters["compressor"] = "zstd"
                 assert caught.value.errno == EINVAL
             assert compressors(store) == ["null-async"]
-            assert store.params["compressor"] == "null-async"
+            assert store.parameters["compressor"] == "null-async"
             assert await store.load(0) == page_of(9)
 
 
@@ -85,7 +85,7 @@ async def test_the_nth_allocation_of_a_pool_fails_and_nothing_is_left_behind() -
 
                 with fault.installed(fail_nth):
                     try:
-                        store.params["compressor"] = "null-async"
+                        store.parameters["compressor"] = "null-async"
                         break
                     except zswap.ParameterError:
                         assert compressors(store) == ["zstd"]
@@ -97,7 +97,7 @@ async def test_a_pool_switched_away_under_a_running_store_serves_it_to_the_end()
         async with zswap.Zswap.open(PARAMS) as store:
             storing = asyncio.ensure_future(store.store(zswap.Folio(0, page_of(9) * 8)))
             await asyncio.sleep(0)
-            store.params["compressor"] = "zstd"
+            store.parameters["compressor"] = "zstd"
             device.automatic = True
             device.land()
             assert await storing
@@ -114,7 +114,7 @@ async def test_a_pool_is_not_freed_while_an_abandoned_job_uses_its_buffers() -> 
             storing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await storing
-            store.params["compressor"] = "zstd"
+            store.parameters["compressor"] = "zstd"
             assert compressors(store) == ["zstd", "null-async"]
             device.land()
             assert compressors(store) == ["zstd"]
@@ -124,7 +124,7 @@ async def test_memory_per_cpu() -> None:
     with acomp.registry(), null_algorithm():
         async with zswap.Zswap.open(PARAMS) as store:
             assert store.figures().context_bytes == cpu.nr_cpu_ids() * 8 * BUFFER_SIZE
-            store.params["compressor"] = "zstd"
+            store.parameters["compressor"] = "zstd"
             assert store.figures().context_bytes == cpu.nr_cpu_ids() * BUFFER_SIZE
 
 
@@ -133,7 +133,7 @@ async def test_an_unpinned_task_moves_to_the_next_cpu_online() -> None:
         async with zswap.Zswap.open(PARAMS) as store:
             here = cpu.current_cpu()
             await store.offline_cpu(here)
-            pool = store._core.pools.current
+            pool = store._parts.pools.current
             assert pool is not None
             context = await pool.lock_current()
             assert context.cpu == (here + 1) % cpu.nr_cpu_ids()
@@ -174,7 +174,7 @@ async def test_a_pool_outlives_its_last_entry_as_long_as_a_load_waits_for_a_cpu(
             with cpu.on_cpu(2):
                 loading = asyncio.ensure_future(store.load(0))
                 await asyncio.sleep(0)
-            store.params["compressor"] = "lz4"
+            store.parameters["compressor"] = "lz4"
             store.invalidate(0)
             assert compressors(store) == ["lz4", "null-async"]
             store.online_cpu(2)
@@ -195,7 +195,7 @@ async def test_going_offline_waits_for_the_holder_and_coming_back_needs_no_memor
             device.land()
             await going
             assert await storing
-            pool = store._core.pools.current
+            pool = store._parts.pools.current
             assert pool is not None
             kept = pool.contexts[1].buffers
             with fault.installed(lambda point: point == "zswap.context_alloc"):
@@ -208,7 +208,7 @@ async def test_without_patch_12_a_cpu_loses_its_memory_and_may_not_get_it_back()
     params = zswap.Params(compressor="null-async", features=zswap.StoreFeatures(pool_lifetime_contexts=False))
     with acomp.registry(), null_algorithm():
         async with zswap.Zswap.open(params) as store:
-            pool = store._core.pools.current
+            pool = store._parts.pools.current
             assert pool is not None
             await store.offline_cpu(1)
             assert pool.contexts[1].nr_reqs == 0 and not pool.contexts[1].buffers
@@ -225,8 +225,8 @@ async def test_a_pool_made_while_a_cpu_is_offline_has_nothing_for_it_until_it_co
     with acomp.registry(), null_algorithm():
         async with zswap.Zswap.open(zswap.Params()) as store:
             await store.offline_cpu(3)
-            store.params["compressor"] = "null-async"
-            pool = store._core.pools.current
+            store.parameters["compressor"] = "null-async"
+            pool = store._parts.pools.current
             assert pool is not None
             assert [context.nr_reqs for context in pool.contexts[:5]] == [8, 8, 8, 0, 8]
             store.online_cpu(3)
@@ -252,7 +252,7 @@ async def test_cpus_that_come_after_the_pool_are_online_and_prepared_when_first_
             for pinned_to in (40, 20, 63):
                 with cpu.on_cpu(pinned_to):
                     assert await store.load(0, keep=True) == page_of(9)
-            pool = store._core.pools.current
+            pool = store._parts.pools.current
             assert pool is not None
             assert [context.cpu for context in pool.contexts if context.nr_reqs] == [0, 1, 20, 40, 63]
 
@@ -264,7 +264,7 @@ async def test_cpus_that_come_after_the_pool_go_offline_and_come_back() -> None:
             await put(store, 0)
             machine.nr_cpus = 8
             await store.offline_cpu(5)
-            pool = store._core.pools.current
+            pool = store._parts.pools.current
             assert pool is not None
             for pinned_to, works in ((5, False), (4, True), (7, True), (5, False)):
                 with cpu.on_cpu(pinned_to):
@@ -299,10 +299,10 @@ async def test_a_cpu_that_cannot_come_online_in_one_pool_comes_online_in_none() 
         async with zswap.Zswap.open(PARAMS) as store:
             await put(store, 0)
             await store.offline_cpu(1)
-            store.params["compressor"] = "zstd"  # made without memory for cpu 1
+            store.parameters["compressor"] = "zstd"  # made without memory for cpu 1
             await put(store, 1)
-            store.params["compressor"] = "null-async"
-            first, second = store._core.pools.pools
+            store.parameters["compressor"] = "null-async"
+            first, second = store._parts.pools.pools
             failing = fault.installed("zswap.context_alloc".__eq__)
             with failing, pytest.raises(zswap.ParameterError, match="stays offline"):
                 store.online_cpu(1)
@@ -342,7 +342,7 @@ async def test_the_cancel_sweep_over_offline_cpu() -> None:
                 await device.quiesce()
                 for _ in range(5):
                     await asyncio.sleep(0)
-                pool = store._core.pools.current
+                pool = store._parts.pools.current
                 assert pool is not None
                 assert not any(context.mutex.locked for context in pool.contexts)
                 store.online_cpu(1)

@@ -162,14 +162,14 @@ class StoreAgainstDict(RuleBasedStateMachine):
     @rule(compressor=st.sampled_from(["null-async", "null-sync", "lz4"]))
     def switch(self, compressor: str) -> None:
         async def write() -> None:
-            self.swap.zswap.params["compressor"] = compressor
+            self.swap.zswap.parameters["compressor"] = compressor
 
         self.run(write())
 
     @rule(limit=st.sampled_from([0, 3 * PAGE, 10 * PAGE, None]), enabled=st.booleans())
     def resize(self, limit: int | None, enabled: bool) -> None:
-        self.swap.zswap.params["max_pool_bytes"] = limit
-        self.swap.zswap.params["enabled"] = enabled or limit is None
+        self.swap.zswap.parameters["max_pool_bytes"] = limit
+        self.swap.zswap.parameters["enabled"] = enabled or limit is None
 
     @rule(cpu_id=st.integers(0, 7), online=st.booleans())
     def hotplug(self, cpu_id: int, online: bool) -> None:
@@ -212,21 +212,21 @@ class StoreAgainstDict(RuleBasedStateMachine):
 
     async def quiescent(self) -> None:
         await self.device.quiesce()
-        core, swap = self.swap.zswap._core, self.swap
+        parts, swap = self.swap.zswap._parts, self.swap
         while self.swap.zswap._worker.running:
             await asyncio.sleep(0)
         assert set(swap) == set(self.model)
         assert swap.slots.used == len(swap)
         places = [swap.where(offset) for offset in swap]
-        assert None not in places and places.count(zswap.Placed.ZSWAP) == len(core.inventory.tree)
-        assert not len(core.slots) and not len(swap._locks) and not swap._io.in_flight.count
-        assert len(core.inventory.tree) == len(core.inventory.lrus) == len(core.inventory.entries)
-        pools = core.pools.pools
-        assert sum(pool.refs for pool in pools) == len(core.inventory.tree) + 1
+        assert None not in places and places.count(zswap.Placed.ZSWAP) == len(parts.inventory.tree)
+        assert not len(parts.slots) and not len(swap._locks) and not swap._io.in_flight.count
+        assert len(parts.inventory.tree) == len(parts.inventory.lrus) == len(parts.inventory.entries)
+        pools = parts.pools.pools
+        assert sum(pool.refs for pool in pools) == len(parts.inventory.tree) + 1
         assert not any(context.mutex.locked for pool in pools for context in pool.contexts)
-        blobs = [core.inventory.length(core.inventory.tree.get(slot)) for slot in core.inventory.tree]
+        blobs = [parts.inventory.length(parts.inventory.tree.get(slot)) for slot in parts.inventory.tree]
         assert sum(pool.zs.bytes_stored for pool in pools) == sum(blobs)
-        owned = [slot for slot in core.inventory.tree if core.inventory.lru_of(core.inventory.tree.get(slot)).cgroup]
+        owned = [slot for slot in parts.inventory.tree if parts.inventory.lru_of(parts.inventory.tree.get(slot)).cgroup]
         assert self.cgroup.zswapped == len(owned)
         assert not asyncio.all_tasks() - {asyncio.current_task()}
 

@@ -188,7 +188,7 @@ async def test_disabled_it_stores_nothing_forgets_stale_pages_and_still_loads() 
     with acomp.registry():
         async with zswap.Zswap.open() as store:
             assert await store.store(folio_of(0, 20)) and await store.store(folio_of(1, 20))
-            store.params["enabled"] = "N"
+            store.parameters["enabled"] = "N"
             assert not await store.store(folio_of(1, 30))
             assert await store.load(0) == page_of(20)
             assert await store.load(1) is None
@@ -233,9 +233,9 @@ async def test_the_nth_allocation_fails(point: str, counter: dict[str, int], com
                 assert rejects(store) == counter
                 assert store.stats()["stored_pages"] == store.stats()["pool_total_size"] == 0
                 assert (cgroup.zswap_current, cgroup.memory_current, cgroup.zswapped) == (0, 0, 0)
-                pool = store._core.pools.current
+                pool = store._parts.pools.current
                 assert pool is not None and pool.refs == 1
-                assert len(store._core.inventory.entries) == len(store._core.inventory.lrus) == 0
+                assert len(store._parts.inventory.entries) == len(store._parts.inventory.lrus) == 0
         else:
             pytest.fail("something fails for ever")
 
@@ -300,11 +300,11 @@ async def test_the_cancel_sweep_over_store(compressor: str, scope: zswap.params.
                 before = device.decompressions
                 assert await store.load(900) == page_of(90)
                 assert device.decompressions <= before + 1, "a load of one page, not of a chain that was broken off"
-                core = store._core
-                pool = core.pools.current
+                parts = store._parts
+                pool = parts.pools.current
                 assert pool is not None
                 assert not any(context.mutex.locked for context in pool.contexts)
-                assert not len(core.slots)
+                assert not len(parts.slots)
                 whole = [await store.load(i) is not None for i in range(20)]
                 assert all(whole) or not any(whole), "a folio is in as a whole or not at all"
                 assert store.stats()["stored_pages"] == store.stats()["pool_total_size"] == 0
@@ -324,12 +324,12 @@ async def test_the_cancel_sweep_over_load_loses_no_page(compressor: str) -> None
 
             async def check() -> None:
                 await device.quiesce()
-                assert store._core.inventory.stored_pages <= 1
-                if store._core.inventory.stored_pages:
+                assert store._parts.inventory.stored_pages <= 1
+                if store._parts.inventory.stored_pages:
                     assert await store.load(0, keep=True) == page_of(77)
                 else:
                     assert await store.store(folio_of(0, 77))
-                assert not len(store._core.slots)
+                assert not len(store._parts.slots)
 
             assert await acomp.testing.sweep_cancel(lambda: store.load(0), check) >= 1
             assert await store.load(0) == page_of(77)
@@ -389,7 +389,7 @@ async def test_lengths_fill_and_free_agree_with_the_class_table(data: st.DataObj
                 assert await store.store(folio_of(offset, length))
             for offset in data.draw(st.sets(st.integers(0, len(lengths) - 1))):
                 store.invalidate(offset)
-            inventory, pool = store._core.inventory, store._core.pools.current
+            inventory, pool = store._parts.inventory, store._parts.pools.current
             assert pool is not None
             assert store.stats()["pool_total_size"] == pool.zs.total_pages * PAGE
             assert pool.zs.bytes_stored == sum(lengths[slot] for slot in inventory.tree)
@@ -491,7 +491,7 @@ async def test_what_an_algorithm_has_as_an_object_is_not_copied_and_what_it_writ
             async with zswap.Zswap.open(zswap.Params(compressor="plain")) as store:
                 assert await store.store(folio_of(0, 9, 300))
                 assert [await store.load(0), await store.load(1)] == folio_of(0, 9, 300).pages(0, 2)
-                pool = store._core.pools.current
+                pool = store._parts.pools.current
                 assert pool is not None
                 context = pool.contexts[0]
                 assert (any(context.buffers[0]), any(context.page)) == (not as_object, not as_object)

@@ -36,16 +36,16 @@ async def opened(
 
 def check(swap: zswap.Swap) -> None:
     """I10 and more: slots, pages and entries agree, and nothing is held."""
-    core = swap.zswap._core
+    parts = swap.zswap._parts
     assert swap.slots.used == len(swap)
-    assert not len(swap._locks) and not len(core.slots) and not swap._io.in_flight.count
-    assert len(core.inventory.tree) == len(core.inventory.lrus) == len(core.inventory.entries) <= len(swap)
-    assert all(pool.refs - (pool is core.pools.current) == held(swap, pool.id) for pool in core.pools.pools)
-    assert not any(context.mutex.locked for pool in core.pools.pools for context in pool.contexts)
+    assert not len(swap._locks) and not len(parts.slots) and not swap._io.in_flight.count
+    assert len(parts.inventory.tree) == len(parts.inventory.lrus) == len(parts.inventory.entries) <= len(swap)
+    assert all(pool.refs - (pool is parts.pools.current) == held(swap, pool.id) for pool in parts.pools.pools)
+    assert not any(context.mutex.locked for pool in parts.pools.pools for context in pool.contexts)
 
 
 def held(swap: zswap.Swap, pool_id: int) -> int:
-    inventory = swap.zswap._core.inventory
+    inventory = swap.zswap._parts.inventory
     return sum(inventory.pool_of(inventory.tree.get(slot)).id == pool_id for slot in inventory.tree)
 
 
@@ -264,7 +264,7 @@ async def test_invalidated_while_it_was_decompressed_the_device_is_not_asked(how
             device.land()
             assert await loading is None
         assert swap.zswap.events["pswpin"] == swap.zswap.events["zswpin"] == 0
-        lru = swap.zswap._core.inventory.lrus.find(None, 0)
+        lru = swap.zswap._parts.inventory.lrus.find(None, 0)
         assert lru is not None and lru.protected == 0
 
 
@@ -451,7 +451,7 @@ async def test_every_fault_point_fails_at_every_turn() -> None:
                 await put(4, RANDOM + page_of(3))
                 await put(8, page_of(11))
                 try:
-                    swap.zswap.params["compressor"] = "null-sync"
+                    swap.zswap.parameters["compressor"] = "null-sync"
                 except zswap.ParameterError:
                     pass  # it stays what it was
                 await put(20, b"".join(page_of(60 + i) for i in range(9)))

@@ -30,11 +30,11 @@ async def fill(swap: zswap.Swap) -> dict[int, bytes]:
 
 
 def assert_quiet(swap: zswap.Swap) -> None:
-    core = swap.zswap._core
-    assert not len(core.slots) and not len(swap._locks)
+    parts = swap.zswap._parts
+    assert not len(parts.slots) and not len(swap._locks)
     assert not swap._io.in_flight.count and not swap._in_flight.count and not swap.zswap._in_flight.count
-    assert not any(context.mutex.locked for pool in core.pools.pools for context in pool.contexts)
-    assert not any(lru.lock.locked for lru in core.inventory.lrus.lists)
+    assert not any(context.mutex.locked for pool in parts.pools.pools for context in pool.contexts)
+    assert not any(lru.lock.locked for lru in parts.inventory.lrus.lists)
     assert swap.slots.used == len(swap)
 
 
@@ -119,8 +119,8 @@ async def test_closing_that_is_cancelled_leaves_nothing_behind() -> None:
             swap = spaces[-1]
             with pytest.raises(zswap.StoreClosedError):
                 await swap.load(0)
-            assert not swap.zswap._core.pools.pools, "every context is freed"
-            assert not len(swap.zswap._core.inventory.entries)
+            assert not swap.zswap._parts.pools.pools, "every context is freed"
+            assert not len(swap.zswap._parts.inventory.entries)
             if again:
                 await open_another()
 

@@ -46,7 +46,7 @@ async def test_pages_come_back_through_the_device(nr_pages: int, max_batch_size:
 @pytest.mark.parametrize("compressor", ["zstd", "deflate-iaa"])
 async def test_no_folio_lives_on_because_it_was_stored(nr_pages: int, compressor: str) -> None:
     async with on_accelerator() as (store, _):
-        store.params["compressor"] = compressor
+        store.parameters["compressor"] = compressor
         data = PAGES[3] * nr_pages
         before = sys.getrefcount(data)
         assert await store.store(zswap.Folio(0, data))
@@ -71,7 +71,7 @@ async def test_the_cancel_sweep_on_the_stepped_engine(scope: zswap.params.Contex
 
         async def check() -> None:
             await platform.driver.in_flight.drain()
-            pool = store._core.pools.current
+            pool = store._parts.pools.current
             assert pool is not None and pool.refs == 1 + store.stats()["stored_pages"]
             assert not any(context.mutex.locked for context in pool.contexts)
             stored = [await store.load(i) for i in range(folio.nr_pages)]

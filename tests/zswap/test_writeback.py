@@ -43,7 +43,7 @@ async def opened(**params: object) -> AsyncIterator[tuple[zswap.Zswap, Disk, Nul
         async with zswap.Zswap.open(all_params, backing=disk) as store:
             yield store, disk, device
             await device.quiesce()
-        assert not len(store._core.slots)
+        assert not len(store._parts.slots)
 
 
 def kernel_limit(nr_pages: int) -> dict[str, int]:
@@ -59,9 +59,9 @@ async def put(
 
 def order(store: zswap.Zswap) -> list[int]:
     """Slots on the LRU of nobody, oldest first."""
-    lru = store._core.inventory.lrus.find(None, 0)
+    lru = store._parts.inventory.lrus.find(None, 0)
     assert lru is not None
-    entries, found, entry = store._core.inventory.entries, [], lru.head
+    entries, found, entry = store._parts.inventory.entries, [], lru.head
     while entry >= 0:
         found.append(entries.slot[entry])
         entry = entries.next[entry]
@@ -135,7 +135,7 @@ async def test_a_failed_writeback_keeps_the_page(why: str) -> None:
         assert await put(store, 0)
         await store.shrink(nr_to_scan=1)
         disk.full = why == "disk"
-        blobs = store._core.inventory.entries.blob
+        blobs = store._parts.inventory.entries.blob
         good = blobs[0]
         blobs[0] = bytes(PAGE + 1) if why == "compressor" else good
         with fault.installed(lambda point: why == "folio" and point == "zswap.writeback_folio"):
@@ -229,7 +229,7 @@ async def test_each_node_gives_one_entry() -> None:
     async with opened() as (store, disk, _):
         for offset in range(5):
             assert await put(store, offset, HUGE, cgroup=group, node=offset % 2)
-        referenced = store._core.inventory.entries.referenced
+        referenced = store._parts.inventory.entries.referenced
         assert not await put(store, 10, HUGE, cgroup=group)
         assert list(referenced[:5]) == [0, 0, 1, 1, 1]
         assert not await put(store, 10, HUGE, cgroup=group)
@@ -256,7 +256,7 @@ async def test_the_worker_empties_full_pools_down_to_the_threshold() -> None:
         assert rounds == 2, "16 failures end the first run: every entry had its second chance"
         assert store.stats()["pool_total_size"] == 11 * PAGE
         assert sorted(disk.pages) == list(range(10)), "in turn from both cgroups, oldest first"
-        assert not store._core.limit.full
+        assert not store._parts.limit.full
 
 
 async def test_the_worker_gives_up_after_16_failures() -> None:
@@ -266,7 +266,7 @@ async def test_the_worker_gives_up_after_16_failures() -> None:
         for run in (1, 2):
             assert not await put(store, 99, HUGE)
             await settled(store)
-            assert store._core.inventory.entries.referenced[:40].count(0) == 16 * run, "second chances are failures"
+            assert store._parts.inventory.entries.referenced[:40].count(0) == 16 * run, "second chances are failures"
         assert not disk.pages
 
 
@@ -364,5 +364,5 @@ async def test_written_back_pages_are_found_through_swap() -> None:
             for offset in range(8):
                 assert await swap.load(offset) == page_of(offset + 1)
             assert swap.zswap.events["pswpin"] == 5
-            lru = swap.zswap._core.inventory.lrus.find(None, 0)
+            lru = swap.zswap._parts.inventory.lrus.find(None, 0)
             assert lru is not None and lru.protected == 5

@@ -65,9 +65,11 @@ class Inventory:
     def publish(self, slot: int, entries: Sequence[int], pool: Pool, lru: LruList) -> int:
         """Put filled entries into the tree at consecutive slots, in place of what was there; returns how many.
 
-        Fewer than all, the first ones, when there was no memory for the next. The order of 13.4 step 3: insert, free
-        the replaced ones, references, charge, fields, LRU last.
+        Fewer than all, the first ones, when there was no memory for the next. They go on `lru`, or on its heir's if
+        its cgroup went meanwhile. In the kernel's order: insert, free the replaced ones, references, charge, fields,
+        LRU last.
         """
+        lru = self.lrus.heir_of(lru)
         if fault.decider is not None:
             entries = list(itertools.takewhile(lambda _: not fault.should_fail(TREE_INSERT), entries))
             if not entries:

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from ..cgroup import Cgroup
 from ..inventory.entries import NO_ENTRY
 from ..inventory.lru import LruList
-from .parts import Core
+from .parts import Parts
 from .shrinker import may_write_back, shrink_memcg, visit_oldest
 
 Item = TypeVar("Item")
@@ -28,10 +28,10 @@ VISITS_PER_TURN: Final = 32
 class GlobalShrinker:
     """A task that exists only while it works; what it does from being woken to its end is a run."""
 
-    __slots__ = ("_context", "_core", "_last_cgroup", "_last_lru", "_stopped", "_task")
+    __slots__ = ("_context", "_parts", "_last_cgroup", "_last_lru", "_stopped", "_task")
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._context = contextvars.copy_context()  # not that of a store, which may be pinned to a cpu
         self._last_cgroup: Cgroup | None = None
         self._last_lru: LruList | None = None
@@ -45,7 +45,7 @@ class GlobalShrinker:
 
     def queue(self) -> None:
         """Start a run, unless there is one, or nothing to write back to."""
-        if self._core.backing is not None and not self.running and not self._stopped:
+        if self._parts.backing is not None and not self.running and not self._stopped:
             loop = asyncio.get_running_loop()
             self._task = loop.create_task(self._work(), name="zswap shrink worker", context=self._context)
 
@@ -67,7 +67,7 @@ class GlobalShrinker:
             await asyncio.wait([self._task])
 
     async def _work(self) -> None:
-        if self._core.limit.is_budget:
+        if self._parts.limit.is_budget:
             await self._evict()
         else:
             await self._shrink()
@@ -82,7 +82,7 @@ class GlobalShrinker:
         for visits, lru in enumerate(self._visits(), 1):
             if self._enough() or refused == MAX_RECLAIM_RETRIES:
                 return
-            err = await visit_oldest(self._core, lru)
+            err = await visit_oldest(self._parts, lru)
             self._last_lru = lru
             if not err:
                 refused = 0
@@ -97,13 +97,13 @@ class GlobalShrinker:
         Each at most twice as often as it has entries at the start, once to clear every mark and once to write every
         entry back: so it ends, whatever comes of the visits.
         """
-        referenced = self._core.inventory.entries.referenced
-        left = {lru: 2 * lru.length for lru in _in_turn(self._core.inventory.lrus.lists, self._last_lru)}
+        referenced = self._parts.inventory.entries.referenced
+        left = {lru: 2 * lru.length for lru in _in_turn(self._parts.inventory.lrus.lists, self._last_lru)}
         while left:
             for lru in list(left):
                 marked = True
                 while marked and lru in left:
-                    if not left[lru] or lru.head == NO_ENTRY or not may_write_back(self._core, lru.cgroup):
+                    if not left[lru] or lru.head == NO_ENTRY or not may_write_back(self._parts, lru.cgroup):
                         del left[lru]
                     else:
                         marked = bool(referenced[lru.head])
@@ -119,8 +119,8 @@ class GlobalShrinker:
         failures = 0
         while not self._enough() and failures < MAX_RECLAIM_RETRIES:
             candidates = 0
-            for cgroup in _in_turn(self._core.inventory.lrus.owners(), self._last_cgroup):
-                err = await shrink_memcg(self._core, cgroup)
+            for cgroup in _in_turn(self._parts.inventory.lrus.owners(), self._last_cgroup):
+                err = await shrink_memcg(self._parts, cgroup)
                 self._last_cgroup = cgroup
                 await asyncio.sleep(0)
                 if err != -ENOENT:
@@ -131,8 +131,8 @@ class GlobalShrinker:
             failures += not candidates
 
     def _enough(self) -> bool:
-        threshold = self._core.limit.accept_pages
-        return threshold is None or self._core.pools.total_pages <= threshold
+        threshold = self._parts.limit.accept_pages
+        return threshold is None or self._parts.pools.total_pages <= threshold
 
 
 def _in_turn(items: list[Item], last: Item | None) -> list[Item]:

@@ -7,15 +7,15 @@ from typing import Final
 from acomp import fault, trace
 
 from ..errors import CpuOfflineError, DecompressError
-from .load import decompress
-from .parts import Backing, Core
+from .decompress import decompress
+from .parts import Backing, Parts
 
 WRITEBACK_FOLIO: Final = fault.declare(
     "zswap.writeback_folio", "no memory for the folio to write back (-ENOMEM): reject_reclaim_fail, the entry stays"
 )
 
 
-async def writeback_entry(core: Core, entry: int) -> int:
+async def writeback_entry(parts: Parts, entry: int) -> int:
     """Write one published entry to the device and remove it: 0, or a negative errno and the entry stays.
 
     -EEXIST: somebody works on that slot (in the kernel, its page is in the swap cache). -ENOMEM: no folio, or the entry
@@ -24,21 +24,21 @@ async def writeback_entry(core: Core, entry: int) -> int:
     Differs from the kernel, which removes the entry before it writes: here the entry stays until the device has the
     page, so that neither an error nor a cancellation loses it. Nobody can tell, for the slot is locked.
     """
-    slot = core.inventory.entries.slot[entry]
-    lease = core.slots.try_request(slot)
+    slot = parts.inventory.entries.slot[entry]
+    lease = parts.slots.try_request(slot)
     if lease is None:
         return -EEXIST
     try:
-        if core.backing is None or fault.should_fail(WRITEBACK_FOLIO):
+        if parts.backing is None or fault.should_fail(WRITEBACK_FOLIO):
             return -ENOMEM
-        page = await decompress(core, entry)
-        if not lease.invalidated and not await _write(core.backing, slot, page):
+        page = await decompress(parts, entry)
+        if not lease.invalidated and not await _write(parts.backing, slot, page):
             return -EIO
         if lease.invalidated:
             return -ENOMEM
-        cgroup = core.inventory.lru_of(entry).cgroup  # the heir's, if its own went meanwhile
-        core.inventory.remove(slot)
-        core.counters.events["zswpwb"] += 1
+        cgroup = parts.inventory.lru_of(entry).cgroup  # the heir's, if its own went meanwhile
+        parts.inventory.remove(slot)
+        parts.counters.events["zswpwb"] += 1
         if cgroup is not None:
             cgroup.count("zswpwb")
         if trace.sink is not None:

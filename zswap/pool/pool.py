@@ -23,13 +23,13 @@ POOL_ALLOC: Final = fault.declare("zswap.pool_alloc", "no memory for a pool: the
 class Pool:
     """A pool. Made and found through `PoolList`."""
 
-    __slots__ = ("_changed", "_limits", "_offline", "_on_release", "compressor", "contexts", "id", "refs", "zs")
+    __slots__ = ("_changed", "_params", "_offline", "_on_release", "compressor", "contexts", "id", "refs", "zs")
 
     def __init__(
         self,
         pool_id: int,
         compressor: str,
-        limits: Params,
+        params: Params,
         offline: Set[int],
         on_release: "Callable[[Pool], None]",
     ) -> None:
@@ -38,7 +38,7 @@ class Pool:
         self.zs = ZsPool()
         self.refs = 1
         self.contexts: list[CpuContext] = []
-        self._limits = limits
+        self._params = params
         self._offline = offline
         self._on_release = on_release
         self._changed: asyncio.Event | None = None
@@ -77,8 +77,8 @@ class Pool:
 
     def prepare_cpu(self, cpu_id: int) -> None:
         """Bring a cpu's context online, or raise what stands in the way."""
-        features = self._limits.features
-        max_reqs = self._limits.max_batch_size if features.request_arrays else 1
+        features = self._params.features
+        max_reqs = self._params.max_batch_size if features.request_arrays else 1
         self.context_of(cpu_id).prepare(self.compressor, max_reqs)
         if self._changed is not None:
             self._changed.set()
@@ -93,7 +93,7 @@ class Pool:
     async def dead_cpu(self, cpu_id: int) -> None:
         """Wait for the holder of a context that went offline. Without patch 12 its resources are freed then."""
         context = await self.lock(self.contexts[cpu_id])
-        if not context.online and not self._limits.features.pool_lifetime_contexts:
+        if not context.online and not self._params.features.pool_lifetime_contexts:
             context.free()
         context.unlock()
 
@@ -151,7 +151,7 @@ class Pool:
         return None
 
     async def _wait_online(self, here: int) -> CpuContext:
-        timeout = self._limits.offline_timeout
+        timeout = self._params.offline_timeout
         try:
             async with asyncio.timeout(timeout):
                 while (context := self._context_here()) is None:
@@ -173,10 +173,10 @@ class Pool:
 class PoolList:
     """The pools of a store; the first one is current."""
 
-    __slots__ = ("_by_id", "_limits", "_on_empty", "offline", "pools")
+    __slots__ = ("_by_id", "_params", "_on_empty", "offline", "pools")
 
-    def __init__(self, limits: Params, on_empty: Callable[[], None]) -> None:
-        self._limits = limits
+    def __init__(self, params: Params, on_empty: Callable[[], None]) -> None:
+        self._params = params
         self._on_empty = on_empty
         self._by_id: list[Pool | None] = []
         self.pools: list[Pool] = []
@@ -272,7 +272,7 @@ class PoolList:
         if fault.should_fail(POOL_ALLOC):
             raise MemoryError("no memory for a pool")
         pool_id = next((i for i, pool in enumerate(self._by_id) if pool is None), len(self._by_id))
-        pool = Pool(pool_id, compressor, self._limits, self.offline, self._release)
+        pool = Pool(pool_id, compressor, self._params, self.offline, self._release)
         try:
             for cpu_id in range(cpu.nr_cpu_ids()):
                 if cpu_id not in self.offline:

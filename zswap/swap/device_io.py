@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from acomp import PAGE_SIZE, fault, trace
 
-from ..in_flight import InFlight
+from ..wait_group import WaitGroup
 from .device import SwapDevice
 from .slots import SwapSlots
 
@@ -31,7 +31,7 @@ class DeviceIo:
         self._device = device
         self._slots = slots
         self._closed = False
-        self.in_flight = InFlight()
+        self.in_flight = WaitGroup()
 
     async def write(self, slot: int, data: bytes) -> None:
         """Write whole pages; OSError when the device cannot."""

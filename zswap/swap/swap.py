@@ -16,10 +16,10 @@ from acomp import PAGE_SIZE
 
 from ..errors import CloseTimeoutError, StoreClosedError, StoreOpenError
 from ..folio import Folio, check_slots
-from ..in_flight import InFlight
 from ..inventory.slot_map import EMPTY, SlotMap
 from ..params import Params
 from ..slot_locks import SlotLease, SlotLocks
+from ..wait_group import WaitGroup
 from ..zswap import Zswap
 from .device import FileDevice, SwapDevice
 from .device_io import DeviceIo
@@ -54,7 +54,7 @@ class Swap:
     def __init__(self, params: Params, device: SwapDevice) -> None:
         self.device = device
         self.zswap = Zswap(params, backing=self)
-        """The compressed store below; its `params`, `stats`, `figures` are for reading and writing."""
+        """The compressed store below; its `parameters`, `stats`, `figures` are for reading and writing."""
         self.slots = SwapSlots(device.nr_slots)
         self._params = params
         self._io = DeviceIo(device, self.slots)
@@ -62,7 +62,7 @@ class Swap:
         self._pages = SlotMap()  # page -> slot
         self._marks = bytearray(device.nr_slots)
         self._owners = SlotOwners(device.nr_slots)
-        self._in_flight = InFlight()
+        self._in_flight = WaitGroup()
         self._state = "new"
 
     @classmethod

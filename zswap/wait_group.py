@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 
-class InFlight:
+class WaitGroup:
     """A count of things under way and a bounded wait until there are none."""
 
     __slots__ = ("_callback", "_nobody", "count")

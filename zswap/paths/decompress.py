@@ -1,0 +1,60 @@
+"""Decompress the page of an entry: one plain request on the current cpu's context. For loads and for writeback."""
+
+import asyncio
+from errno import EIO
+
+from acomp import PAGE_SIZE, acomp_request_set_params, crypto_acomp_decompress, crypto_wait_req
+
+from ..errors import DecompressError
+from .parts import Parts
+
+
+async def decompress(parts: Parts, entry: int) -> bytes:
+    """The page of a published entry, by its own pool's compressor; DecompressError if that cannot.
+
+    Differs from the kernel: compressed pages are immutable here, so an async compressor needs no copy of them in
+    buffer 0.
+    """
+    entries = parts.inventory.entries
+    slot, blob, pool = entries.slot[entry], entries.blob[entry], parts.inventory.pool_of(entry)
+    assert blob is not None
+    context = pool.try_lock_current()
+    if context is None:
+        pool.get()  # the entry may be invalidated meanwhile, and with it the last reference go
+        try:
+            context = await pool.lock_current()
+        finally:
+            pool.put()
+    try:
+        req = context.reqs[0]
+        acomp_request_set_params(req, blob, context.page, len(blob), PAGE_SIZE)
+        code = crypto_acomp_decompress(req)
+        err = await crypto_wait_req(code, context.wait) if code else 0
+        length, page = req.dlen, req.output if req.output is not None else bytes(context.page)
+    finally:
+        context.unlock()
+    if context.is_inline and parts.inline_work.turn_is_due(decompressed=1):
+        await asyncio.sleep(0)
+    if err or length != PAGE_SIZE:
+        parts.counters.decompress_fail += 1
+        raise DecompressError(slot, pool.compressor, err or -EIO)
+    return page
+
+
+def decompress_at_once(parts: Parts, entry: int) -> bytes | None:
+    """The same without a request, where nothing would wait: None if that cannot be, or for whatever goes wrong.
+
+    Nothing would wait where the context is free, the codec is software, and the loop needs no turn.
+    """
+    context = parts.inventory.pool_of(entry).free_context_here(parts.loop)
+    if context is None or context.tfm is None or context.tfm.decompress_at_once is None:
+        return None
+    if not parts.inline_work.may_decompress_at_once():
+        return None
+    blob = parts.inventory.entries.blob[entry]
+    assert blob is not None
+    try:
+        page = context.tfm.decompress_at_once(blob, PAGE_SIZE)
+    except Exception:
+        return None  # `decompress` says what it was
+    return page if len(page) == PAGE_SIZE else None
