@@ -1,6 +1,5 @@
 """`swaplab chain`: run one chain and see it happen."""
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +10,12 @@ from rich.text import Text
 from iaa_emulator import ConfigurationError
 from swaplab.cli.options import SyncMode
 from swaplab.cli.refusals import refusals, writable, writing
-from swaplab.story.pipeline import Recording, Story, draw, run_story
+from swaplab.story.picture import WIDTH, draw
+from swaplab.story.recording import Recording
+from swaplab.story.story import Story, run_story
 
-ROW = re.compile(r"(head| *\d+)  (\w+ wq\S+)?")
-STYLES = {"S": "cyan", "E": "yellow", "=": "yellow", "L": "green", "P": "bold green", "o": "dim", "x": "bold red"}
+STYLES = {"S": "cyan", "E": "magenta", "=": "magenta", "L": "green", "P": "bold green", "o": "dim", "x": "bold red"}
+"""Colours of the rows' letters that can be read on black and on white."""
 
 
 def chain(
@@ -28,7 +29,10 @@ def chain(
         Path | None, typer.Option(metavar="FILE", callback=writable, help="Save the events to FILE as JSON.")
     ] = None,
 ) -> None:
-    """Run one chain on a stepped accelerator and draw it: a row per request, a column per event."""
+    """Run one chain on a stepped accelerator and draw it: a row per request, a column per event.
+
+    What is wider than the terminal goes on below.
+    """
     with refusals("chain", ValueError, ConfigurationError):
         story = Story(
             pages=pages,
@@ -44,13 +48,11 @@ def chain(
 
 
 def _show(recording: Recording) -> None:
-    """The picture; the letters of its rows coloured on a terminal."""
+    """The picture, as wide as the terminal; the letters of its rows coloured there."""
     console = Console()
-    for line in draw(recording):
-        text = Text(line, overflow="ignore", no_wrap=True)
-        row = ROW.match(line)
-        if row is not None:
-            for column in range(row.end(), max(row.end(), line.rfind("  "))):
-                if line[column] in STYLES:
-                    text.stylize(STYLES[line[column]], column, column + 1)
+    for line in draw(recording, console.width if console.is_terminal else WIDTH):
+        text = Text(str(line), no_wrap=True)
+        for column, letter in enumerate(line.cells, len(line.label)):
+            if letter in STYLES:
+                text.stylize(STYLES[letter], column, column + 1)
         console.print(text, highlight=False, soft_wrap=True)
