@@ -6,7 +6,10 @@ from typing import ClassVar
 
 
 class ConfigurationError(Exception):
-    """What the kernel would refuse to configure: `errno` (positive), `cause`, and the `remedy`, each a sentence."""
+    """What the kernel would refuse to configure: `errno` (positive), `cause`, and the `remedy`, each a sentence.
+
+    As text it has the system's words for `errno` once, also where `cause` brings them along.
+    """
 
     def __init__(self, errno: int, cause: str, remedy: str) -> None:
         super().__init__(errno, cause, remedy)
@@ -15,7 +18,9 @@ class ConfigurationError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.cause} ({os.strerror(self.errno)}). {self.remedy}"
+        said = os.strerror(self.errno)
+        why = self.cause if said in self.cause else f"{self.cause} ({said})"
+        return f"{why}. {self.remedy}"
 
 
 class DescriptorDeadlockError(Exception):

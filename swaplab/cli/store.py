@@ -1,7 +1,6 @@
 """`swaplab store`: real bytes into the compressed store and back, one table per compressor."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -10,15 +9,18 @@ from typing import Annotated
 import typer
 import uvloop
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import acomp
 from swaplab.cli.options import FolioSize, JsonFile
+from swaplab.cli.progress import progress_of
 from swaplab.cli.refusals import refusals, writing
 from swaplab.realbytes.comparison import Column, Plan, Report, compare, hardware
 from swaplab.realbytes.counters import CountersColumn, CountersReport, count
 from swaplab.realbytes.inputs import FOLIO_PAGES, InputError, read_pages
+
+PAGES = "pages"
+"""What the progress is counted in: each page of each run is stored and read back, so it counts twice."""
 
 
 class FeatureSet(StrEnum):
@@ -68,7 +70,7 @@ async def _compare(folios: list[memoryview], folio: str, compressors: list[str])
     async with hardware(compressors):
         plan = Plan(folios, FOLIO_PAGES[folio], compressors)
         columns = sum(map(len, plan.modes().values()))
-        with _progress_bar(plan.steps(columns)) as progress:
+        with progress_of(PAGES, plan.steps(columns)) as progress:
             return await compare(replace(plan, progress=progress), folio)
 
 
@@ -77,23 +79,8 @@ async def _count(
 ) -> Report | CountersReport:
     nr_pages = FOLIO_PAGES[folio]
     async with hardware(compressors):
-        with _progress_bar(2 * len(folios) * nr_pages * len(compressors)) as progress:
+        with progress_of(PAGES, 2 * len(folios) * nr_pages * len(compressors)) as progress:
             return await count(folios, nr_pages, compressors, features, folio, progress)
-
-
-@contextmanager
-def _progress_bar(total: int) -> Iterator[Callable[[int], object]]:
-    """What to tell of pages done: a bar on a terminal, nothing elsewhere; gone when the tables come."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda pages: None
-        return
-    shown = Progress(
-        TextColumn("storing and reading back"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
-    )
-    with shown as bar:
-        task = bar.add_task("", total=total)
-        yield lambda pages: bar.advance(task, pages)
 
 
 def _counters_table(report: CountersReport) -> Table:

@@ -84,7 +84,8 @@ def run_on_dask(address: str) -> Run:
         try:
             client = Client(address, timeout="10s", set_as_default=False)  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
-            failure = f"no Dask scheduler answers at {address} ({error}); start one, or leave --dask out"
+            why = str(error).replace(f" to {address}", "").replace(f" {address!r}", "")  # it is said already
+            failure = f"no Dask scheduler answers at {address} ({why}); start one, or leave --dask out"
         if failure is not None:
             gc.collect()  # half a client: its end takes a lock, for ever if it comes while a cluster is being started
             raise SweepError(failure)

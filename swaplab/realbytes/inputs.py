@@ -68,9 +68,7 @@ def read_pages(inputs: Sequence[Path]) -> Pages:
             content = path.read_bytes()
         except OSError as error:
             if named:
-                raise InputError(
-                    f"{path}: {error.strerror or error}; name a file or directory that can be read"
-                ) from None
+                raise InputError(f"{path}: {error.strerror or error}; name one that can be read") from None
             skipped += 1
             first_skipped = first_skipped or f"{path}: {error.strerror or error}"
             continue
@@ -91,7 +89,7 @@ def _walk(inputs: Sequence[Path], default: bool) -> Iterator[tuple[Path, bool]]:
         try:
             mode = path.stat().st_mode
         except OSError as error:
-            raise InputError(f"{path}: {error.strerror}; name a file or directory that exists") from None
+            raise InputError(f"{path}: {error.strerror}; name one that exists") from None
         if stat.S_ISDIR(mode):
             yield from ((file, False) for file in _files_below(path, default))
         elif stat.S_ISREG(mode):

@@ -92,7 +92,7 @@ def draw(recording: Recording, width: int = WIDTH) -> list[Line]:
         lines += [*_headings(phases, band, margin), *_cells(rows, band, is_last=first + room >= len(columns)), Line("")]
     drawn = set().union(*(row.cells for row in rows))
     lines += _legend([f"{letter} {words}" for letter, words in LEGEND.items() if letter in drawn], width)
-    below = ["A column is one event: time goes to the right, but not to scale.", "", *summary(recording)]
+    below = ["Columns are events, in order: time, but not to scale.", "", *summary(recording)]
     return [*lines, *(Line(line) for text in below for line in textwrap.wrap(text, width) or [""])]
 
 

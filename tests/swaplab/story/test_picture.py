@@ -133,7 +133,7 @@ def test_the_legend_explains_the_letters_that_occur_and_no_others(story: Story, 
 def test_the_words_explain_the_overlap_and_count_in_the_singular() -> None:
     text = text_of(draw(recorded(Story())))
     assert "8 submits, 2 rounds of polling\noverlap 5.0: jobs in the devices at a time" in text
-    assert "time goes to the right" in text
+    assert "Columns are events, in order: time, but not to scale." in text
     text = text_of(draw(recorded(Story(fail=0))))
     assert "parallel: submit all, then poll. 1 submit, 0 rounds" in text
     assert "8 failed, 7 of them never submitted" in " ".join(text.split())
