@@ -1,8 +1,8 @@
 """The kernel's `crypto_acomp` with request chaining, in asyncio: algorithms, transforms, requests, chains.
 
-Room 1 of 4. It imports nothing of ours; `iaa_emulator` and `zswap` import it and never each other; nobody imports
-`swaplab`. Everything public is listed here; `acomp.cpu`, `acomp.trace`, `acomp.fault` and `acomp.testing` are the
-facilities that the rooms above share.
+It imports nothing of ours; `iaa_emulator` and `zswap` import it and never each other; nobody imports `swaplab`.
+Everything public is listed here; `acomp.cpu`, `acomp.trace`, `acomp.fault` and `acomp.testing` are facilities that the
+packages above share. What the words mean is in docs/concepts.md, what the kernel does in docs/kernel.md.
 """
 
 from . import cpu, fault, testing, trace

@@ -1,4 +1,7 @@
-"""Algorithms and the registry that finds them by name (kernel-facts 2.1). Knows nothing of requests or transforms."""
+"""Algorithms and the registry that finds them by name (docs/kernel.md#algorithms).
+
+Knows nothing of requests or transforms.
+"""
 
 import asyncio
 import difflib
@@ -133,7 +136,7 @@ def entered(fresh: Registry) -> Iterator[Registry]:
 
 
 def crypto_register_acomp(alg: AcompAlg) -> int:
-    """Register `alg` in the current registry: 0, or -EEXIST when its driver name is taken. Source: kernel-facts 2.1."""
+    """Register `alg` in the current registry: 0, or -EEXIST when its driver name is taken."""
     if not isinstance(alg, AcompAlg):
         raise TypeError(f"crypto_register_acomp takes an AcompAlg, not {type(alg).__name__}")
     return current_registry().add(alg)

@@ -50,10 +50,10 @@ def _check_limit(limit: int) -> None:
 
 
 class DeflateCodec:
-    """Raw deflate, level 6, 2 KiB window: byte for byte the kernel's software `deflate` (measurements.md).
+    """Raw deflate, level 6, 2 KiB window: byte for byte the kernel's software `deflate`.
 
     Bytes after the end of the stream are padding and ignored. Decompression takes any RFC 1951 stream, also those with
-    distances beyond 2 KiB, because it stands in for the device when that cannot do the work (kernel-facts 6.9).
+    distances beyond 2 KiB, because it stands in for the device when that cannot do the work.
     """
 
     def compress(self, src: BytesLike) -> bytes:
@@ -83,7 +83,7 @@ _DECLARES_SIZE: Final = 0xE0
 
 
 class ZstdCodec:
-    """zstd with the parameters the kernel uses (measurements.md); frames carry no size, checksum or dictionary id.
+    """zstd with the parameters the kernel uses; frames carry no size, checksum or dictionary id.
 
     Bytes after the first frame are padding and ignored. Decompression takes any frame with a window of up to 8 MiB,
     what RFC 8878 asks decoders to support.

@@ -1,4 +1,4 @@
-"""The entry points: where a request, or the chain of a head, goes into its algorithm (kernel-facts 2.1, 3.2).
+"""The entry points: where a request, or the chain of a head, goes into its algorithm.
 
 Called by whoever owns the request, with it idle. A single request is in flight from here until its code is final; the
 states of a chain are moved by its runner.

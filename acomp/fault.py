@@ -1,7 +1,7 @@
 """Declared points at which something can be made to fail. Null by default: then nothing fails.
 
-The rooms declare their points and ask `should_fail(point)`; who decides (a counter, a plan, a seed) is installed from
-outside. The lower rooms hold no generator and no probability.
+Packages declare their points and ask `should_fail(point)`; who decides (a counter, a plan, a seed) is installed from
+outside. The three lower packages hold no generator and no probability.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ decider: Decider | None = None
 
 
 def declare(point: str, what: str) -> str:
-    """Declare `point` (dotted, room first) and return it. Declaring it twice with another meaning is a ValueError."""
+    """Declare `point` (dotted, package first) and return it. ValueError: declared already, with another meaning."""
     if _points.setdefault(point, what) != what:
         raise ValueError(f"fault point {point!r} is declared already, as: {_points[point]}")
     return point

@@ -1,4 +1,4 @@
-"""Flags and limits of the acomp interface, under the kernel's names and with its values (kernel-facts 1.1).
+"""Flags and limits of the acomp interface, under the kernel's names and with its values (docs/kernel.md#flags).
 
 A request carries **two** flag words that must not be merged: the acomp word `req.flags` (POLL, ALLOC_OUTPUT) and the
 generic word `req.base.flags` (MAY_SLEEP, MAY_BACKLOG, CHAIN). Bit values repeat between the two and mean other things.

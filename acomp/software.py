@@ -1,10 +1,10 @@
-"""The software algorithms `deflate`, `zstd`, `lz4` and `lzo`: synchronous as scomp is (kernel-facts 2.1, C1).
+"""The software algorithms `deflate`, `zstd`, `lz4` and `lzo`: synchronous as scomp is (docs/kernel.md#software).
 
 A method returns a final code, inline on the loop, one page a call. It never calls the completion function and knows
-nothing of chains: given a head it does the head only. Worker threads are the business of another room.
+nothing of chains: given a head it does the head only. Worker threads are the business of `acomp.threads`.
 
 What does not fit in `dlen` gives the kernel's errno: -EINVAL, and -ENOSPC from `lzo`, whose code at the base of the
-series did not check its limit, so that the scomp wrapper did (kernel-facts-2 A5). `lzo` is the kernel's *format*; the
+series did not check its limit, so that the scomp wrapper did. `lzo` is the kernel's *format*; the
 only binding with wheels compresses harder than LZO1X-1, so its ratios are not the kernel's.
 """
 

@@ -7,7 +7,7 @@ Two machines, kept apart because they answer different questions:
   only a completion that still comes makes it idle again. `freed`: nobody's.
 * a **chain** is a role of its head. `single`: no chain. `open`: initialised, members may be added. `running`: a runner
   works on it; nothing about the head or its members may change from outside. A finished chain is `open` again, since it
-  may be run again as it is (invariant I4).
+  may be run again as it is.
 
 A chain's state is derived (the CHAIN bit, and whether a runner is at it), a request's is stored. Whether a request is a
 *member* of somebody's chain is a third fact, its link. `docs/acomp.md` draws the diagrams from these tables.

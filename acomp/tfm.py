@@ -1,4 +1,4 @@
-"""Transforms: an instance of an algorithm, bound to the event loop that first uses it (kernel-facts 2.1, patch 2)."""
+"""Transforms: an instance of an algorithm, bound to the event loop that first uses it."""
 
 import asyncio
 from collections.abc import Callable
@@ -115,7 +115,7 @@ def acomp_is_async(tfm: CryptoAcomp) -> bool:
 
 
 def acomp_has_async_batching(tfm: CryptoAcomp) -> bool:
-    """Whether the transform is async and its algorithm reports a batch size (patch 2; kernel-facts 4 and B4)."""
+    """Whether the transform is async and its algorithm reports a batch size (patch 2)."""
     return acomp_is_async(tfm) and tfm.get_batch_size is not None
 
 

@@ -1,4 +1,4 @@
-"""Waiting for one asynchronous request: a completion counter and the result that came with it (kernel-facts 2.2)."""
+"""Waiting for one asynchronous request: a completion counter and the result that came with it."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -67,7 +67,7 @@ class CryptoWait:
 def crypto_req_done(wait: CryptoWait, err: int) -> None:
     """The usual completion function: store `err` and wake the waiter; -EINPROGRESS ("left the backlog") is ignored.
 
-    Pass it to `acomp_request_set_callback` with the wait object as `data`. Source: kernel-facts 2.2.
+    Pass it to `acomp_request_set_callback` with the wait object as `data`.
     """
     if err == -EINPROGRESS:
         return
@@ -85,7 +85,7 @@ async def crypto_wait_req(code: Code, wait: CryptoWait | None) -> int:
 
     An awaitable is awaited first. With `wait` None the code is returned unchanged. -EINPROGRESS and -EBUSY block until
     the completion fires, re-arm it and return the stored `wait.err`; any other code, 0 included, is returned at once
-    and the completion is not touched. Source: kernel-facts 2.2, patch 1 (null wait).
+    and the completion is not touched. (`wait` None: patch 1.)
     """
     result = code if isinstance(code, int) else await code
     if wait is None or result not in (-EINPROGRESS, -EBUSY):

@@ -1,4 +1,4 @@
-"""The current cpu, the time, and what things cost. No dependencies; every room above reads these and nothing else.
+"""The current cpu, the time, and what things cost. No dependencies; all packages above read these and nothing else.
 
 **Cpus** are ids 0 .. nr_cpu_ids() - 1. A task runs on the cpu it was pinned to (`on_cpu`, inherited by child tasks as
 affinity is) or, if it never was, on the next cpu in rotation when it first asks; it keeps that one, and its

@@ -1,4 +1,4 @@
-"""The parallel runner: submit everything, then poll in rounds (patch 1; kernel-facts 3.4).
+"""The parallel runner: submit everything, then poll in rounds (patch 1; docs/kernel.md#parallel).
 
 Nothing is polled before the last submit. -EAGAIN is final when a submit returns it and pending when a poll does. The
 result of the run is the head's alone: whoever wants to know about the members reads each one's err.
@@ -43,7 +43,7 @@ async def acomp_do_async_req_chain(
     everything unfinished to -ECANCELED, restores the list and the head's data, and re-raises at once; the completion
     function is not called. Without `abandon` the requests in flight stay busy for good.
 
-    Differs from the kernel: a head whose submit returned 0 is done and is not polled (3.5 Q2).
+    Differs from the kernel: a head whose submit returned 0 is done and is not polled.
     """
     run = Run(head, abandon)
     try:

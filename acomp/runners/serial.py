@@ -1,4 +1,4 @@
-"""The serial runner: the head, then each member, one operation at a time (patch 1; kernel-facts 3.3).
+"""The serial runner: the head, then each member, one operation at a time (patch 1; docs/kernel.md#serial).
 
 An error stops nothing, every request gets its own err, and the result of the run is that of the *last* operation, not
 the head's and not a summary. When everything finished at once the head's completion function is not called; when an
@@ -33,8 +33,8 @@ async def acomp_do_req_chain(head: AcompReq, op: Callable[[AcompReq], Code]) -> 
     Cancelled while it awaits an operation, the run sets the err of everything unfinished to -ECANCELED, restores the
     head and its list, and re-raises; what the hardware still holds the operation itself has kept hold of.
 
-    Differs from the kernel: a one-element chain records the head's err (3.5 Q3: the kernel leaves -EINPROGRESS), and a
-    non-async transform compares against its real head (Q1).
+    Differs from the kernel: a one-element chain records the head's err (there it stays -EINPROGRESS), and the head is told from
+    the members also when the transform is not async (there it is compared with a head that nobody filled in).
     """
     if not runs_as_chain(head):
         return await _run_single(head, op)

@@ -297,7 +297,7 @@ async def _check_chain(
     sources: list[bytes],
     expected: list[tuple[int, bytes]],
 ) -> None:
-    """One chain, run twice: the bytes, codes, list, flags and callback that kernel-facts 3 promises."""
+    """One chain, run twice: the bytes, codes, list, flags and callback that docs/kernel.md#chains promises."""
     if not reqs:
         return
     head, members, wait = reqs[0], reqs[1:], _Counted()
