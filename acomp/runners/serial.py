@@ -33,8 +33,8 @@ async def acomp_do_req_chain(head: AcompReq, op: Callable[[AcompReq], Code]) -> 
     Cancelled while it awaits an operation, the run sets the err of everything unfinished to -ECANCELED, restores the
     head and its list, and re-raises; what the hardware still holds the operation itself has kept hold of.
 
-    Differs from the kernel: a one-element chain records the head's err (there it stays -EINPROGRESS), and the head is told from
-    the members also when the transform is not async (there it is compared with a head that nobody filled in).
+    Differs from the kernel: a one-element chain records the head's err, which there stays -EINPROGRESS. The head is
+    told from the members for every transform; there, one that is not async compares with a head nobody filled in.
     """
     if not runs_as_chain(head):
         return await _run_single(head, op)

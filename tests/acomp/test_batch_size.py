@@ -1,4 +1,4 @@
-"""The batch-size query of patch 2 (kernel-facts 4 and B4; the checks of 24, "Batch size")."""
+"""The batch-size query of patch 2 (docs/kernel.md#batch-size)."""
 
 import pytest
 

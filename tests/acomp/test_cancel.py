@@ -1,8 +1,8 @@
-"""The cancel sweep of invariants.md over both runners and the calls above them, on the stepped device.
+"""The cancel sweep over both runners and the calls above them, on the stepped device.
 
 At each suspension point the call is cancelled, once and twice; `sweep_cancel` itself asserts that it ends within that
-pass of the loop. Then everything lands, and I1-I4 are looked at: no request is busy, the list and the head's callback
-are whole, every request has ended exactly once, and a full chain runs.
+pass of the loop. Then everything lands, and I1 to I4 of docs/invariants.md are looked at: no request is busy, the list
+and the head's callback are whole, every request has ended exactly once, and a full chain runs.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Building and ending chains: the table of kernel-facts 3.2 line by line, its rules of use, kernel-facts-2 C2-C4."""
+"""Building and ending chains: the table of docs/kernel.md#chains line by line, and its rules of use."""
 
 import asyncio
 import re
@@ -60,7 +60,6 @@ class TestInit:
         assert acomp_chain_members(head) == (other,)
 
     async def test_leftovers_of_a_longer_batch_before_are_unreachable(self) -> None:
-        """kernel-facts-2 C4."""
         reqs = chained(4)
         ops = Ops(reqs)
         await acomp_do_async_req_chain(reqs[0], ops.submit, ops.poll)
@@ -171,7 +170,6 @@ class TestIsReqchain:
 
 class TestClear:
     async def test_chain_clear_turns_the_bit_off_restores_the_callback_and_re_arms_the_wait(self) -> None:
-        """Of the checks of kernel-facts 24."""
         wait = CryptoWait()
         head, member = requests(2)
         acomp_reqchain_init(head, 0, crypto_req_done, wait)

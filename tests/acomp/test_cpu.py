@@ -1,4 +1,4 @@
-"""The current cpu, the time and the costs (design.md, "The running loop is the only clock")."""
+"""The current cpu, the time and the costs: the running loop is the only clock."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""Two flag words on a request, `req.flags` and `req.base.flags`, that must never be merged (kernel-facts 1.1, 2.1)."""
+"""Two flag words on a request, `req.flags` and `req.base.flags`, that must never be merged."""
 
 import pytest
 
@@ -93,7 +93,7 @@ def test_building_and_ending_a_chain_never_touches_the_acomp_word() -> None:
 
 
 def test_flags_of_a_head_during_and_after_a_batch() -> None:
-    """kernel-facts-2 C2: init with flags 0 turns MAY_BACKLOG off, clear brings it back; members have none."""
+    """Init with flags 0 turns MAY_BACKLOG off, clear brings it back; members have none."""
     head, member = requests(2)
     acomp_request_set_callback(head, MAY_BACKLOG, crypto_req_done, CryptoWait())
     acomp_reqchain_init(head, 0, crypto_req_done, CryptoWait())

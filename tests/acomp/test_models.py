@@ -1,4 +1,4 @@
-"""Both runners against slow models of kernel-facts 3.3 and 3.4, written here from the text, over random chains.
+"""Both runners against slow models, written from docs/kernel.md#serial and docs/kernel.md#parallel, over random chains.
 
 The models know nothing of the package: a request is its number, a run is what happens to a few lists.
 """
@@ -121,7 +121,7 @@ works = st.builds(
 
 
 def parallel_model(setting: Setting, work: list[Work]) -> Outcome:
-    """3.4, step by step; with the head not polled when its submit was 0 (Q2)."""
+    """The parallel runner, step by step; a head whose submit was 0 is not polled."""
     out = Outcome(errs=setting.first_errs, members=list(range(1, setting.count)))
     polls = [list(each.polls) for each in work]
 
@@ -235,7 +235,7 @@ steps = st.one_of(
 
 
 def serial_model(setting: Setting, work: list[Step], failing_allocation: bool) -> Outcome:
-    """3.3, step by step; a one-element chain and a head alone record their err (Q3)."""
+    """The serial runner, step by step; a one-element chain and a head alone record their err."""
     out = Outcome(errs=setting.first_errs, members=list(range(1, setting.count)))
     pending_codes = (-EINPROGRESS, -EBUSY)
     if not setting.is_head or setting.count == 1 or not setting.opted_in:

@@ -1,4 +1,4 @@
-"""The parallel runner, kernel-facts 3.4 line by line with its consequences, and design.md's relax and abandon."""
+"""The parallel runner, docs/kernel.md#parallel line by line, and what is ours: `relax` and `abandon`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -54,7 +54,6 @@ async def run(reqs: list[AcompReq], ops: Ops) -> int:
 class TestSubmission:
     @each_kind_of_op
     async def test_parallel_submits_all_before_the_first_poll(self, coroutines: bool) -> None:
-        """Of the checks of kernel-facts 24."""
         reqs = chained(8)
         ops = Ops(reqs, coroutines=coroutines)
         assert await run(reqs, ops) == 0
@@ -63,7 +62,7 @@ class TestSubmission:
     @each_kind_of_op
     @pytest.mark.parametrize("code", [-EAGAIN, -EINVAL, -19])
     async def test_parallel_a_heads_submit_error_stops_everything(self, code: int, coroutines: bool) -> None:
-        """Of the checks of kernel-facts 24: all errs are that error; no further submit, no poll, no callback."""
+        """All errs are that error; no further submit, no poll, no callback."""
         reqs = chained(4, calls := Calls())
         ops = Ops(reqs, {0: code}, coroutines=coroutines)
         assert await run(reqs, ops) == code
@@ -75,14 +74,13 @@ class TestSubmission:
         reqs = chained(4, Calls())
         await run(reqs, Ops(reqs, {0: -EINVAL}))
         assert acomp_chain_members(reqs[0]) == tuple(reqs[1:])
-        assert reqs[0].base.data == "job 0", "3.4 step 2: the head's data is not restored"
+        assert reqs[0].base.data == "job 0", "the head's data is not restored"
         assert not any(req.busy for req in reqs)
         wait = CryptoWait()
         acomp_reqchain_clear(reqs[0], wait)
         assert reqs[0].base.data is wait
 
     async def test_parallel_a_members_submit_eagain_is_final_and_the_others_complete(self) -> None:
-        """Of the checks of kernel-facts 24."""
         reqs = chained(4, calls := Calls())
         ops = Ops(reqs, {2: -EAGAIN})
         assert await run(reqs, ops) == 0
@@ -130,7 +128,7 @@ class TestSubmission:
         assert lists == [(), (), (reqs[1],)]
 
     async def test_a_head_that_finished_at_its_submit_is_not_polled(self) -> None:
-        """Q2 of 3.5 done right."""
+        """The kernel would poll such a head (docs/kernel.md#quirks)."""
         reqs = chained(3, calls := Calls())
         ops = Ops(reqs, {0: 0}, {1: [-EAGAIN, 0], 2: [-EAGAIN, -EINVAL]})
         assert await run(reqs, ops) == 0
@@ -149,7 +147,6 @@ class TestSubmission:
 class TestPolling:
     @each_kind_of_op
     async def test_parallel_polls_each_pending_request_once_a_round_the_head_first(self, coroutines: bool) -> None:
-        """Of the checks of kernel-facts 24."""
         reqs = chained(4)
         ops = Ops(
             reqs,
@@ -192,7 +189,6 @@ class TestPolling:
 
 class TestResult:
     async def test_parallel_returns_the_heads_err_and_calls_back_once_with_the_original_data(self) -> None:
-        """Of the checks of kernel-facts 24."""
         for err in FINAL:
             reqs = chained(3, calls := Calls())
             assert await run(reqs, Ops(reqs, polls={0: [err]})) == err == reqs[0].base.err
@@ -220,7 +216,6 @@ class TestResult:
         assert acomp_chain_members(reqs[0]) == (reqs[3], reqs[4], reqs[2], reqs[1])
 
     async def test_the_completion_is_called_before_the_errors_can_be_read_and_the_chain_is_whole_then(self) -> None:
-        """kernel-facts-2 C5."""
         seen: list[Any] = []
         reqs = chained(3, lambda data, err: seen.append((data, err, errs(reqs), [req.busy for req in reqs])))
         task = asyncio.ensure_future(run(reqs, Ops(reqs, polls={0: [-EINVAL]})))
@@ -295,7 +290,7 @@ class TestResult:
 
 
 class TestNoChain:
-    """3.4 step 1: submit, polled until final; err, data and completion are served."""
+    """What is no chain is one submit, polled until final; err, data and completion are served."""
 
     @pytest.mark.parametrize("case", ["no chain", "one element", "not opted in", "not async", "neither"])
     @pytest.mark.parametrize("err", [0, -EINVAL])
@@ -303,7 +298,6 @@ class TestNoChain:
     async def test_one_element_not_opted_in_and_not_async_take_the_single_submit_path(
         self, case: str, err: int, coroutines: bool
     ) -> None:
-        """Of the checks of kernel-facts 24."""
         flags = {"not opted in": ASYNC, "not async": OPTED_IN, "neither": 0}.get(case, CHAINS)
         calls = Calls()
         if case == "no chain":

@@ -1,4 +1,4 @@
-"""Algorithms and how they are found: names, priorities, driver names, registries (kernel-facts 2.1)."""
+"""Algorithms and how they are found: names, priorities, driver names, registries."""
 
 import asyncio
 import contextvars

@@ -1,4 +1,4 @@
-"""The serial runner, kernel-facts 3.3 line by line, with the quirks of 3.5 done right and the rules of design.md."""
+"""The serial runner, docs/kernel.md#serial line by line, with the quirks done right, and what is ours: awaitables."""
 
 import asyncio
 from collections.abc import Callable
@@ -70,7 +70,6 @@ class Plain:
 
 class TestAllSynchronous:
     async def test_serial_calls_the_head_then_the_members_in_order_of_insertion(self) -> None:
-        """Of the checks of kernel-facts 24."""
         calls = Calls()
         reqs = chained(4, calls)
         op = Plain(reqs, FINAL)
@@ -146,7 +145,7 @@ class TestAllSynchronous:
         assert reqs[1].base.flags == CRYPTO_TFM_REQ_MAY_SLEEP | 0x1
 
     async def test_members_are_left_with_the_runners_callback_which_is_good_for_nothing(self) -> None:
-        """kernel-facts-2 C3; the pointer to freed state is a clear error here."""
+        """In the kernel it points to freed state; here it is a clear error."""
         calls = Calls()
         reqs = chained(3, calls)
         await acomp_do_req_chain(reqs[0], Plain(reqs, FINAL))
@@ -171,7 +170,7 @@ class TestAllSynchronous:
 
 
 class TestWithoutAsyncFlag:
-    """Q1 of 3.5: the head is told from the members although nothing was allocated."""
+    """The head is told from the members although nothing was allocated (docs/kernel.md#quirks)."""
 
     async def test_the_head_is_not_put_into_its_own_list(self) -> None:
         calls = Calls()
@@ -226,7 +225,7 @@ class TestNoChain:
 
     @pytest.mark.parametrize("code", [0, -EINVAL])
     async def test_a_one_element_chain_is_one_operation_and_records_its_err(self, code: int) -> None:
-        """Q3 of 3.5 done right: the kernel leaves head.err at -EINPROGRESS."""
+        """The kernel leaves head.err at -EINPROGRESS (docs/kernel.md#quirks)."""
         reqs = chained(1, calls := Calls())
         assert await acomp_do_req_chain(reqs[0], Plain(reqs, {0: code})) == code
         assert reqs[0].base.err == code
@@ -277,7 +276,6 @@ class TestNoChain:
 
 class TestAllocationFailure:
     async def test_serial_state_allocation_failure_is_enomem_on_all(self) -> None:
-        """Of the checks of kernel-facts 24."""
         reqs = chained(3, calls := Calls())
         op = Plain(reqs, FINAL)
         asked: list[str] = []
@@ -318,7 +316,6 @@ class TestAsynchronous:
 
     @pytest.mark.parametrize("pending", [-EINPROGRESS, -EBUSY])
     async def test_serial_async_returns_ebusy_and_callbacks_drive_the_rest(self, pending: int) -> None:
-        """Of the checks of kernel-facts 24."""
         reqs = chained(3, calls := Calls())
         op = Plain(reqs, dict.fromkeys(range(3), pending))
         assert await acomp_do_req_chain(reqs[0], op) == -EBUSY
@@ -337,7 +334,6 @@ class TestAsynchronous:
         assert not any(req.busy for req in reqs)
 
     async def test_serial_notices_are_swallowed_while_members_are_pending_and_forwarded_after(self) -> None:
-        """Of the checks of kernel-facts 24."""
         reqs = chained(3, calls := Calls())
         op = Plain(reqs, dict.fromkeys(range(3), -EBUSY))
         await acomp_do_req_chain(reqs[0], op)

@@ -1,4 +1,4 @@
-"""The registered software algorithms: the kernel's bytes and errnos, and scomp given a chain (facts 1.2 and C1)."""
+"""The registered software algorithms: the kernel's bytes and errnos (docs/kernel.md#software)."""
 
 import zlib
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ def test_each_is_an_ordinary_synchronous_algorithm(name: str) -> None:
 class TestDeflate:
     @pytest.mark.skipif(not ZLIB_IS_BYTE_EXACT, reason="this Python was built over another zlib")
     async def test_its_bytes_are_the_kernels(self) -> None:
-        """Level 6, raw, window 2 KiB, memory level 8: 4096 of 4096 pages equal in measurements.md."""
+        """Level 6, raw, window 2 KiB, memory level 8: 4096 of 4096 pages were equal to a running kernel's."""
         req = request_of("deflate")
         vectors = [vector for vector in KNOWN_VECTORS["deflate"] if vector.exact]
         assert len(vectors) >= 2
@@ -175,7 +175,6 @@ class TestAllocatedOutput:
 @each_algorithm
 class TestLikeScomp:
     async def test_a_chain_is_its_head_only_and_no_err_is_written(self, name: str) -> None:
-        """kernel-facts-2 C1."""
         tfm = crypto_alloc_acomp(name)
         reqs = [acomp_request_alloc(tfm) for _ in range(3)]
         for req in reqs:

@@ -167,7 +167,7 @@ async def cancelled(task: Awaitable[Any]) -> None:
 
 
 class TestCancelledWaiter:
-    """The four cases of invariants.md."""
+    """While it waits, once its completion has come but it has not run yet, before it first ran, and afterwards."""
 
     async def test_while_waiting_its_completion_is_discarded_when_it_comes(self) -> None:
         wait = CryptoWait()
