@@ -1,6 +1,6 @@
 """Intel IAA devices, their work queues and the iaa_crypto driver; imports acomp, never zswap or swaplab.
 
-Room 2 of 4. `Platform.open` builds a machine inside the running loop and registers `deflate-iaa`; from there on it is
+`Platform.open` builds a machine inside the running loop and registers `deflate-iaa`; from there on it is
 acomp's names that are used. `iaa_emulator.testing` has an engine that a test steps by hand.
 """
 

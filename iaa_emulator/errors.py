@@ -26,7 +26,7 @@ class ConfigurationError(Exception):
 class DescriptorDeadlockError(Exception):
     """Without patch 10 a request waits for a descriptor without a bound, and chains can wait for each other for good.
 
-    The kernel reports "task blocked"; here the wait ends with this after the completion timeout. Source: section 9.
+    The kernel reports "task blocked"; here the wait ends with this after the completion timeout.
     """
 
     errno: ClassVar[int] = _errno.EDEADLK

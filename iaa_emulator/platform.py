@@ -1,6 +1,6 @@
 """A platform: the machine, its devices, engines that run, and the driver bound to them and registered.
 
-The room's front door. `Platform.open` builds all of it inside the running loop and takes it apart again.
+The front door of the package. `Platform.open` builds all of it inside the running loop and takes it apart again.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
 """The `iaa_crypto` driver: it binds queues, maps cpus to them, submits, polls, verifies, counts and falls back.
 
-Its hardware is in the room `hardware`; who opens it, binds it and closes it is the `platform`.
+The hardware is next door, in `hardware`; who opens the driver, binds it and closes it is `platform`.
 """

@@ -1,6 +1,6 @@
 """The driver's attributes, as text and as values: `verify_compress`, `sync_mode` and the two of patch 9.
 
-Writable only while the driver is disabled (kernel-facts 6.3, kernel-facts-2 B5). What a name means depends on the
+Writable only while the driver is disabled (docs/kernel.md#attributes). What a name means depends on the
 patches: without patch 5 the mode "async" behaves as "sync".
 """
 

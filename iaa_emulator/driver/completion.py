@@ -1,4 +1,4 @@
-"""Reading a completion record: the code it stands for, and the error counters it ticks (kernel-facts 6.7)."""
+"""Reading a completion record: the code it stands for, and the error counters it ticks (docs/kernel.md#records)."""
 
 from errno import E2BIG, EINVAL, EOVERFLOW, ETIMEDOUT
 
@@ -14,7 +14,7 @@ from .statistics import GlobalStats
 def read_record(record: CompletionRecord | None, compress: bool, stats: GlobalStats) -> int:
     """0, or what the job failed with. `compress`: whether a compress overflow is taken for one (always, when polling).
 
-    None is a job that never landed: -ETIMEDOUT, which no counter sees (kernel-facts-2 B6).
+    None is a job that never landed: -ETIMEDOUT, which no counter sees.
     """
     if record is None:
         return -ETIMEDOUT

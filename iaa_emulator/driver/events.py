@@ -1,4 +1,4 @@
-"""The events of this room in `acomp.trace`: kinds, fields and meaning (schema `acomp.trace.SCHEMA`).
+"""The driver's events in `acomp.trace`: kinds, fields and meaning (schema `acomp.trace.SCHEMA`).
 
 A chain's own events are acomp's: chain.init, chain.add, submit, poll.empty, and complete, which in a parallel run is
 the poll that found the request finished. `request` is the request's serial number, `wq` and `device` are names.

@@ -1,4 +1,4 @@
-"""Which patches of the series the driver has: any subset whose needs are met (kernel-facts 1, design "DriverFeatures").
+"""Which patches of the series the driver has: any subset whose needs are met (docs/kernel.md#patches).
 
 Patches 1 and 2 are acomp's and always there as code; here they stand for what patch 4 needs. Patch 7 moves code only.
 Patches 12 to 14 are zswap's.

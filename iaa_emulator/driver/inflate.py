@@ -1,4 +1,4 @@
-"""Software inflate: what the driver does itself when the device cannot decompress (kernel-facts 6.9, 9, 10)."""
+"""Software inflate: what the driver does itself when the device cannot decompress (docs/kernel.md#inflate)."""
 
 import asyncio
 from errno import EINVAL

@@ -1,7 +1,7 @@
 """Which work queue a cpu's next job goes to: device tables, package tables, and the cursors of each cpu.
 
 Synchronous and pure: the driver rebuilds the tables when a queue comes or goes, and asks for the next queue per job.
-Formulas and their odd cases are the kernel's (kernel-facts 6.5, 8.2, 8.3; kernel-facts-2 A6, C14 to C18).
+Formulas and their odd cases are the kernel's (docs/kernel.md#mapping and the three headings after it).
 
 Differs from the kernel: a removed queue leaves the tables at once (there its pointer goes stale), so a device that lost
 its only local queue is split afresh, and a package that lost its last global queue forgets its table.
@@ -19,7 +19,7 @@ def base_cpu_to_device(topology: Topology, nr_devices: int) -> list[int]:
     """Device index of every cpu before patch 8: nodes in order, within a node its cpus in order, in equal shares.
 
     Shares are counted in logical cpus over all nodes, but every node begins a new one, so with more nodes than packages
-    the devices run out and the rest of the cpus falls to the first one. Source: kernel-facts 6.5.
+    the devices run out and the rest of the cpus falls to the first one.
     """
     if nr_devices <= 1:
         return [0] * topology.nr_cpus
@@ -41,7 +41,7 @@ def devices_per_package(topology: Topology, nr_devices: int) -> int:
 
 
 def package_cpu_to_device(topology: Topology, cpu: int, nr_devices: int) -> int:
-    """Device index of `cpu` with patch 8: its package's share of the list, divided by cores (kernel-facts 8.2)."""
+    """Device index of `cpu` with patch 8: its package's share of the list, divided by cores."""
     if not nr_devices:
         return 0
     cpus_per_iaa = max(1, topology.nr_cores // nr_devices)
@@ -119,7 +119,7 @@ class WqTables:
         return entry.package[entry.package_cursor]
 
     def _split(self, device: Device) -> tuple[list[WorkQueue], list[WorkQueue]]:
-        """Local and global queues of one device, in the order in which they were bound (kernel-facts 8.3)."""
+        """Local and global queues of one device, in the order in which they were bound."""
         queues = device.bound_queues
         if not any(wq.mapped == "local" for wq in queues):
             for wq in queues:
@@ -146,7 +146,7 @@ class WqTables:
         """Point cpus to the table of their package, a stride of one package's cores at a time.
 
         The whole stride gets the package of its first cpu, right for numberings in blocks of a package's cores only.
-        Devices beyond packages x devices_per_package are in no table (C14).
+        Devices beyond packages x devices_per_package are in no table.
         """
         topology, share = self.topology, devices_per_package(self.topology, nr_devices)
         tables = [

@@ -1,7 +1,6 @@
-"""Counters under the kernel's names, and beside them a book of our own that balances (invariant I14).
+"""Counters under the kernel's names, and beside them a book of our own that balances (I14 of docs/invariants.md).
 
 The driver bumps them; `Statistics` is what a platform shows: as an object and as the debugfs text.
-Source: kernel-facts 6.11, kernel-facts-2 A1, C9 and C11.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Getting a descriptor, submitting it, and what a landing gives back (kernel-facts 6.6, 6.8, 9).
+"""Getting a descriptor, submitting it, and what a landing gives back (docs/kernel.md#descriptors).
 
 The driver asks for slots and begins jobs here. Knows queues, jobs and the engine, but not what a request is for.
 """
@@ -20,7 +20,7 @@ from .in_flight import InFlight
 from .statistics import Statistics
 
 ALLOC_ATTEMPTS: Final = {Opcode.COMPRESS: 1000, Opcode.DECOMPRESS: 500}
-"""Attempts to get a descriptor, each followed by a pause; verify jobs decompress (kernel-facts 9)."""
+"""Attempts to get a descriptor, each followed by a pause; verify jobs decompress."""
 
 
 class Submission:

@@ -23,7 +23,7 @@ MAX_GROUPS: Final = 4
 MAX_WORK_QUEUES: Final = 8
 MAX_ENGINES: Final = 8
 WORK_QUEUE_SLOTS: Final = 128
-"""Limits of one device (kernel-facts 6.1). The slots are shared between its queues."""
+"""Limits of one device. The slots are shared between its queues."""
 MAX_TRANSFER_SIZE: Final = 2 << 30
 """Bytes; the most that one descriptor may name."""
 COMPRESS_ENGINES: Final = 2
@@ -174,7 +174,7 @@ def device(
     mode: Literal["dedicated", "shared"] = "dedicated",
     threshold: int = 0,
 ) -> DeviceConfig:
-    """Device iax<id> with everything in group 0, the way the author's script configures it (kernel-facts 6.12)."""
+    """Device iax<id> with everything in group 0, the way the series' author configures it."""
     queues = [
         WorkQueueConfig(
             dev=f"wq{id}.{n}",

@@ -10,7 +10,7 @@ from enum import IntEnum, IntFlag
 from typing import Final
 
 AECS_SIZE: Final = 1568
-"""Bytes of the compression tables, the second source of every compress descriptor (kernel-facts 1.1)."""
+"""Bytes of the compression tables, the second source of every compress descriptor."""
 
 
 class Opcode(IntEnum):
@@ -29,7 +29,7 @@ DECOMPRESS: Final = Opcode.DECOMPRESS
 
 
 class Status(IntEnum):
-    """First byte of a completion record. 0: the job is not finished (kernel-facts 1.1)."""
+    """First byte of a completion record. 0: the job is not finished."""
 
     NONE = 0x00
     SUCCESS = 0x01

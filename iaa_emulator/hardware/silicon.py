@@ -3,7 +3,7 @@
 Pure and callable from any thread. Engines of every kind call `perform`; nothing here knows of queues, requests or time.
 
 Streams are a single final block with the fixed Huffman codes of RFC 1951, never a stored one: what does not compress
-grows, as on the device (kernel-facts 6.2). The device's match finder is weaker than this one (measurements.md).
+grows, as on the device (docs/kernel.md#format). The device's match finder is weaker than this one.
 """
 
 from typing import Any, Final, NamedTuple, cast

@@ -1,6 +1,6 @@
 """Packages, cores, threads and NUMA nodes: which logical cpu is where. Data and arithmetic, nothing else.
 
-Source: kernel-facts 15 (cpu numbering of the test machine) and 6.5 (the order in which a node's cpus are walked).
+The numbering "blocks" and the order of a node's cpus are those of the series' test machine and of its kernel.
 """
 
 import os

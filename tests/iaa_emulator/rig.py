@@ -1,4 +1,4 @@
-"""What the tests of this room share: a platform on a stepped engine, chains of requests, and a look at quiescence."""
+"""What these tests share: a platform on a stepped engine, chains of requests, and a look at quiescence."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""Descriptors run out: who waits, for how long, and what becomes of those who got none (patch 10; kernel-facts 9)."""
+"""Descriptors run out: who waits, for how long, and what becomes of those who got none (patch 10)."""
 
 import asyncio
 import zlib

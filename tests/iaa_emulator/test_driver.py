@@ -264,7 +264,7 @@ async def test_verify_is_on_in_the_base_and_doubles_the_work() -> None:
 
 
 async def test_verify_without_a_descriptor_is_final_when_polled() -> None:
-    """B10: there, -EAGAIN would read as not finished, and the runner would poll a freed job."""
+    """In the kernel, -EAGAIN would read as not finished, and the runner would poll a freed job."""
     async with stepped(machine(devices=1, slots_per_device=1), attributes=VERIFYING) as platform:
         chain, asked = new_chain([TEXT]), iter(range(99))
         single = Single()

@@ -1,4 +1,4 @@
-"""Which queue a cpu's jobs go to: the worked examples of kernel-facts 6.5, 8.2 and 8.3, and the cases beside them."""
+"""Which queue a cpu's jobs go to: examples worked by hand (docs/kernel.md#mapping), and the cases beside them."""
 
 from collections.abc import Iterable
 
@@ -52,7 +52,7 @@ def names(queues: Iterable[object]) -> list[str]:
     return [wq.name for wq in queues]  # type: ignore[attr-defined]  # work queues
 
 
-# The four worked examples of 8.2.
+# The package map, worked by hand for 8, 2, 1 and 3 devices.
 
 
 def test_eight_devices_serve_fourteen_cores_each_and_their_siblings() -> None:
@@ -83,7 +83,7 @@ def test_siblings_are_mapped_like_their_cores(devices: int) -> None:
     assert table[:112] == table[112:]
 
 
-# The base mapping, 6.5.
+# The base map.
 
 
 def test_the_base_gives_twenty_eight_neighbours_to_a_device() -> None:
@@ -118,7 +118,7 @@ def test_the_first_of_two_jobs_goes_to_the_second_queue() -> None:
         assert jobs(tables, 0, 4) == ["wq1.1", "wq1.0", "wq1.1", "wq1.0"]
 
 
-# Local and global queues, 8.3.
+# Local and global queues.
 
 
 @pytest.mark.parametrize(("wqs", "g", "local"), [(1, 0, 1), (2, 0, 2), (2, 1, 1), (4, 1, 1), (4, 3, 1), (4, -1, 4)])
@@ -149,7 +149,7 @@ def test_nonsense_for_consecutive_never_rotates(consecutive: int, first: str) ->
 
 
 def test_several_global_queues_of_a_device_are_adjacent() -> None:
-    """Correction A6: rotation moves to the next entry, maybe the same device's, and starts are not the nearest."""
+    """Rotation moves to the next entry, maybe the same device's, and starts are not the nearest."""
     tables, _ = bound_one_by_one(PAPER, 8, 4, g=1)
     assert names(tables.package_table(0))[:4] == ["wq1.1", "wq1.2", "wq1.3", "wq3.1"]
     assert jobs(tables, 14, 3) == ["wq1.2", "wq1.3", "wq3.1"], "cpu 14 is mapped to iax3 and starts at iax1"
@@ -171,7 +171,7 @@ def test_without_global_queues_compress_and_decompress_share_a_cursor() -> None:
 
 
 def test_a_third_device_of_two_packages_is_in_no_package_table() -> None:
-    """C14: its global queues are never used, though cpus are mapped to it locally."""
+    """Its global queues are never used, though cpus are mapped to it locally."""
     tables, _ = bound_one_by_one(PAPER, 3, 2, g=1)
     assert names(tables.package_table(0)) == ["wq1.1"]
     assert names(tables.package_table(56)) == ["wq3.1"]
@@ -180,14 +180,14 @@ def test_a_third_device_of_two_packages_is_in_no_package_table() -> None:
 
 
 def test_one_device_in_all_leaves_the_second_package_the_local_rule() -> None:
-    """C14: package 1 compresses on wq.0 of the only device."""
+    """Package 1 compresses on wq.0 of the only device."""
     tables, _ = bound_one_by_one(PAPER, 1, 2, g=1)
     assert jobs(tables, 0, 2) == ["wq1.1"] * 2
     assert jobs(tables, 56, 2) == ["wq1.0"] * 2
 
 
 def test_a_rebalance_resets_cursors_but_not_the_consecutive_count() -> None:
-    """C16: with the count at its limit, the first compression after a rebalance uses start + 1."""
+    """With the count at its limit, the first compression after a rebalance uses start + 1."""
     tables, devices = bound_one_by_one(PAPER, 8, 2, g=1)
     assert jobs(tables, 0, 1) == ["wq1.1"]
     tables.rebalance(devices)
@@ -203,7 +203,7 @@ def test_a_rebalance_resets_the_local_cursor() -> None:
 
 
 def test_devices_bound_one_by_one_are_assigned_wrongly_until_all_are_there() -> None:
-    """C18: the second device of socket 0 serves package 1 for a while."""
+    """The second device of socket 0 serves package 1 for a while."""
     tables, devices = bound_one_by_one(PAPER, 8, 1)
     tables.rebalance(devices[:2])
     assert names(tables.local_table(56)) == ["wq3.0"]
@@ -228,7 +228,7 @@ def test_a_removed_queue_leaves_the_tables_and_a_device_is_split_afresh() -> Non
     local.mapped = None
     devices[0].bound_queues.append(local)
     tables.rebalance(devices)
-    assert [wq.mapped for wq in (global_, local)] == ["local", "global"], "it may change sides, as in the kernel (C17)"
+    assert [wq.mapped for wq in (global_, local)] == ["local", "global"], "it may change sides, as in the kernel"
 
 
 def test_a_cpu_that_the_machine_does_not_have_gets_no_queue() -> None:

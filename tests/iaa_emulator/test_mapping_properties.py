@@ -1,4 +1,4 @@
-"""The tables against a second transcription of the formulas, and I7, over random machines."""
+"""The tables against a second transcription of the formulas, and I7 of docs/invariants.md, over random machines."""
 
 import asyncio
 from collections import Counter
@@ -29,7 +29,7 @@ def topologies(draw: st.DrawFn) -> Topology:
 
 
 def formula_8_2(topology: Topology, cpu: int, nr_iaa: int) -> int:
-    """kernel-facts 8.2, read again."""
+    """docs/kernel.md#package-map, read again."""
     cores = topology.cores_per_package
     cpus_per_iaa = max((topology.packages * cores) // nr_iaa, 1)
     per_package = max(nr_iaa // topology.packages, 1)
@@ -38,7 +38,7 @@ def formula_8_2(topology: Topology, cpu: int, nr_iaa: int) -> int:
 
 
 def formula_6_5(topology: Topology, nr_iaa: int) -> dict[int, int]:
-    """kernel-facts 6.5, read again."""
+    """docs/kernel.md#base-map, read again."""
     share = max((topology.numa_nodes * (topology.nr_cpus // topology.numa_nodes)) // nr_iaa, 1)
     order = [
         cpus[at : at + share]
@@ -49,7 +49,7 @@ def formula_6_5(topology: Topology, nr_iaa: int) -> dict[int, int]:
 
 
 def formula_8_3(topology: Topology, nr_iaa: int, wqs: int, g: int, cpu: int) -> list[str]:
-    """The package table of a cpu, read again from kernel-facts 8.3 with queues bound one at a time."""
+    """The package table of a cpu, read again from docs/kernel.md#global-queues, queues bound one at a time."""
     if g < 1:
         return []
     per_package = max(nr_iaa // topology.packages, 1)
