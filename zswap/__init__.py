@@ -1,6 +1,6 @@
 """The compressed store of swapped-out pages, and the swap layer above it; for Linux's zswap, in asyncio.
 
-Room 3 of 4. It imports `acomp` and nothing else of ours: it meets a compressor by its name in acomp's registry.
+It imports `acomp` and nothing else of ours: it meets a compressor by its name in acomp's registry.
 Everything public is listed here, but for `zswap.metrics`, which needs an extra.
 """
 

@@ -1,4 +1,4 @@
-"""Memory cgroups: a hierarchy charged for compressed bytes, with limits and events (kernel-facts 11.2, 11.6, C20, C21).
+"""Memory cgroups: a hierarchy charged for compressed bytes, with limits and events.
 
 Charges go to a cgroup and all its ancestors. Compressed bytes count against `memory.current` too, so a cgroup that is
 reclaimed into zswap gets back less than it gives. Charging them can not fail. The same cgroup may own pages of several
@@ -93,7 +93,7 @@ class Cgroup:
             yield from child.walk()
 
     def may_zswap(self) -> bool:
-        """Whether every limit from here up to, and without, the root leaves room (11.6 step 2).
+        """Whether every limit from here up to, and without, the root leaves room.
 
         0 forbids; else whole pages of compressed bytes must be below the limit. Passing is not tested again later, so
         stores that run at once can overshoot.

@@ -1,4 +1,4 @@
-"""Counters under the kernel's names: debugfs (kernel-facts 11.3) and of /proc/vmstat and per-size files (19)."""
+"""Counters under the kernel's names: debugfs, /proc/vmstat and per-size files (docs/kernel.md#counters)."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Which patches of the series the store runs with, so that any subset can be measured (kernel-facts 1)."""
+"""Which patches of the series the store runs with, so that any subset can be measured (docs/kernel.md#patches)."""
 
 from dataclasses import dataclass
 from typing import ClassVar

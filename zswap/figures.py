@@ -20,7 +20,7 @@ class PoolFigures:
     compressed_bytes: int
     pool_bytes: int
     context_bytes: int
-    """Output buffers of all cpus (kernel-facts 12)."""
+    """Output buffers of all cpus."""
     classes: tuple[ClassStats, ...]
 
     def table(self) -> str:

@@ -1,4 +1,4 @@
-"""The parameters of a running store, under the kernel's names and rules (kernel-facts 11.2, 11.4).
+"""The parameters of a running store, under the kernel's names and rules (docs/kernel.md#parameters).
 
 A write is synchronous: it takes effect at once, or raises ParameterError and changes nothing.
 """

@@ -26,7 +26,7 @@ ContextScope = Literal["folio", "batch"]
 class Params:
     """What a store is opened with. Checked here: ParameterError says what is wrong and what to write instead.
 
-    The kernel's parameters (11.2): `compressor` (a name or driver name of the current acomp registry), `zpool`,
+    The kernel's parameters: `compressor` (a name or driver name of the current acomp registry), `zpool`,
     `enabled`, `max_pool_percent` of `ram_bytes`, `accept_threshold_percent`, `shrinker_enabled`. All of them may be
     changed later through `Zswap.parameters`.
 

@@ -1,4 +1,4 @@
-"""A store as a tree of small text files, where the kernel has them (kernel-facts 11.2, 11.3).
+"""A store as a tree of small text files, where the kernel has them.
 
     /sys/module/zswap/parameters/compressor            read and write
     /sys/kernel/debug/zswap/stored_pages               read

@@ -1,7 +1,7 @@
-"""`Zswap`, the compressed store: the door to everything in this room (kernel-facts 11).
+"""`Zswap`, the compressed store: the door to everything in this package.
 
 It checks who comes in and whether the store is open, hands over to the paths, and closes. What happens to a page is in
-the room `paths`.
+`paths`.
 """
 
 import asyncio
@@ -155,7 +155,7 @@ class Zswap:
         run of the shrink worker at most), and is refused only if that did not help. Any other limit refuses at once.
         After False (or an exception) the caller holds the only copy. `stats()` says why it was refused. Cancelled, it
         raises at once and counts as not stored. CpuOfflineError: the task is pinned to a cpu that stays offline.
-        Source: zswap_store, 11.6.
+        Kernel counterpart: zswap_store (docs/kernel.md#store).
         """
         self._check()
         if not isinstance(folio, Folio):
@@ -171,7 +171,7 @@ class Zswap:
         """The page at this slot, or None. The entry is gone then, unless `keep`; cancelled, the page stays stored.
 
         DecompressError when the compressor cannot read its output, CpuOfflineError as in `store`; the entry stays.
-        Works while `enabled` is off. Source: zswap_load, 11.9.
+        Works while `enabled` is off. Kernel counterpart: zswap_load (docs/kernel.md#load).
 
         Differs from the kernel, which erases the entry before it decompresses, and where an exclusive load follows from
         the swap cache and not from an argument.
@@ -190,7 +190,7 @@ class Zswap:
     def invalidate(self, offset: int, nr_pages: int = 1) -> int:
         """Forget these slots, now; a plain call. Returns how many held a page.
 
-        A store or load of any of them that is under way ends as not stored, or with None. Source: 11.10.
+        A store or load of any of them that is under way ends as not stored, or with None.
         """
         self._check()
         self._check_slots(offset, nr_pages)
@@ -218,7 +218,7 @@ class Zswap:
             self._in_flight.end()
 
     def swapon(self, nr_slots: int) -> None:
-        """Say how many slots there are: beyond them offsets are refused. (Without it, 2**50.) Source: 11.10.
+        """Say how many slots there are: beyond them offsets are refused. (Without it, 2**50.)
 
         OSError(ENOMEM) when there is no memory for the tree; the store then serves as before.
         """
@@ -282,7 +282,7 @@ class Zswap:
         """The dynamic shrinker: visit up to `nr_to_scan` entries (default: `shrinker_count`), write back what is old.
 
         Returns how many were written. Nothing happens unless `shrinker_enabled`, writeback is allowed and there is a
-        device below. Source: 11.11.
+        device below.
         """
         self._check()
         nr = self.shrinker_count(cgroup, node) if nr_to_scan is None else nr_to_scan
@@ -299,7 +299,7 @@ class Zswap:
             lru.protected += 1
 
     def compact(self) -> int:
-        """Let the allocator move objects together in every pool; returns the bytes given back (18)."""
+        """Let the allocator move objects together in every pool; returns the bytes given back."""
         self._check()
         return sum(pool.zs.compact() for pool in self._parts.pools.pools) * PAGE_SIZE
 

@@ -1,4 +1,4 @@
-"""What a testbed's cost model sees of the store: names, amounts, and the shared lock (cost-model.md, finding 4)."""
+"""What a testbed's cost model sees of the store: names, amounts, and the lock that all processes share."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Patches switched one by one, and what a running 6.12 would answer (kernel-facts 11.7, 13)."""
+"""Patches switched one by one, and what a running 6.12 would answer."""
 
 from collections import Counter
 from math import ceil
@@ -71,7 +71,7 @@ async def test_page_by_page_a_failure_leaves_what_the_base_leaves() -> None:
 
 
 def pages_of_pool(lengths: list[int]) -> int:
-    """Pages of memory for objects of these lengths, none of which was ever freed (kernel-facts 18)."""
+    """Pages of memory for objects of these lengths, none of which was ever freed."""
     objects = Counter(next(one for one in EXPECTED if one.size >= min(length + 8, PAGE)) for length in lengths)
     return sum(ceil(count / one.objs_per_zspage) * one.pages_per_zspage for one, count in objects.items())
 

@@ -1,4 +1,4 @@
-"""The pool limit with hysteresis, and cgroups with theirs (kernel-facts 11.2, 11.5, 11.6, C20, C21)."""
+"""The pool limit with hysteresis, and cgroups with theirs (docs/kernel.md#limits)."""
 
 import asyncio
 from errno import EINVAL, ENOENT

@@ -1,4 +1,4 @@
-"""Pools, switching compressors, and cpus that come and go (kernel-facts 11.4, 12; patch 12)."""
+"""Pools, switching compressors, and cpus that come and go (docs/kernel.md#pools; patch 12)."""
 
 import asyncio
 from collections.abc import Iterator

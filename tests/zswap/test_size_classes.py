@@ -1,4 +1,4 @@
-"""The derived classes against the table of kernel-facts 18, which was computed independently and is typed in here."""
+"""The derived classes against a table that was computed independently and is typed in here."""
 
 import errno
 

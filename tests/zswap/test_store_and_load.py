@@ -1,4 +1,4 @@
-"""Pages go in and come back: content, all or nothing, counters, batching and not batching (kernel-facts 11, 13)."""
+"""Pages go in and come back: content, all or nothing, counters, batching and not batching (docs/kernel.md#store)."""
 
 import asyncio
 import os
@@ -157,7 +157,7 @@ async def test_page_by_page_only_the_first_failure_ticks() -> None:
 
 
 async def test_a_failing_head_counts_for_every_page_of_its_chain() -> None:
-    """B12: the head's submit error is copied to all, so eight ticks for one page that was tried."""
+    """The head's submit error is copied to all, so eight ticks for one page that was tried."""
     with acomp.registry(), null_algorithm() as device:
         device.alg = acomp.AcompAlg(
             cra_name="refusing",

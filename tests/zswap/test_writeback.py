@@ -1,4 +1,4 @@
-"""LRU, second chance, writeback, the dynamic shrinker and the global worker (kernel-facts 11.11, C20, C25)."""
+"""LRU, second chance, writeback, the dynamic shrinker and the global worker (docs/kernel.md#shrinker)."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The table of entries: what is known of each stored page, in flat columns (kernel-facts 11.7).
+"""The table of entries: what is known of each stored page, in flat columns.
 
 An entry is an index into the columns and no object: half a million of them are ordinary, and each column costs the
 bytes of its items and nothing else. Who uses them: `inventory` fills and empties entries, `lru` links them.

@@ -1,7 +1,7 @@
 """The inventory: which entries there are, published in the tree or not yet, and what each of them holds.
 
 Every change in the life of entries is one call here, synchronous and complete: fill, publish, discard, remove. So
-whoever is interrupted between two calls leaves nothing half done (kernel-facts 11.7, 11.8, 13.4).
+whoever is interrupted between two calls leaves nothing half done.
 """
 
 import itertools

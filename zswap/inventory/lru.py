@@ -1,7 +1,7 @@
-"""The LRUs: one per (cgroup, memory node), shared by all pools; new entries at the tail, reclaim at the head (11.11).
+"""The LRUs: one per (cgroup, memory node), shared by all pools; new entries at the tail, reclaim at the head.
 
 Links are columns of the entry table, so that an entry is on its list without an object of its own. Each list has the
-lock that the cost model knows as finding 4: it is held only across charges, and without a cost model nothing suspends
+lock that processes share in the cost model: it is held only across charges, and without a cost model nothing suspends
 while holding it.
 """
 
@@ -35,7 +35,7 @@ class LruList:
         self.tail = NO_ENTRY
         self.length = 0
         self.protected = 0
-        """Recent swap-ins from disk; the dynamic shrinker spares so many entries, and consumes the number (11.11)."""
+        """Recent swap-ins from disk; the dynamic shrinker spares so many entries, and consumes the number."""
 
     def __repr__(self) -> str:
         owner = self.cgroup.path if self.cgroup is not None else "no cgroup"

@@ -1,4 +1,4 @@
-"""Writeback: one entry leaves the store for the swap device (kernel-facts 11.11)."""
+"""Writeback: one entry leaves the store for the swap device (docs/kernel.md#writeback)."""
 
 import asyncio
 from errno import EEXIST, EIO, ENOMEM

@@ -1,4 +1,4 @@
-"""The per-cpu compression context of a pool, and the lease on it (kernel-facts 12, 13.1, patches 12 and 13).
+"""The per-cpu compression context of a pool, and the lease on it (docs/kernel.md#contexts).
 
 Who compresses or decompresses holds the context of its cpu: transform, requests, buffers and the wait object. Each job
 that was submitted holds it as well, until it has landed, for hardware cannot be cancelled and goes on writing to the
@@ -88,7 +88,7 @@ class CpuContext:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of output buffers kept for this cpu (kernel-facts 12: 64 KiB with batching, 8 KiB without)."""
+        """Bytes of output buffers kept for this cpu: 64 KiB with chains of 8, 8 KiB without."""
         return sum(map(len, self.buffers))
 
     def prepare(self, compressor: str, max_reqs: int) -> None:
@@ -104,7 +104,7 @@ class CpuContext:
 
     def _allocate(self, compressor: str, max_reqs: int) -> None:
         tfm = crypto_alloc_acomp(compressor)
-        # A compressor that reports 0 would count as never allocated in the kernel (C26); one request always works.
+        # A compressor that reports 0 would count as never allocated in the kernel; one request always works.
         nr_reqs = max(1, min(max_reqs, crypto_acomp_batch_size(tfm)))
         reqs: list[AcompReq] = []
         try:

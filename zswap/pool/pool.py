@@ -1,4 +1,4 @@
-"""Pools: one allocator instance, one compressor, a context per cpu; and the list of them (kernel-facts 11.4).
+"""Pools: one allocator instance, one compressor, a context per cpu; and the list of them (docs/kernel.md#pools).
 
 The head of the list is the current pool, which new stores use; older pools serve loads until their last entry is gone.
 A pool lives as long as something refers to it: being current, a running store or load, a held context, each published
@@ -62,7 +62,7 @@ class Pool:
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes of buffers kept by all cpus (kernel-facts 12)."""
+        """Bytes of buffers kept by all cpus."""
         return sum(context.memory_bytes for context in self.contexts)
 
     def get(self) -> None:
@@ -121,7 +121,7 @@ class Pool:
         return None if context is None or context.mutex.locked else context
 
     async def lock_current(self) -> CpuContext:
-        """Lock the context of the cpu that the caller runs on, once that is online (13.3, patch 12).
+        """Lock the context of the cpu that the caller runs on, once that is online (patch 12).
 
         A task that is not pinned moves to the next online cpu; a pinned one waits `Params.offline_timeout` for its own,
         then CpuOfflineError. Differs from the kernel, which retries for ever: there a task moves when its cpu goes.
@@ -181,7 +181,7 @@ class PoolList:
         self._by_id: list[Pool | None] = []
         self.pools: list[Pool] = []
         self.offline: set[int] = set()
-        """Cpus that are offline; a new pool allocates nothing for them (B8)."""
+        """Cpus that are offline; a new pool allocates nothing for them."""
 
     @property
     def current(self) -> Pool | None:

@@ -1,4 +1,6 @@
-"""The size classes of zsmalloc, derived from its rules (kernel-facts 18). Pure arithmetic at import, then look-ups.
+"""The size classes of zsmalloc, derived from its rules (docs/kernel.md#zsmalloc).
+
+Pure arithmetic at import, then look-ups.
 
 zsmalloc puts objects of like size together. A *zspage* is a chain of 1 to 8 pages that is cut into equal objects of one
 class, whichever number of pages leaves the smallest unused tail. Lengths are bytes as compressed; object sizes include

@@ -1,4 +1,4 @@
-"""Which slots of a swap device are taken: clusters of 512, contiguous runs for large folios (kernel-facts 11.1).
+"""Which slots of a swap device are taken: clusters of 512, contiguous runs for large folios.
 
 A run of a power of two is naturally aligned and never crosses a cluster. Device I/O holds the slots it works on: one
 that is freed meanwhile comes back into use only when the I/O has landed, because a write cannot be recalled.

@@ -1,4 +1,4 @@
-"""`Swap`, the layer above the store: zero map, compressed store, swap device (kernel-facts 11.1, A2).
+"""`Swap`, the layer above the store: zero map, compressed store, swap device (docs/kernel.md#swap).
 
 What reclaim and page faults do around zswap: a folio gets contiguous slots of the device, whether it goes there or not;
 a folio of zeroes is a mark in the zero map; then the compressed store is asked; what that refuses is written to the
@@ -187,7 +187,7 @@ class Swap:
         return placed
 
     async def _place_at(self, slot: int, folio: Folio, lease: SlotLease) -> Placed:
-        """The writepage step of 11.1, on slots that are allocated; from here on they belong to the page map."""
+        """The kernel's writepage step, on slots that are allocated; from here on they belong to the page map."""
         self._map(slot, folio)
         events = self.zswap.events
         if folio.data[:PAGE_SIZE] == ZERO_PAGE and folio.data == bytes(len(folio.data)):
@@ -250,7 +250,7 @@ class Swap:
             self._in_flight.end()
 
     async def _read(self, slot: int, keep: bool, lease: SlotLease) -> bytes | None:
-        """Zero map, then the compressed store, then the device (11.1, last paragraph).
+        """Zero map, then the compressed store, then the device.
 
         None from the store may also mean that the page was invalidated meanwhile; then the device has nothing to say.
         """
