@@ -22,7 +22,7 @@ def usemem_row(scale: Fraction, rounds: int) -> Row:
     """Microseconds of real time per simulated zswpout page, v8 with deflate-iaa and 64 KiB folios.
 
     Processor time, for the run is one thread. The limit is what the same number of bare heap events would take, eight
-    to a folio as design.md has it.
+    to a folio: modelled time is paid for at so many places on a folio's way, not at each step.
     """
     setup = Setup(load_testbed("spr-2s-8iaa"), V8, "deflate-iaa", "64K")
     taken: list[float] = []

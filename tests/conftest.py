@@ -1,8 +1,8 @@
 """The rules of the house for every test: all three event loops, and nothing may outlive a test.
 
 A coroutine test needs no decorator; it runs once on each loop of ``LOOPS``, but on the virtual one only if it needs no
-real thread (marker ``threads``). After it, its loop must be quiescent (invariant I2): no task, no timer (uvloop does
-not show its own), no thread, and no exception that only a log would have told.
+real thread (marker ``threads``). After it, its loop must be quiescent (I2 of docs/invariants.md): no task, no
+timer (uvloop does not show its own), no thread, and no exception that only a log would have told.
 ``--loop NAME`` leaves the other loops out, for a quick answer while you work.
 The stock loop runs in debug mode, which catches calls from foreign threads; a test marked ``slow`` is spared, as debug
 mode costs ten times the time per event. ``test_loops`` holds these rules.

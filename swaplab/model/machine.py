@@ -62,7 +62,7 @@ class Setup:
     sync_mode: str = "async"
 
     def costs_ns(self) -> dict[str, int]:
-        """The cost model: nanoseconds by the names that the rooms charge."""
+        """The cost model: nanoseconds by the names that the packages charge."""
         ns = self.testbed.ns
         free_hold = self.testbed.value("zswap.free_hold_ns")
         if self.compressor == "zstd":

@@ -74,7 +74,7 @@ class Calibration(Strict):
 
 
 class Usemem(Strict):
-    """The workload of kernel-facts 14.1."""
+    """The workload of docs/kernel.md#usemem."""
 
     processes: int = Field(ge=1, le=10_000)
     pages_per_process: Pages
@@ -83,7 +83,7 @@ class Usemem(Strict):
 
 
 class Kernbench(Strict):
-    """The workload of kernel-facts 14.2; its page counts and user time are those of the published base column."""
+    """The workload of docs/kernel.md#kernel-build; page counts and user time are those of the published base column."""
 
     threads: Parameter
     cpus: Parameter
@@ -151,7 +151,7 @@ class Testbed(Strict):
 
     @property
     def package_0(self) -> list[int]:
-        """The cpus of package 0: its cores' first threads, then their second ones (kernel-facts 15)."""
+        """The cpus of package 0: its cores' first threads, then their second ones."""
         topology = self.topology
         return [cpu for cpu in range(topology.nr_cpus) if topology.package_of(cpu) == 0]
 

@@ -1,6 +1,6 @@
 """What goes wrong in virtual time, named for whose fault it was.
 
-Every error carries `errno`, as those of the lower rooms do. `DeadlockError` is the program's: everybody waits and
+Every error carries `errno`, as those of the lower packages do. `DeadlockError` is the program's: everybody waits and
 nobody will ever come. The two bound errors are the caller's answer to a program that does not end. `RefusedError` is
 for what a deterministic world cannot offer; it names the remedy.
 """

@@ -1,4 +1,4 @@
-"""usemem30: processes that write more memory than their cgroup may keep (kernel-facts 14.1, cost-model.md).
+"""usemem30: processes that write more memory than their cgroup may keep (docs/kernel.md#usemem).
 
 Each process writes its region once, in order. Whoever is over memory.high owes reclaim: for each page charged while
 over it (the compressed bytes too) it must swap a page out, in units of 64 pages or one folio, always the oldest of the

@@ -2,8 +2,8 @@
 
 zswap's pools call it with lengths and keep the bytes themselves as ordinary Python bytes; nothing is stored here. The
 count is exact (these classes gave a running kernel's figure, for 4096 mixed pages and six compressors), because it
-follows the kernel's policy to the slot: the fullest zspage that has room, in groups 10 % wide, within a group the most recently inserted;
-the most recently freed slot of that zspage; an emptied zspage goes back at once.
+follows the kernel's policy to the slot: the fullest zspage that has room, in groups 10 % wide, within a group the most
+recently inserted; the most recently freed slot of that zspage; an emptied zspage goes back at once.
 
 Half a million objects are ordinary, so an object is no Python object but an entry in flat arrays, 6 bytes, and its
 share of a zspage, which is a list of free slots (some 40 bytes for each of these, as long as the zspage is in use). A

@@ -1,4 +1,4 @@
-"""A kernel build in a small cgroup: threads whose memory goes out to swap and comes back (kernel-facts 14.2).
+"""A kernel build in a small cgroup: threads whose memory goes out to swap and comes back (docs/kernel.md#kernel-build).
 
 Input are the counts of the published base column: pages swapped out, how many of them in large folios, pages swapped
 in, and user time; so every kernel does the same work. A turn of work is 8 pages swapped out. Threads take turns until
