@@ -1,9 +1,50 @@
-"""The docs say what the code does, where they can be checked."""
+"""The docs say what the code does, where they can be checked, and nothing refers to what is not in the repository."""
 
 import importlib.util
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-DOCS = Path(__file__).parent.parent / "docs"
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PLACES = ("acomp", "iaa_emulator", "zswap", "swaplab", "tests", "examples", "benchmarks", "docs", ".ci")
+
+DOCUMENT = re.compile(r"(?<![\w./-])([\w./-]*\w\.md)\b(?:#([\w-]*\w))?")
+IN_FILE = re.compile(r"\((`\w+`(?:(?:, | and )`\w+`)*) in\s+`([\w/]+\.py)`")
+CODE_PATH = re.compile(r"`((?:acomp|iaa_emulator|zswap|swaplab|tests)/[\w/.-]*)`")
+INVARIANT = re.compile(r"\bI([0-9]{1,2})\b")
+WORKSHOP = re.compile(
+    r"kernel-facts|fact sheet|\bfacts [0-9]|invariant I[0-9]|\b[Rr]oom [0-9]|[0-9]+\.[0-9]+ step [0-9]"
+    r"|Source: (?:section )?[0-9]|Source: zswap_\w+, [0-9]"
+)
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    """Every file of the repository in which somebody may be referred to something, but for this one."""
+    found = [*ROOT.glob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml"]
+    for place in PLACES:
+        found += [path for path in (ROOT / place).rglob("*") if path.suffix in {".py", ".md", ".toml", ".yml", ".sh"}]
+    for path in found:
+        if path != Path(__file__):
+            yield path, path.read_text()
+
+
+def anchors(document: Path) -> set[str]:
+    """What can stand behind the # of a link to it: its headings in small letters, a dash for each space."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def dangling(path: Path, text: str) -> list[str]:
+    """What `text`, which stands in `path`, refers to without there being such a document or heading."""
+    wrong = []
+    for name, anchor in DOCUMENT.findall(text):
+        document = next((base / name for base in (path.parent, ROOT, DOCS) if (base / name).is_file()), None)
+        if document is None or (anchor and anchor not in anchors(document)):
+            wrong.append(f"{name}#{anchor}" if anchor else name)
+    return wrong
 
 
 def test_state_diagrams_and_the_contract_are_those_of_the_code() -> None:
@@ -16,3 +57,43 @@ def test_state_diagrams_and_the_contract_are_those_of_the_code() -> None:
     assert "idle --> in_flight: submit" in text
     assert "\n7. -ECANCELED is never" in text
     assert states.drawn(text) == text, "run python docs/states.py"
+
+
+def test_every_document_and_heading_that_is_referred_to_is_here() -> None:
+    wrong = {str(path.relative_to(ROOT)): missing for path, text in texts() if (missing := dangling(path, text))}
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("see docs/kernel.md", []),
+        ("see [it](kernel.md#serial)", []),
+        ("see docs/design.md", ["docs/design.md"]),
+        ("see design.md, and kernel.md#no-such", ["design.md", "kernel.md#no-such"]),
+    ],
+)
+def test_what_is_not_here_is_noticed(text: str, missing: list[str]) -> None:
+    assert dangling(DOCS / "acomp.md", text) == missing
+
+
+def test_nothing_refers_to_the_workshop() -> None:
+    """Chapters of papers that only their authors have tell a reader nothing: say the fact, or link docs/kernel.md."""
+    wrong = {str(path.relative_to(ROOT)): found for path, text in texts() if (found := WORKSHOP.findall(text))}
+    assert not wrong
+
+
+def test_invariants_that_are_named_are_listed() -> None:
+    listed = set(re.findall(r"^\| I([0-9]+) \|", (DOCS / "invariants.md").read_text(), re.MULTILINE))
+    assert listed == {str(number) for number in range(1, len(listed) + 1)}
+    named = {number for path, text in texts() if path.suffix == ".py" for number in INVARIANT.findall(text)}
+    assert named and named <= listed
+
+
+@pytest.mark.parametrize("document", ["concepts.md", "kernel.md", "invariants.md", "acomp.md", "kernel-differences.md"])
+def test_code_that_the_docs_name_is_there(document: str) -> None:
+    text = (DOCS / document).read_text()
+    assert [path for path in CODE_PATH.findall(text) if not (ROOT / path).exists()] == []
+    for names, path in IN_FILE.findall(text):
+        defined = re.findall(r"^(?:class |async def |def |)(\w+)", (ROOT / path).read_text(), re.MULTILINE)
+        assert [name for name in re.findall(r"`(\w+)`", names) if name not in defined] == [], path
