@@ -76,14 +76,25 @@ class Schedule(Internals):
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """Run `callback(*args)` at `when` seconds, rounded half-even to nanoseconds; infinity is never."""
-        return self._call_at(_ns(when), callback, args, context)
+        """Run `callback(*args)` at `when` seconds, rounded half-even to nanoseconds; infinity is never.
+
+        What is later than `time()` never comes now: a time that rounds to this very nanosecond means the next one, so
+        that `if loop.time() < when: loop.call_at(when, ...)` gets on however often it asks.
+        """
+        when_ns = _ns(when)
+        if when_ns <= self.now_ns and when > self.time():
+            when_ns = self.now_ns + 1
+        return self._call_at(when_ns, callback, args, context)
 
     def call_later(
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """Run `callback(*args)` in `delay` seconds, rounded half-even to nanoseconds; infinity is never."""
-        return self._call_at(self.now_ns + _ns(delay), callback, args, context)
+        """Run `callback(*args)` in `delay` seconds, rounded half-even to nanoseconds; infinity is never.
+
+        A delay above 0 is a nanosecond at least: time moves on for whoever waits, as it does on a real clock.
+        """
+        delay_ns = _ns(delay) or (1 if delay > 0 else 0)
+        return self._call_at(self.now_ns + delay_ns, callback, args, context)
 
     def call_at_ns(
         self, when_ns: int, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None

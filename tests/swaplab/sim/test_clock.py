@@ -46,23 +46,65 @@ def test_time_starts_at_zero_and_jumps() -> None:
 @pytest.mark.parametrize(
     ("delay", "ns"),
     [
-        (0.5e-9, 0),
+        (5e-324, 1),
+        (0.4e-9, 1),
+        (0.5e-9, 1),
         (1.5e-9, 2),
         (2.5e-9, 2),
         (Fraction(7, 2 * 10**9), 4),
         (1e-9, 1),
         (0.1, 10**8),
         (3, 3 * 10**9),
+        (Fraction(1, 10**10), 1),
+        (0.0, 0),
+        (-0.4e-9, 0),
         (-1, 0),
     ],
 )
-def test_delays_round_half_even(delay: float, ns: int) -> None:
+def test_delays_round_half_even_but_never_to_nothing(delay: float, ns: int) -> None:
     assert moments(lambda tell: virtual().call_later(delay, tell)) == [5 + ns]
 
 
-@pytest.mark.parametrize(("when", "ns"), [(5.5e-9, 6), (6.5e-9, 6), (1.0, 10**9), (0, 5)])
-def test_times_round_half_even_and_the_past_is_now(when: float, ns: int) -> None:
+@pytest.mark.parametrize(("when", "ns"), [(5.5e-9, 6), (6.5e-9, 6), (1.0, 10**9), (0, 5), (5e-9, 5), (5.4e-9, 6)])
+def test_times_round_half_even_and_only_the_past_is_now(when: float, ns: int) -> None:
     assert moments(lambda tell: virtual().call_at(when, tell)) == [ns]
+
+
+def test_whoever_waits_for_a_deadline_gets_there() -> None:
+    """What every rate limiter does; where the deadline is not a whole number of ns, the rest may be less than one."""
+
+    async def until(end: float) -> float:
+        loop = virtual()
+        while (left := end - loop.time()) > 0:
+            await asyncio.sleep(left)
+        return loop.time()
+
+    for k in range(1, 200):
+        assert sim.run(until(1 / k), max_events=20) == pytest.approx(1 / k, abs=2e-9)
+
+
+@pytest.mark.parametrize("start_ns", [0, 5, 10**9 // 3, 2**53 + 1, 2**60 + 1])
+@given(st.data())
+def test_a_time_later_than_now_is_not_now(start_ns: int, data: st.DataObject) -> None:
+    """However coarse a float of seconds is by then: it is always possible to wait until `loop.time()` has come."""
+
+    async def main() -> None:
+        loop = virtual()
+        await sim.sleep_ns(start_ns)
+        due = data.draw(st.floats(loop.time(), loop.time() + 1e-6))
+
+        def again() -> None:
+            if loop.time() < due:
+                loop.call_at(due, again)
+            else:
+                reached.set()
+
+        reached = asyncio.Event()
+        again()
+        await reached.wait()
+        assert loop.time() >= due
+
+    sim.run(main(), max_events=2000)
 
 
 @given(st.integers(6, 3600 * 10**9 - 1))
