@@ -10,6 +10,9 @@ from typing import ClassVar
 
 from .deadlock import Waiting
 
+INLINE = "do the work in run_in_executor, which runs it inline"
+"""The remedy for whoever needs a thread."""
+
 
 class SimError(Exception):
     """Base of the errors of virtual time. `errno` is the number the kernel would give for the same trouble."""
@@ -20,15 +23,22 @@ class SimError(Exception):
 class DeadlockError(SimError):
     """Nothing is ready, no timer is set, and the main future is not done: nothing can ever happen again.
 
-    `time_ns` is when, `waiting` says who waits for what, in order of task creation; the message says both.
+    `time_ns` is when, `waiting` says who waits for what, in order of task creation, and `threads` which threads were
+    started during this run and are still at work, by name. The message says all of it.
     """
 
     errno = errno.EDEADLK
 
-    def __init__(self, time_ns: int, waiting: tuple[Waiting, ...]):
+    def __init__(self, time_ns: int, waiting: tuple[Waiting, ...], threads: tuple[str, ...] = ()):
         self.time_ns = time_ns
         self.waiting = waiting
+        self.threads = threads
         who = [f"\n  {one}" for one in waiting] or ["\n  no task at all, so only stop() could have ended this run"]
+        if threads:
+            who.append(
+                f"\nit seems that work of a thread was awaited: {', '.join(map(repr, threads))}. "
+                f"No thread can wake this loop: {INLINE}"
+            )
         super().__init__(f"no callback is ready and no timer is set at {time_ns} ns; there waits{''.join(who)}")
 
 

@@ -48,6 +48,18 @@ class SoonHandle(Entry):
         self._callback = self._args = None
 
 
+class LastWord(SoonHandle):
+    """Ends the run in which its turn comes, if the loop has something to tell."""
+
+    __slots__ = ()
+
+    def __init__(self, loop: "Schedule"):
+        super().__init__(loop.raise_refusal, (), Context(), loop)
+
+    def _run(self) -> None:
+        self._callback()
+
+
 class TimedHandle(SoonHandle, asyncio.TimerHandle):
     """A callback that is due at `when_ns`."""
 

@@ -40,6 +40,7 @@ class VirtualLoop(Refusals, Schedule):
         self.max_events = max_events
         self.max_time_ns = max_time_ns
         self._last_event = self._last_ns = NEVER
+        self._threads_before: set[threading.Thread] = set()
         self.next_task_serial = itertools.count(1).__next__
         self._asyncgens = Generators()
 
@@ -84,6 +85,7 @@ class VirtualLoop(Refusals, Schedule):
     def _run_once(self) -> None:
         """Run until stopped. (asyncio calls this in a loop that ends when the loop was stopped.)"""
         self._owner = threading.get_ident()
+        self._threads_before = set(threading.enumerate())
         self._last_event = NEVER if self.max_events is None else self.events + self.max_events
         self._last_ns = NEVER if self.max_time_ns is None else self.now_ns + self.max_time_ns
         ready = self._ready
@@ -101,7 +103,9 @@ class VirtualLoop(Refusals, Schedule):
                 self._advance()
                 self._run_due()
             if self._stopping:
+                self.raise_refusal()
                 return
+        self.raise_refusal()
         turn = whose_turn([*ready, *self.timers()])
         raise EventBoundError(self.max_events or 0, self.now_ns, turn, who_waits(in_order(asyncio.all_tasks(self))))
 
@@ -120,11 +124,16 @@ class VirtualLoop(Refusals, Schedule):
         while timers and timers[0][2]._callback is None:
             heapq.heappop(timers)  # nobody waits for it, so time does not pass for it
         if not timers:
-            raise DeadlockError(self.now_ns, who_waits(in_order(asyncio.all_tasks(self))))
+            self.raise_refusal()
+            raise DeadlockError(self.now_ns, who_waits(in_order(asyncio.all_tasks(self))), self._threads())
         when_ns = timers[0][0]
         if when_ns > self._last_ns:
             raise TimeBoundError(self.max_time_ns or 0, when_ns)
         self.now_ns = when_ns
+
+    def _threads(self) -> tuple[str, ...]:
+        """Names of the threads that were started in this run and are alive, in the order of their start."""
+        return tuple(thread.name for thread in threading.enumerate() if thread not in self._threads_before)
 
 
 def _unless_done(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: Any) -> None:

@@ -18,8 +18,8 @@ from contextvars import Context, copy_context
 from operator import index
 from typing import Any, TypeVarTuple
 
-from .errors import RefusedError
-from .handle import Entry, SoonHandle, TimedHandle
+from .errors import INLINE, RefusedError
+from .handle import Entry, LastWord, SoonHandle, TimedHandle
 from .internals import Internals
 from .sleep import Sleep
 from .watched import WatchedHandle, WatchedSleep, WatchedTimer, forget_the_loop
@@ -45,6 +45,7 @@ class Schedule(Internals):
         self._timers_cancelled = 0
         self._next_serial = itertools.count().__next__
         self._owner = threading.get_ident()
+        self._refused: str | None = None
         super().__init__()
 
     def time_ns(self) -> int:
@@ -68,10 +69,23 @@ class Schedule(Internals):
     def call_soon_threadsafe(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
-        """`call_soon`, for the loop's own thread. RefusedError from any other, whose timing nothing could repeat."""
+        """`call_soon`, for the loop's own thread. RefusedError from any other, whose timing nothing could repeat.
+
+        The run ends with the same error at its next event, whatever the other thread does with it: somebody waits for
+        that call, and must not take a timeout or a deadlock for the reason why it does not come.
+        """
         if threading.get_ident() != self._owner:
-            raise RefusedError("a call from another thread", "do the work in run_in_executor, which runs it inline")
+            self._check_closed()
+            self._refused = f"a call from another thread ({threading.current_thread().name!r})"
+            self._ready.appendleft(LastWord(self))
+            raise RefusedError(self._refused, INLINE)
         return self.call_soon(callback, *args, context=context)
+
+    def raise_refusal(self) -> None:
+        """Raise the refusal that another thread has met, if one has and nobody in this thread was told."""
+        what, self._refused = self._refused, None
+        if what is not None:
+            raise RefusedError(what, INLINE)
 
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import socket
 import sys
-import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -62,27 +61,6 @@ def test_every_method_of_a_loop_is_refused_or_works() -> None:
     assert selector_only - decided == set()
     assert not [name for name in REFUSED if not hasattr(asyncio.SelectorEventLoop, name)]
     assert not [name for name in REFUSED if getattr(sim.VirtualLoop, name) is not getattr(Refusals, name)]
-
-
-def test_another_thread_is_refused_and_the_own_is_not() -> None:
-    seen: list[object] = []
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-
-        def intrude() -> None:
-            with pytest.raises(sim.RefusedError, match=r"another thread.*run_in_executor"):
-                loop.call_soon_threadsafe(seen.append, "intruder")
-            seen.append("refused")
-
-        thread = threading.Thread(target=intrude)
-        thread.start()
-        thread.join()
-        loop.call_soon_threadsafe(seen.append, "own")
-        await asyncio.sleep(0)
-
-    sim.run(main())
-    assert seen == ["refused", "own"]
 
 
 def test_a_loop_can_move_to_another_thread_between_runs() -> None:
