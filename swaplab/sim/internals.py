@@ -22,5 +22,6 @@ class Internals(asyncio.BaseEventLoop):
     _current_handle: Entry | None
     _asyncgens: Any
     _check_closed: Callable[[], None]
+    _check_default_executor: Callable[[], None]
     _check_thread: Callable[[], None]
     _check_callback: Callable[[object, str], None]

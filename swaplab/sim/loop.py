@@ -6,11 +6,11 @@ it; `run` and the pytest plugin make loops, everybody else asks the running one.
 """
 
 import asyncio
+import concurrent.futures
 import heapq
 import itertools
 import threading
 from collections.abc import Callable, Coroutine, Generator
-from concurrent.futures import Executor
 from contextvars import Context
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -60,27 +60,36 @@ class VirtualLoop(Refusals, Schedule):
         forget_the_loop(task)
         return task
 
-    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
+    def run_in_executor(
+        self, executor: concurrent.futures.Executor | None, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         """Call `func(*args)` now, in this thread, whatever the executor; the result arrives in the next iteration.
 
-        As in a worker thread there is no running loop inside of `func`. It takes no virtual time. It must not block on
-        the loop (`run_coroutine_threadsafe(...).result()`): it would wait for itself.
+        As in a worker thread there is no running loop inside of `func`, and the context is a fresh one; all that it
+        raises goes into the future. It takes no virtual time. It must not block on the loop
+        (`run_coroutine_threadsafe(...).result()`): it would wait for itself.
+
+        Raises:
+            RuntimeError: The loop is closed, or `executor` is None after `shutdown_default_executor`.
         """
         self._check_closed()
+        if executor is None:
+            self._check_default_executor()
         if self._debug:
             self._check_callback(func, "run_in_executor")
-        future: asyncio.Future[T] = self.create_future()
+        outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
         running = asyncio._get_running_loop()
         asyncio._set_running_loop(None)
         try:
-            result = func(*args)
-        except Exception as error:
-            self.call_soon(_unless_done, future, future.set_exception, error)
-        else:
-            self.call_soon(_unless_done, future, future.set_result, result)
+            outcome.set_result(Context().run(func, *args))
+        except BaseException as error:
+            outcome.set_exception(error)
         finally:
             asyncio._set_running_loop(running)
-        return future
+        try:
+            return asyncio.wrap_future(outcome, loop=self)
+        finally:
+            del outcome  # the traceback of its error keeps this frame, which must not keep the error in turn
 
     def _run_once(self) -> None:
         """Run until stopped. (asyncio calls this in a loop that ends when the loop was stopped.)"""
@@ -134,9 +143,3 @@ class VirtualLoop(Refusals, Schedule):
     def _threads(self) -> tuple[str, ...]:
         """Names of the threads that were started in this run and are alive, in the order of their start."""
         return tuple(thread.name for thread in threading.enumerate() if thread not in self._threads_before)
-
-
-def _unless_done(future: asyncio.Future[Any], settle: Callable[[Any], None], outcome: Any) -> None:
-    """Settle a future that may have been cancelled in the meantime."""
-    if not future.done():
-        settle(outcome)

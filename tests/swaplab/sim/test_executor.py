@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 
 import pytest
 
@@ -70,15 +71,65 @@ def test_nobody_may_want_the_result_any_more() -> None:
     sim.run(main())
 
 
-def test_an_interrupt_comes_through_at_once() -> None:
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
+def test_whatever_the_function_raises_goes_into_the_future(kind: type[BaseException]) -> None:
+    """As with a pool: it is told to whoever awaits the result, and to nobody earlier."""
+    log: list[str] = []
+
+    def work() -> None:
+        raise kind("of the function")
+
+    async def main() -> None:
+        future = asyncio.get_running_loop().run_in_executor(None, work)
+        log.append("went on")
+        with pytest.raises(kind, match="of the function"):
+            await future
+        log.append("told")
+
+    sim.run(main())
+    assert log == ["went on", "told"]
+
+
+def test_an_interrupt_that_nobody_catches_ends_the_run() -> None:
     def work() -> None:
         raise KeyboardInterrupt
 
-    async def main() -> None:
-        await asyncio.to_thread(work)
-
     with pytest.raises(KeyboardInterrupt):
-        sim.run(main())
+        sim.run(asyncio.to_thread(work))
+
+
+VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="unset")
+
+
+def test_the_function_has_a_context_of_its_own() -> None:
+    """A thread of a pool knows nothing of the caller's context; `asyncio.to_thread` hands over a copy."""
+    seen: list[str] = []
+
+    def work() -> None:
+        seen.append(VARIABLE.get())
+        VARIABLE.set("by the function")
+
+    async def main() -> str:
+        VARIABLE.set("by the caller")
+        for _ in range(2):
+            await asyncio.get_running_loop().run_in_executor(None, work)
+        await asyncio.to_thread(work)
+        return VARIABLE.get()
+
+    assert sim.run(main()) == "by the caller"
+    assert seen == ["unset", "unset", "by the caller"]
+
+
+def test_after_the_shutdown_of_the_default_executor_only_others_work() -> None:
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        await loop.shutdown_default_executor()
+        with pytest.raises(RuntimeError, match="shutdown"):
+            await loop.run_in_executor(None, print)
+        with ThreadPoolExecutor(1) as pool:
+            return await loop.run_in_executor(pool, int)
+
+    assert sim.run(main()) == 0
 
 
 def test_debug_mode_checks_the_function() -> None:
