@@ -56,9 +56,6 @@ class LastWord(SoonHandle):
     def __init__(self, loop: "Schedule"):
         super().__init__(loop.raise_refusal, (), Context(), loop)
 
-    def _run(self) -> None:
-        self._callback()
-
 
 class TimedHandle(SoonHandle, asyncio.TimerHandle):
     """A callback that is due at `when_ns`."""

@@ -5,11 +5,15 @@ holds that every Python this project supports still has these.
 """
 
 import asyncio
+from asyncio import format_helpers
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from .handle import Entry
+
+format_callback: Callable[[Any, Any], str] = format_helpers._format_callback_source
+"""A callback and its arguments as asyncio's messages show them."""
 
 
 class Internals(asyncio.BaseEventLoop):

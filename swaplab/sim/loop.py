@@ -8,18 +8,22 @@ it; `run` and the pytest plugin make loops, everybody else asks the running one.
 import asyncio
 import concurrent.futures
 import heapq
-import itertools
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
+from itertools import count, repeat
 from typing import Any, TypeVar, TypeVarTuple
 
 from .deadlock import who_waits, whose_turn
 from .errors import DeadlockError, EventBoundError, TimeBoundError
+from .handle import Entry, LastWord
+from .internals import format_callback
+from .interrupts import ends_a_run, is_stranded, whose
 from .refusals import Refusals
 from .schedule import NEVER, Schedule
 from .task import Generators, VirtualTask, in_order
-from .watched import forget_the_loop
+from .watched import forget_the_loop, watched
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -41,7 +45,7 @@ class VirtualLoop(Refusals, Schedule):
         self.max_time_ns = max_time_ns
         self._last_event = self._last_ns = NEVER
         self._threads_before: set[threading.Thread] = set()
-        self.next_task_serial = itertools.count(1).__next__
+        self.next_task_serial = count(1).__next__
         self._asyncgens = Generators()
 
     def create_task(
@@ -98,19 +102,29 @@ class VirtualLoop(Refusals, Schedule):
         self._last_event = NEVER if self.max_events is None else self.events + self.max_events
         self._last_ns = NEVER if self.max_time_ns is None else self.now_ns + self.max_time_ns
         ready = self._ready
-        self._run_due()  # what an exception may have left of this moment's timers in an earlier run
+        self._put_due_first()  # what an exception may have left of this moment in an earlier run
         while self.events < self._last_event:
             batch = len(ready)
             if batch:
                 self.events += batch
-                for _ in range(batch):
-                    handle = ready.popleft()
+                # Taken in C: a signal handler that raises does so between lines, and would take a handle with it.
+                handles = map(deque.popleft, repeat(ready, batch))
+                for handle in watched(self, handles) if self._debug else handles:
                     if handle._callback is not None:
-                        handle._run()
+                        try:
+                            if handle._args is None:  # it is asleep
+                                handle._context.run(handle._callback, handle)
+                            else:
+                                handle._context.run(handle._callback, *handle._args)
+                        except BaseException as error:
+                            self._failed(handle, error)
                 del handle  # it may be the last that knows of a task, and the next batch may be far away
             elif not self._stopping:
                 self._advance()
-                self._run_due()
+                if self._debug:
+                    self._put_due_first()  # which are then watched as everything else is
+                else:
+                    self._run_due()
             if self._stopping:
                 self.raise_refusal()
                 return
@@ -122,10 +136,32 @@ class VirtualLoop(Refusals, Schedule):
         """Run the timers of this very moment: they were asked for before anything in the ready queue was."""
         timers, now = self._timers, self.now_ns
         while timers and timers[0][0] == now:
-            handle = heapq.heappop(timers)[2]
+            due = timers[0]
+            try:
+                heapq.heappop(timers)
+            except BaseException:  # of a signal handler, when the timer had been taken out
+                heapq.heappush(timers, due)
+                raise
+            handle = due[2]
             if handle._callback is not None:
                 self.events += 1
-                handle._run()
+                try:
+                    if handle._args is None:  # it is asleep
+                        handle._context.run(handle._callback, handle)
+                    else:
+                        handle._context.run(handle._callback, *handle._args)
+                except BaseException as error:
+                    self._failed(handle, error)
+
+    def _put_due_first(self) -> None:
+        """Leave the timers of this very moment to the ready queue: what `_run_due` does where speed does not matter."""
+        timers, ready = self._timers, self._ready
+        there = len(ready)
+        while timers and timers[0][0] == self.now_ns:
+            if timers[0][2]._callback is not None:
+                ready += (timers[0][2],)  # no call, for a signal handler that raises after one would leave it in both
+            heapq.heappop(timers)
+        ready.rotate(len(ready) - there)
 
     def _advance(self) -> None:
         """Set the clock to the next timer."""
@@ -139,6 +175,31 @@ class VirtualLoop(Refusals, Schedule):
         if when_ns > self._last_ns:
             raise TimeBoundError(self.max_time_ns or 0, when_ns)
         self.now_ns = when_ns
+
+    def _failed(self, handle: Entry, error: BaseException) -> None:
+        """Raise what the run ends with; what else a callback raised is told to the exception handler."""
+        if type(handle) is LastWord or ends_a_run(error):
+            self._break_off(handle)
+            raise error
+        self._report(handle, error)
+
+    def _report(self, handle: Entry, error: BaseException) -> None:
+        """Tell the exception handler of what a callback raised, in the words of asyncio."""
+        source = format_callback(handle._callback, handle._args)
+        context = {"message": f"Exception in callback {source}", "exception": error, "handle": handle}
+        if handle._source_traceback:
+            context["source_traceback"] = handle._source_traceback
+        self.call_exception_handler(context)
+
+    def _break_off(self, handle: Entry) -> None:
+        """Leave the queue such that another run, for cleaning up at least, loses nobody.
+
+        A task that was about to ask for its next step when it was hit would never get any: it gets this one again.
+        """
+        self._current_handle = None
+        task = whose(handle)
+        if task is not None and is_stranded(task, [*self._ready, *self.timers()]):
+            self._ready.appendleft(handle)
 
     def _threads(self) -> tuple[str, ...]:
         """Names of the threads that were started in this run and are alive, in the order of their start."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from .errors import SimError
 from .loop import VirtualLoop
 
 T = TypeVar("T")
@@ -19,7 +20,8 @@ def run(
     """Run `main` on a fresh virtual loop and return its result; tasks it left behind are cancelled, as in asyncio.run.
 
     `max_events` and `max_time_ns` bound the run (EventBoundError, TimeBoundError), and the clean-up after it once more.
-    DeadlockError when everybody waits for ever, RuntimeError inside of a running loop.
+    DeadlockError when everybody waits for ever, RuntimeError inside of a running loop. What `main` ends with is never
+    covered by a deadlock or a bound of the clean-up, which are told in a note.
     """
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("swaplab.sim.run() cannot be called from a running event loop: await the coroutine there")
@@ -28,4 +30,11 @@ def run(
         return VirtualLoop(max_events=max_events, max_time_ns=max_time_ns)
 
     with asyncio.Runner(debug=debug, loop_factory=make_loop) as runner:
-        return runner.run(main)
+        try:
+            return runner.run(main)
+        except BaseException as error:
+            try:
+                runner.close()
+            except SimError as second:
+                error.add_note(f"cleaning up after it failed: {type(second).__name__}: {second}")
+            raise

@@ -22,7 +22,7 @@ from .errors import INLINE, RefusedError
 from .handle import Entry, LastWord, SoonHandle, TimedHandle
 from .internals import Internals
 from .sleep import Sleep
-from .watched import WatchedHandle, WatchedSleep, WatchedTimer, forget_the_loop
+from .watched import WatchedHandle, WatchedTimer, forget_the_loop
 
 Ts = TypeVarTuple("Ts")
 
@@ -120,7 +120,7 @@ class Schedule(Internals):
         """Suspend the task for `delay_ns`, an integer >= 0 (else ValueError). 0 lets the others run once."""
         if delay_ns < 0:
             raise ValueError(f"can not sleep {delay_ns} ns: time does not run backwards")
-        await (WatchedSleep if self._debug else Sleep)(index(delay_ns), self)
+        await Sleep(index(delay_ns), self)
 
     def schedule(self, when_ns: int, handle: Entry) -> None:
         """Enter a handle: into the heap if it is due later than now, else at the end of the ready queue."""

@@ -26,6 +26,7 @@ class Sleep(Entry):
 
     # They hide the slots of asyncio.Handle, and save filling them.
     _cancelled = False
+    _args = None
     _source_traceback = None
 
     def __init__(self, delay_ns: int, loop: "Schedule"):
@@ -46,16 +47,11 @@ class Sleep(Entry):
         self._context = context
         loop.schedule(loop.now_ns + self._delay_ns, self)
 
-    def _run(self) -> None:
-        callback, self._callback = self._callback, None
-        self._context.run(callback, self)
-        del callback, self  # a traceback of the task may keep this frame, which must not keep the task in turn
-
     def result(self) -> None:
         """What the woken task asks for, and there is nothing to tell."""
 
     def cancel(self, msg: object = None) -> bool:  # type: ignore[override] # as a future does
-        """Wake the task with CancelledError in the next iteration; False when it was woken before."""
+        """Wake the task with CancelledError in the next iteration; False when that was asked for before."""
         callback, self._callback = self._callback, None
         if callback is None:
             return False

@@ -6,11 +6,12 @@ How long a callback takes is real time, the only use of it in virtual time, and 
 import asyncio
 import logging
 import time
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
 from .handle import Entry
-from .sleep import Sleep
+from .internals import Internals
 
 logger = logging.getLogger("asyncio")
 
@@ -24,39 +25,29 @@ def forget_the_loop(made: Any) -> None:
         del origin[-1]
 
 
-class Watched(Entry):
-    """Any handle whose run is timed."""
-
-    __slots__ = ()
-
-    def _run(self) -> None:
-        loop = self._loop
-        # asyncio's own messages name the handle under which a future or a task was made.
-        loop._current_handle = self
+def watched(loop: Internals, handles: Iterable[Entry]) -> Generator[Entry]:
+    """Pass `handles` on, to be run one by one, and log those that take long until the next is asked for."""
+    try:
         began = time.monotonic()
-        try:
-            super()._run()
+        for handle in handles:
+            # asyncio's own messages name the handle under which a future or a task was made.
+            loop._current_handle = handle
+            yield handle  # nothing is called before it, so no signal handler that raises takes the handle away
             took = time.monotonic() - began
             if took >= loop.slow_callback_duration:
-                logger.warning("Executing %r took %.3f seconds", self, took)
-        finally:
-            loop._current_handle = None
-            del self  # as Handle._run does: a traceback may keep this frame, which must not keep the task in turn
+                logger.warning("Executing %r took %.3f seconds", handle, took)
+            began = time.monotonic()
+    finally:
+        loop._current_handle = None
 
 
-class WatchedHandle(Watched):
+class WatchedHandle(Entry):
     """A callback to run soon, in debug mode."""
 
     __slots__ = ()
 
 
-class WatchedTimer(Watched, asyncio.TimerHandle):
+class WatchedTimer(Entry, asyncio.TimerHandle):
     """A timer, in debug mode."""
-
-    __slots__ = ()
-
-
-class WatchedSleep(Watched, Sleep):
-    """A sleeping task, in debug mode."""
 
     __slots__ = ()
