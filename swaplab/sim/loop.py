@@ -100,7 +100,8 @@ class VirtualLoop(Refusals, Schedule):
         self._owner = threading.get_ident()
         self._threads_before = set(threading.enumerate())
         self._last_event = NEVER if self.max_events is None else self.events + self.max_events
-        self._last_ns = NEVER if self.max_time_ns is None else self.now_ns + self.max_time_ns
+        self._last_ns = NEVER - 1 if self.max_time_ns is None else min(self.now_ns + self.max_time_ns, NEVER - 1)
+        self._look_after()
         ready = self._ready
         self._put_due_first()  # what an exception may have left of this moment in an earlier run
         while self.events < self._last_event:
@@ -168,7 +169,7 @@ class VirtualLoop(Refusals, Schedule):
         timers = self._timers
         while timers and timers[0][2]._callback is None:
             heapq.heappop(timers)  # nobody waits for it, so time does not pass for it
-        if not timers:
+        if not timers or timers[0][0] >= NEVER:
             self.raise_refusal()
             raise DeadlockError(self.now_ns, who_waits(in_order(asyncio.all_tasks(self))), self._threads())
         when_ns = timers[0][0]

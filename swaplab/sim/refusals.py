@@ -19,8 +19,6 @@ REMEDIES: dict[str, dict[str, tuple[str, ...]]] = {
         SOCKETS: (
             "add_reader",
             "add_writer",
-            "remove_reader",
-            "remove_writer",
             "sock_accept",
             "sock_connect",
             "sock_recv",
@@ -44,9 +42,24 @@ REMEDIES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "a pipe": {PIPES: ("connect_read_pipe", "connect_write_pipe")},
     "a subprocess": {PROCESSES: ("subprocess_exec", "subprocess_shell")},
-    "a signal handler": {SIGNALS: ("add_signal_handler", "remove_signal_handler")},
+    "a signal handler": {SIGNALS: ("add_signal_handler",)},
     "a pool of threads": {EXECUTOR: ("set_default_executor",)},
 }
+
+PATCHED: dict[str, tuple[str, str]] = {
+    "_selector": (
+        "a selector, which looptime would patch",
+        "two clocks do not go together; leave looptime out of this run (pytest -p no:looptime), or this loop",
+    ),
+    "_nest_patched": (
+        "a run inside of a run, for which nest_asyncio would patch the loop",
+        "await the coroutine, or run it in run_in_executor, where no loop is running",
+    ),
+}
+"""Attributes that others look at before they patch a loop in a way that would break this one, what for, and a remedy.
+
+That they find the refusal instead is what tells their users why it can not be.
+"""
 
 
 def _refusal(name: str, thing: str, remedy: str) -> Callable[..., NoReturn]:
@@ -59,10 +72,27 @@ def _refusal(name: str, thing: str, remedy: str) -> Callable[..., NoReturn]:
 
 
 class Refusals:
-    """Base of the loop, before asyncio's: every method in `REMEDIES` raises RefusedError."""
+    """Base of the loop, before asyncio's: every method in `REMEDIES` raises RefusedError.
+
+    What takes back something that could not be set has nothing to do.
+    """
+
+    def remove_reader(self, fd: object) -> bool:
+        """Return False: there was none."""
+        return False
+
+    def remove_writer(self, fd: object) -> bool:
+        """Return False: there was none."""
+        return False
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """Return False: there was none."""
+        return False
 
 
 for _thing, _rows in REMEDIES.items():
     for _remedy, _names in _rows.items():
         for _name in _names:
             setattr(Refusals, _name, _refusal(_name, _thing, _remedy))
+for _name, (_thing, _remedy) in PATCHED.items():
+    setattr(Refusals, _name, property(_refusal(_name, _thing, _remedy)))

@@ -10,12 +10,11 @@ Half of the virtual loop, and only there to be inherited by it: the other half, 
 import asyncio
 import heapq
 import itertools
-import math
 import sys
 import threading
 from collections.abc import Callable
 from contextvars import Context, copy_context
-from operator import index
+from operator import attrgetter, index
 from typing import Any, TypeVarTuple
 
 from .errors import INLINE, RefusedError
@@ -52,15 +51,32 @@ class Schedule(Internals):
         """Virtual time in integer nanoseconds, from 0."""
         return self.now_ns
 
-    def time(self) -> float:
-        """Virtual time in seconds: `time_ns` rounded to a float, which is exact to the nanosecond for 52 days."""
+    def _seconds(self) -> float:
         return self.now_ns / NS_PER_S
+
+    def _replace_time(self, value: Any) -> None:
+        """Note that `loop.time` was set, as mocks do; what they put back at their end is our own again."""
+        vars(self).pop("_seconds", None)
+        if value != self._seconds:
+            vars(self)["_seconds"] = value
+        self._look_after()
+
+    def _restore_time(self) -> None:
+        vars(self).pop("_seconds", None)
+        self._look_after()
+
+    time: Callable[[], float] = property(  # type: ignore[assignment] # a method; but nobody replaces it unseen
+        attrgetter("_seconds"),
+        _replace_time,
+        _restore_time,
+        "Virtual time in seconds: `time_ns` rounded to a float, which is exact to the nanosecond for 52 days.",
+    )
 
     def call_soon(
         self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Run `callback(*args)` in the next iteration, after what was asked for before."""
-        if self._careful:
+        if self._careful or callback is None:
             return self._watched_soon(callback, args, context)
         handle = SoonHandle(callback, args, copy_context() if context is None else context, self)
         self._ready.append(handle)
@@ -90,7 +106,7 @@ class Schedule(Internals):
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """Run `callback(*args)` at `when` seconds, rounded half-even to nanoseconds; infinity is never.
+        """Run `callback(*args)` at `when` seconds, rounded half-even to nanoseconds; beyond 9.2e9 s is never.
 
         What is later than `time()` never comes now: a time that rounds to this very nanosecond means the next one, so
         that `if loop.time() < when: loop.call_at(when, ...)` gets on however often it asks.
@@ -103,7 +119,7 @@ class Schedule(Internals):
     def call_later(
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        """Run `callback(*args)` in `delay` seconds, rounded half-even to nanoseconds; infinity is never.
+        """Run `callback(*args)` in `delay` seconds, rounded half-even to nanoseconds; beyond 9.2e9 s is never.
 
         A delay above 0 is a nanosecond at least: time moves on for whoever waits, as it does on a real clock.
         """
@@ -120,6 +136,8 @@ class Schedule(Internals):
         """Suspend the task for `delay_ns`, an integer >= 0 (else ValueError). 0 lets the others run once."""
         if delay_ns < 0:
             raise ValueError(f"can not sleep {delay_ns} ns: time does not run backwards")
+        if self._careful:
+            self._check_time()
         await Sleep(index(delay_ns), self)
 
     def schedule(self, when_ns: int, handle: Entry) -> None:
@@ -137,7 +155,7 @@ class Schedule(Internals):
         self, when_ns: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
     ) -> asyncio.TimerHandle:
         timer: TimedHandle | WatchedTimer
-        if self._careful:
+        if self._careful or callback is None:
             timer = self._watched_timer(when_ns, callback, args, context)
         else:
             timer = TimedHandle(when_ns, callback, args, copy_context() if context is None else context, self)
@@ -160,13 +178,28 @@ class Schedule(Internals):
         """Drop everything that is still scheduled; whatever is asked for later raises RuntimeError."""
         super().close()
         self._timers.clear()
-        self._careful = True
+        self._look_after()
 
     def set_debug(self, enabled: bool) -> None:
         """Switch debug mode: origins of handles and coroutines, thread and type checks, slow callbacks in the log."""
         super().set_debug(enabled)
-        self._careful = enabled or self._closed
+        self._look_after()
 
+    def _look_after(self) -> None:
+        """Find out whether every call must be looked at: in debug mode, when closed, when `time` is not ours."""
+        self._careful = self._debug or self._closed or self._time_is_foreign()
+
+    def _time_is_foreign(self) -> bool:
+        return type(self).time is not Schedule.time or "_seconds" in vars(self)
+
+    def _check_time(self) -> None:
+        if self._time_is_foreign():
+            raise TypeError(
+                f"loop.time() of this {type(self).__name__} was replaced, and the timers of virtual time would not "
+                "follow it: leave it alone, and sleep for as long as the clock should move"
+            )
+
+    # `_callback` is None in a cancelled handle, so None as a callback is looked at too, and refused as in debug mode.
     def _watched_soon(
         self, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
     ) -> asyncio.Handle:
@@ -180,6 +213,7 @@ class Schedule(Internals):
         self, when_ns: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
     ) -> WatchedTimer:
         self._check_careful(callback, "call_at")
+        self._check_time()
         timer = WatchedTimer(when_ns / NS_PER_S, callback, args, self, context)
         forget_the_loop(timer)
         return timer
@@ -191,16 +225,14 @@ class Schedule(Internals):
 
 
 def _ns(seconds: float) -> int:
-    """Round half-even to nanoseconds; NEVER for infinity. What is long past, minus infinity too, is as good as now.
+    """Round half-even to nanoseconds; what is beyond virtual time is NEVER, and what is long past as good as now.
 
-    ValueError for not a number, OverflowError for a time that virtual time does not get to, TypeError for no number.
+    ValueError for not a number, TypeError for no number.
     """
     if -NEVER_S < seconds < NEVER_S:
         return round(seconds * NS_PER_S)
-    if seconds == math.inf:
+    if seconds >= NEVER_S:
         return NEVER
     if seconds <= -NEVER_S:
         return -NEVER
-    if seconds != seconds:
-        raise ValueError("not a number is not a time; use math.inf for never")
-    raise OverflowError(f"{seconds:g} s is beyond the {NEVER_S:,} s of virtual time; use math.inf for never")
+    raise ValueError("not a number is not a time; use math.inf for never")

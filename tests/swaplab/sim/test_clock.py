@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+import sys
+import threading
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -135,14 +137,28 @@ def test_what_is_long_past_comes_now(long_past: float) -> None:
     sim.run(main())
 
 
-@pytest.mark.parametrize("far", [1e10, 1e300])
-def test_a_time_beyond_virtual_time_is_refused_with_the_bound(far: float) -> None:
+@pytest.mark.parametrize("far", [threading.TIMEOUT_MAX, 1e12, 1e300, 10**400, math.inf])
+def test_a_time_beyond_the_clock_is_never(far: float) -> None:
     async def main() -> None:
         for call in (virtual().call_later, virtual().call_at):
-            with pytest.raises(OverflowError, match=r"s is beyond the 9,223,372,036 s of .*; use math.inf for never"):
-                call(far, pytest.fail)
+            call(far, pytest.fail)
+        assert await asyncio.wait_for(asyncio.sleep(5, "done"), far) == "done"
+        await asyncio.sleep(far)
 
-    sim.run(main())
+    with pytest.raises(sim.DeadlockError) as caught:
+        sim.run(main())
+    assert caught.value.time_ns == 5 * 10**9
+
+
+@pytest.mark.parametrize("bound", [None, 10**30])
+@pytest.mark.parametrize("far_ns", [sys.maxsize, 10**30])
+def test_so_it_is_in_integers(far_ns: int, bound: int | None) -> None:
+    async def main() -> None:
+        virtual().call_at_ns(far_ns, pytest.fail)
+        await sim.sleep_ns(far_ns)
+
+    with pytest.raises(sim.DeadlockError, match=r"main .* for <sleep of"):
+        sim.run(main(), max_time_ns=bound)
 
 
 def test_infinity_never_comes_and_can_be_cancelled() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
@@ -43,6 +44,23 @@ def test_the_functions_above_are_refused_too(use: Callable[[], Awaitable[Any]]) 
     sim.run(main())
 
 
+def test_what_could_not_be_set_needs_no_removing() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert loop.remove_reader(0) is loop.remove_writer(0) is loop.remove_signal_handler(signal.SIGTERM) is False
+
+    sim.run(main())
+
+
+@pytest.mark.parametrize(("name", "patcher"), [("_selector", "looptime"), ("_nest_patched", "nest_asyncio")])
+def test_those_who_would_patch_the_loop_are_told_why_not(name: str, patcher: str) -> None:
+    """The attribute is the first that they look at."""
+    loop = sim.VirtualLoop()
+    with pytest.raises(sim.RefusedError, match=rf"{patcher} would patch.* does not exist in virtual time: \w+"):
+        hasattr(loop, name)
+    loop.close()
+
+
 def test_it_is_what_asyncio_raises_where_a_platform_lacks_something() -> None:
     assert issubclass(sim.RefusedError, NotImplementedError)
 
@@ -56,6 +74,7 @@ def test_every_method_of_a_loop_is_refused_or_works() -> None:
         *("run_forever", "run_until_complete", "stop", "close", "is_running", "is_closed", "run_in_executor"),
         *("set_debug", "get_debug", "slow_callback_duration", "set_task_factory", "get_task_factory"),
         *("set_exception_handler", "get_exception_handler", "default_exception_handler", "call_exception_handler"),
+        *("remove_reader", "remove_writer", "remove_signal_handler"),
         *("shutdown_asyncgens", "shutdown_default_executor"),
     }
     assert selector_only - decided == set()
