@@ -7,11 +7,12 @@ acomp's names that are used. `iaa_emulator.testing` has an engine that a test st
 from .driver.attributes import Attributes
 from .driver.features import DriverFeatures
 from .errors import ConfigurationError, DescriptorDeadlockError
-from .hardware.config import DeviceConfig, MachineConfig, machine
+from .hardware.config import DeviceConfig, WorkQueueConfig
 from .hardware.descriptor import CompletionRecord, Descriptor, ErrorCode, Opcode, Status
 from .hardware.device import Device, WorkQueue
 from .hardware.engine import Engine
 from .hardware.job import Job
+from .hardware.machine import MachineConfig, machine
 from .hardware.presets import preset, preset_names
 from .hardware.silicon import Outcome, perform
 from .hardware.topology import Topology
@@ -37,6 +38,7 @@ __all__ = [
     "Status",
     "Topology",
     "WorkQueue",
+    "WorkQueueConfig",
     "WorkerThreads",
     "machine",
     "perform",

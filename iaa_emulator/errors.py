@@ -2,7 +2,15 @@
 
 import errno as _errno
 import os
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+
+class Place(NamedTuple):
+    """Where a configuration says something: the object's name, the key, and the line (0: it is of no file)."""
+
+    object: str
+    key: str
+    line: int
 
 
 class ConfigurationError(Exception):
@@ -16,6 +24,7 @@ class ConfigurationError(Exception):
         self.errno = errno
         self.cause = cause
         self.remedy = remedy
+        self.at: Place | None = None
 
     def __str__(self) -> str:
         said = os.strerror(self.errno)

@@ -19,10 +19,10 @@ from .driver.driver import Driver
 from .driver.features import DriverFeatures
 from .driver.statistics import Statistics
 from .errors import ConfigurationError
-from .hardware import config
-from .hardware.config import WORK_QUEUE_SLOTS, MachineConfig
+from .hardware.config import WORK_QUEUE_SLOTS
 from .hardware.device import Device, WorkQueue
 from .hardware.engine import Engine
+from .hardware.machine import MachineConfig, accepted, load
 from .hardware.presets import HOST, preset
 from .hardware.topology import Topology
 from .hardware.worker_threads import WorkerThreads
@@ -88,8 +88,7 @@ class Platform:
         EBUSY when a context is entered again; a platform that was left binds nothing any more. TypeError and ValueError
         for arguments that are none.
         """
-        built = _machine(machine)
-        config.check(built.devices)
+        built = accepted(_machine(machine))
         _check_times(completion_timeout, alloc_pause_ns)
         _check_batch_size(batch_size)
         driver = Driver(
@@ -211,7 +210,7 @@ def _machine(source: MachineConfig | str | Path | None) -> MachineConfig:
     if isinstance(source, MachineConfig):
         return source
     if isinstance(source, Path):
-        return config.load(source)
+        return load(source)
     if source is None or isinstance(source, str):
         return preset(source or HOST)
     raise TypeError(f"a machine is a MachineConfig, a preset's name or a path, not {type(source).__name__}")

@@ -4,19 +4,27 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .driver.features import DriverFeatures
 from .driver.mapping import WqTables, devices_per_package
 from .errors import ConfigurationError
-from .hardware.config import COMPRESS_ENGINES, WORK_QUEUE_SLOTS, DeviceConfig, MachineConfig, refusals
+from .hardware.config import COMPRESS_ENGINES, KERNEL_SIZE, WORK_QUEUE_SLOTS, DeviceConfig
 from .hardware.device import Device
+from .hardware.load_config import Advice, Loaded
+from .hardware.machine import MachineConfig, written
+from .hardware.outcomes import Outcome, QueueOutcome, judge
 from .hardware.topology import Topology
 
 CHAIN = 8
 """Requests that one cpu may have in flight: a chain of the driver's batch size."""
 OVERCOMMIT = 4
 """Chains of all its cpus over a device's descriptors. The series saw no shortage at about 2 and some at 7."""
+
+_NOTHING_TO_BIND = (
+    "No queue is left for the driver: compress answers -ENODEV."
+    ' Configure an IAA device (iax1, ...) with a queue of type "kernel" and driver name "crypto".'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +44,51 @@ class MapRow:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `examine` found: refusals (then no map), advice as sentences, and the map in order of cpus."""
+    """What `examine` found: each queue's outcome, refusals and advice, and the map in order of cpus.
 
+    Refusals are writes that fail, and why queues are impossible. `loads` says that every write succeeds. There is no
+    map where `usable` is false.
+    """
+
+    queues: tuple[QueueOutcome, ...]
     refusals: tuple[ConfigurationError, ...]
-    advice: tuple[str, ...]
+    advice: tuple[Advice, ...]
     rows: tuple[MapRow, ...]
+    loads: bool
 
     @property
     def accepted(self) -> bool:
-        """Whether the driver would take every queue."""
+        """Whether nothing at all is refused: then `Platform.open` takes the machine."""
         return not self.refusals
 
     @property
     def usable(self) -> bool:
-        """Whether the driver would get a queue at all: accepted, and not empty."""
-        return bool(self.rows)
+        """Whether it loads, and the driver gets a queue."""
+        return self.loads and any(found.outcome is Outcome.DRIVER for found in self.queues)
 
 
-def examine(machine: MachineConfig, features: DriverFeatures, g_wqs_per_iaa: int = 0) -> Verdict:
-    """Examine `machine` under a driver with `features` and this value of the attribute (ignored without patch 9)."""
-    refused = tuple(refusals(machine.devices))
-    if refused:
-        return Verdict(refused, (), ())
+def examine(
+    machine: MachineConfig, features: DriverFeatures, g_wqs_per_iaa: int = 0, loaded: Loaded | None = None
+) -> Verdict:
+    """Examine `machine` under a driver with `features` and this value of the attribute (ignored without patch 9).
+
+    `loaded` is what `read_file` gave with the machine; a machine that was built in Python is written first.
+    """
+    loaded = loaded or written(machine.devices)
+    found = judge(loaded)
+    verdict = Verdict(found.queues, found.refusals, found.advice, (), found.loads)
+    if not verdict.usable:
+        return verdict if verdict.refusals else replace(verdict, advice=(*verdict.advice, Advice(_NOTHING_TO_BIND)))
     g_wqs = g_wqs_per_iaa if 9 in features else 0
-    devices = [Device(config) for config in machine.devices]
+    devices = [Device(config) for config in found.devices]
     tables = _bound_one_by_one(machine.topology, devices, 8 in features, g_wqs)
-    rows = tuple(_rows(tables, [device for device in devices if device.bound_queues]))
-    advice = [line for config in machine.devices for line in _device_advice(config)]
+    advice = [line for pair in zip(loaded.devices, found.devices, strict=True) for line in _device_advice(*pair)]
     advice += _machine_advice(machine.topology, devices, tables, features, g_wqs)
-    return Verdict((), tuple(advice), rows)
+    return replace(
+        verdict,
+        advice=(*found.advice, *map(Advice, advice)),
+        rows=tuple(_rows(tables, [device for device in devices if device.bound_queues])),
+    )
 
 
 def _bound_one_by_one(topology: Topology, devices: Sequence[Device], by_package: bool, g_wqs: int) -> WqTables:
@@ -109,15 +133,16 @@ def ranges(numbers: Sequence[int]) -> str:
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)
 
 
-def _device_advice(config: DeviceConfig) -> Iterator[str]:
-    queues = config.bound_queues()
+def _device_advice(config: DeviceConfig, of_driver: DeviceConfig) -> Iterator[str]:
+    """About a device, and about it with the driver's queues only."""
+    queues = of_driver.work_queues
     if not queues:
         yield f'{config.dev} has no queue for the driver. Add one of type "kernel" with the driver name "crypto".'
         return
-    slots = sum(wq.size for wq in config.work_queues())
+    slots = sum(wq.size or KERNEL_SIZE for wq in config.work_queues)
     if slots < WORK_QUEUE_SLOTS:
         yield f"{config.dev} uses {slots} of {WORK_QUEUE_SLOTS} slots. Enlarge its queues to share all of them."
-    for group in {config.group_of(wq): None for wq in queues}:
+    for group in dict.fromkeys(wq.group_id for wq in queues):
         compress = [engine for engine in config.engines_of(group) if engine < COMPRESS_ENGINES]
         if len(compress) < COMPRESS_ENGINES:
             yield (
@@ -130,12 +155,6 @@ def _machine_advice(
     topology: Topology, devices: Sequence[Device], tables: WqTables, features: DriverFeatures, g_wqs: int
 ) -> Iterator[str]:
     used = [device for device in devices if device.bound_queues]
-    if not used:
-        yield (
-            "No queue is left for the driver: compress answers -ENODEV."
-            ' Configure an IAA device (iax1, ...) with a queue of type "kernel" and driver name "crypto".'
-        )
-        return
     load = [tables.device_of_cpu.count(index) for index in range(len(used))]
     if max(load) > 2 * max(min(load), 1):
         hint = " Use the mapping by package (patch 8)." if 8 not in features else ""

@@ -1,23 +1,11 @@
-"""Configuration: the JSON that the `accel-config` tool saves, and a machine file around it.
+"""The state of a device's configuration, as sysfs holds it: what it is after a reset, and what was written since.
 
-Read by `Platform.open` and by whoever wants to check a file without opening it (`refusals`). Knows the limits of a
-device and what the kernel refuses; does not know devices that run. Keys we do not use are kept and written again.
+Whoever builds a machine in Python sets these fields; a saved file gets here through `config_rules`, write by write.
+Knows nothing of files, and not whether a device in this state can be enabled.
 """
 
-import errno
-import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from ..errors import ConfigurationError
-from .topology import Topology
-
-Model = TypeVar("Model", bound=BaseModel)
-
-MACHINE_SCHEMA: Final = "swaplab.machine/1"
+from dataclasses import dataclass, field
+from typing import Final
 
 MAX_GROUPS: Final = 4
 MAX_WORK_QUEUES: Final = 8
@@ -28,26 +16,26 @@ MAX_TRANSFER_SIZE: Final = 2 << 30
 """Bytes; the most that one descriptor may name."""
 COMPRESS_ENGINES: Final = 2
 """Engines 0 and 1 compress and decompress, the others only decompress."""
+KERNEL_SIZE: Final = 16
+"""Slots that the kernel (5.17 and later) gives to a queue without a size."""
+NO_GROUP: Final = -1
 
 
-class _Saved(BaseModel):
-    model_config = ConfigDict(extra="allow")
+@dataclass(slots=True)
+class WorkQueueConfig:
+    """One work queue, `wq<device>.<index>`, in reset state. Sizes and thresholds are in descriptors."""
 
-
-class WorkQueueConfig(_Saved):
-    """One work queue, `wq<device>.<index>`. Sizes and thresholds are in descriptors."""
-
-    dev: str = Field(pattern=r"^wq\d+\.\d+$")
-    mode: Literal["dedicated", "shared"] = "dedicated"
+    dev: str
+    mode: str = "shared"
     size: int = 0
-    group_id: int = -1
-    priority: int = 10
+    group_id: int = NO_GROUP
+    priority: int = 0
     block_on_fault: int = 0
-    max_batch_size: int = 1
+    prs_disable: int = 0
     max_transfer_size: int = MAX_TRANSFER_SIZE
-    enqcmds_retries: int = Field(default=32, ge=0, le=64)
+    enqcmds_retries: int = 32
     threshold: int = 0
-    type: str = "kernel"
+    type: str = "none"
     name: str = ""
     driver_name: str = ""
 
@@ -56,57 +44,60 @@ class WorkQueueConfig(_Saved):
         """Index within the device."""
         return int(self.dev.rpartition(".")[2])
 
-
-class EngineConfig(_Saved):
-    """One engine, `engine<device>.<index>`."""
-
-    dev: str = Field(pattern=r"^engine\d+\.\d+$")
-    group_id: int = -1
+    @property
+    def nr_descriptors(self) -> int:
+        """Descriptors that a driver has here: a dedicated queue's slots, a shared one's threshold."""
+        return (self.size or KERNEL_SIZE) if self.mode == "dedicated" else self.threshold
 
     @property
-    def index(self) -> int:
-        """Index within the device."""
-        return int(self.dev.rpartition(".")[2])
+    def for_crypto(self) -> bool:
+        """Whether the queue is meant for iaa_crypto. Its probe looks at the driver's name only, not at the type."""
+        return self.driver_name == "crypto"
 
 
-class GroupConfig(_Saved):
-    """One group: any of its engines may take a job from any of its work queues."""
+@dataclass(slots=True)
+class DeviceConfig:
+    """One device, `iax<N>`: the queues that are configured, and the group of each engine by the engine's index.
 
-    dev: str = Field(pattern=r"^group\d+\.\d+$")
-    grouped_workqueues: list[WorkQueueConfig] = []
-    grouped_engines: list[EngineConfig] = []
+    `pasid_enabled` is what a saved file says of the device it was saved on, None if nothing.
+    """
+
+    dev: str
+    work_queues: list[WorkQueueConfig] = field(default_factory=list)
+    engines: dict[int, int] = field(default_factory=dict)
+    pasid_enabled: bool | None = None
 
     @property
-    def index(self) -> int:
-        """Index within the device."""
-        return int(self.dev.rpartition(".")[2])
-
-
-class DeviceConfig(_Saved):
-    """One device, as saved: groups with their queues and engines, and what is in no group."""
-
-    dev: str = Field(pattern=r"^[a-z]+\d+$")
-    groups: list[GroupConfig] = []
-    ungrouped_workqueues: list[WorkQueueConfig] = []
-    ungrouped_engines: list[EngineConfig] = []
+    def number(self) -> str:
+        """What stands behind the kind in the name: "3" of `iax3`."""
+        return self.dev.removeprefix("iax")
 
     @property
     def id(self) -> int:
-        """Number in the device's name: 3 of `iax3`."""
-        return int(self.dev.lstrip("abcdefghijklmnopqrstuvwxyz"))
+        """Number in the device's name: 3 of `iax3`; -1 of a template's, such as `iaxX`."""
+        return int(self.number) if self.number.isdecimal() and len(self.number) < 7 else -1
 
-    def work_queues(self) -> list[WorkQueueConfig]:
-        """All work queues, in order of their index."""
-        queues = [wq for group in self.groups for wq in group.grouped_workqueues] + self.ungrouped_workqueues
-        return sorted(queues, key=lambda wq: wq.index)
+    def work_queue(self, name: str) -> WorkQueueConfig:
+        """The queue of this name, in reset state if nothing was written to it so far."""
+        for wq in self.work_queues:
+            if wq.dev == name:
+                return wq
+        self.work_queues.append(WorkQueueConfig(name))
+        self.work_queues.sort(key=lambda wq: wq.index)
+        return self.work_queue(name)
 
-    def engines_of(self, group_id: int) -> list[int]:
+    def queues_of(self, group: int) -> list[WorkQueueConfig]:
+        """The queues of one group, in order of their index."""
+        return [wq for wq in self.work_queues if wq.group_id == group]
+
+    def engines_of(self, group: int) -> list[int]:
         """Indices of the engines of one group, ascending."""
-        return sorted(engine.index for g in self.groups if g.index == group_id for engine in g.grouped_engines)
+        return sorted(engine for engine, found in self.engines.items() if found == group)
 
-    def group_of(self, wq: WorkQueueConfig) -> int:
-        """Index of the group that `wq` is in; StopIteration for none, which `refusals` reports."""
-        return next(group.index for group in self.groups if wq in group.grouped_workqueues)
+    def groups(self) -> list[int]:
+        """Indices of the groups that have a queue or an engine, ascending."""
+        used = {wq.group_id for wq in self.work_queues} | set(self.engines.values())
+        return sorted(used - {NO_GROUP})
 
     def bound_queues(self) -> list[WorkQueueConfig]:
         """The queues meant for the crypto driver: configured, of type kernel, driver name "crypto"."""

@@ -38,7 +38,7 @@ class WorkQueue(DescriptorSlots):
     __slots__ = ("bound", "config", "device", "group", "index", "mapped", "stats")
 
     def __init__(self, group: Group, config: WorkQueueConfig) -> None:
-        super().__init__(config.size if config.mode == "dedicated" else config.threshold)
+        super().__init__(config.nr_descriptors)
         self.group = group
         self.device: Device = group.device
         self.config = config
@@ -76,8 +76,8 @@ class Device:
         self.id = config.id
         self.name = config.dev
         self.stats = QueueStats()
-        self.groups = {group.index: Group(self, group.index, config.engines_of(group.index)) for group in config.groups}
-        self.work_queues = [WorkQueue(self.groups[config.group_of(wq)], wq) for wq in config.bound_queues()]
+        self.groups = {index: Group(self, index, config.engines_of(index)) for index in config.groups()}
+        self.work_queues = [WorkQueue(self.groups[wq.group_id], wq) for wq in config.crypto_queues()]
         self.bound_queues: list[WorkQueue] = []
 
     def __repr__(self) -> str:

@@ -1,6 +1,9 @@
 """`swaplab doctor`: what becomes of an accelerator configuration, before it is loaded anywhere."""
 
+import sys
+from collections import Counter
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -9,10 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from iaa_emulator import ConfigurationError, DriverFeatures, MachineConfig, preset
-from iaa_emulator.hardware.config import load
-from iaa_emulator.verdict import Verdict, examine
-from swaplab.cli.refusals import refusals
+from iaa_emulator import ConfigurationError, DriverFeatures, preset
+from swaplab.cli.diagnosis import Diagnosis, DoctorReport, diagnose, files_of
+from swaplab.cli.options import JsonFile
+from swaplab.cli.refusals import refusals, writing
+
+COLOURS = {"usable": "green", "not usable": "red", "unreadable": "red"}
+COLOURS |= {"the driver's": "green", "somebody else's": "dim", "impossible": "red"}
 
 
 class Kernel(StrEnum):
@@ -23,50 +29,70 @@ class Kernel(StrEnum):
 
 
 def doctor(
-    file: Annotated[Path, typer.Argument(help="What `accel-config save-config` wrote, or a machine file.")],
+    file: Annotated[
+        Path, typer.Argument(help="What `accel-config save-config` wrote, a machine file, or a directory of them.")
+    ],
     topology: Annotated[
         str | None, typer.Option(metavar="PRESET", help="Take the cpus of this preset; default: the file's own.")
     ] = None,
     kernel: Annotated[Kernel, typer.Option(help="The driver to examine it for.")] = Kernel.V8,
     g_wqs_per_iaa: Annotated[int, typer.Option("--g-wqs-per-iaa", help="The driver's attribute of that name.")] = 0,
+    json: JsonFile = None,
 ) -> None:
-    """Say what the driver makes of FILE: refused or not and why, which cpu uses which queue, and what to change."""
+    """Say what becomes of FILE: which queues are the driver's, what is refused and why, which cpu uses which queue.
+
+    Ends with 0 if the file loads and the driver gets a queue, 1 if not, 2 if it cannot be read as a configuration; for
+    a directory with the worst of its files.
+    """
     features = DriverFeatures.v8() if kernel is Kernel.V8 else DriverFeatures.base()
     with refusals("doctor", ConfigurationError):
-        machine = load(file)
-        if topology is not None:
-            machine = machine.model_copy(update={"topology": preset(topology).topology})
-        verdict = examine(machine, features, g_wqs_per_iaa)
-    _show(Console(), machine, verdict)
-    if not verdict.usable:
-        raise typer.Exit(1)
+        cpus = None if topology is None else preset(topology).topology
+        found = [diagnose(one, features, g_wqs_per_iaa, cpus) for one in files_of(file)]
+    report = DoctorReport(swaplab=version("swaplab"), files=found)
+    with writing("doctor", json, report.to_json()):
+        _show(found, file.is_dir())
+    raise typer.Exit(max((one.exit_status for one in found), default=2))
 
 
-def _show(console: Console, machine: MachineConfig, verdict: Verdict) -> None:
-    if not verdict.accepted:
-        console.print(f"[bold red]refused[/]: {len(verdict.refusals)} of the settings cannot be", highlight=False)
-        for refusal in verdict.refusals:
-            console.print(f"\n{escape(refusal.cause)}\n  [green]{escape(refusal.remedy)}[/]", highlight=False)
-        return
-    if not verdict.usable:
-        console.print("[bold red]nothing to bind[/]: no setting is refused, and none is of use", highlight=False)
-        _advise(console, verdict)
-        return
-    where = machine.topology
+def _show(found: list[Diagnosis], many: bool) -> None:
+    console = Console()
+    for one in found:
+        if one.status == "unreadable" and not many:
+            print(f"swaplab doctor: {one.summary}", file=sys.stderr)
+            continue
+        _show_file(console, one)
+        if many:
+            console.print()
+    if many:
+        counts = Counter(one.status for one in found)
+        said = ", ".join(f"{count} {status}" for status, count in counts.items())
+        console.print(f"{len(found)} files: {said or 'none to examine'}", highlight=False)
+
+
+def _show_file(console: Console, one: Diagnosis) -> None:
+    """Each line of its own is never broken, so that it can be searched for; only tables follow the width."""
     console.print(
-        f"[bold green]accepted[/]: {len(machine.devices)} devices; {where.nr_cpus} cpus in {where.packages} packages,"
-        f" {where.numa_nodes} NUMA nodes",
+        f"{escape(one.file)}: [bold {COLOURS[one.status]}]{one.status}[/]: {escape(one.summary)}",
         highlight=False,
+        soft_wrap=True,
     )
+    queues = _table("queue", "outcome", "")
+    for queue in one.queues:
+        queues.add_row(queue.queue, f"[{COLOURS[queue.outcome]}]{queue.outcome}[/]", escape(queue.detail))
+    cpus = _table("cpus", "package", "device", "compress, in order", "decompress")
+    for row in one.map:
+        cpus.add_row(row.cpus, row.package, row.device, " ".join(row.compress), " ".join(row.decompress))
+    for table in (queues, cpus):
+        if table.rows:
+            console.print(table, highlight=False)
+    for colour, lines in (("red", one.refusals), ("yellow", one.advice)):
+        for said in lines:
+            text = said.in_file(one.file) if said.key or colour == "red" else said.text
+            console.print(f"[{colour}]![/] {escape(text)}", highlight=False, soft_wrap=True)
+
+
+def _table(*titles: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("cpus", "package", "device", "compress, in order", "decompress"):
+    for title in titles:
         table.add_column(title, overflow="fold")
-    for row in verdict.rows:
-        table.add_row(row.cpus, row.package, row.device, " ".join(row.compress), " ".join(row.decompress))
-    console.print(table, highlight=False)
-    _advise(console, verdict)
-
-
-def _advise(console: Console, verdict: Verdict) -> None:
-    for line in verdict.advice:
-        console.print(f"[yellow]![/] {escape(line)}", highlight=False)
+    return table

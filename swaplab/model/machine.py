@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import acomp
+import iaa_emulator
 import zswap
 from acomp.codecs import BytesLike, ZstdCodec
 from acomp.software import software_algorithm
 from iaa_emulator import Platform
 from iaa_emulator.driver.algorithm import IAA_CRYPTO_MAX_BATCH_SIZE
-from iaa_emulator.hardware import config, silicon
+from iaa_emulator.hardware import silicon
 from iaa_emulator.hardware.descriptor import Opcode
 from swaplab import sim
 from swaplab.model.columns import Column
@@ -112,8 +113,8 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
         features=setup.column.store,
         close_timeout=3600.0,
     )
-    devices = config.machine(devices=setup.devices, wqs_per_device=setup.wqs or setup.column.wqs_per_device)
-    machine = devices.model_copy(update={"topology": testbed.topology})
+    built = iaa_emulator.machine(devices=setup.devices, wqs_per_device=setup.wqs or setup.column.wqs_per_device)
+    machine = replace(built, topology=testbed.topology)
     async with AsyncExitStack() as stack:
         registry = stack.enter_context(acomp.registry())
         registry.remove(registry.look_up("zstd-generic"))

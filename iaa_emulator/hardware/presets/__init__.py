@@ -4,11 +4,12 @@
 """
 
 import errno
-import json
+from copy import deepcopy
+from functools import cache
 from importlib import resources
 
 from ...errors import ConfigurationError
-from ..config import MachineConfig, machine, parse
+from ..machine import MachineConfig, machine, parse
 from ..topology import Topology
 
 HOST = "host"
@@ -18,14 +19,19 @@ def preset(name: str) -> MachineConfig:
     """The preset `name`; ConfigurationError names those there are."""
     if name == HOST:
         return host_machine()
-    file = resources.files(__package__) / f"{name}.json"
     if name not in preset_names():
         raise ConfigurationError(
             errno.ENOENT,
             f"there is no preset {name!r}",
             f"Choose one of {', '.join(preset_names())}; a file is given as a Path.",
         )
-    return parse(json.loads(file.read_text(encoding="utf-8")), name)
+    return deepcopy(_read(name))
+
+
+@cache
+def _read(name: str) -> MachineConfig:
+    file = resources.files(__package__) / f"{name}.json"
+    return parse(file.read_text(encoding="utf-8"), name)[0]
 
 
 def preset_names() -> list[str]:
