@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from .driver.features import DriverFeatures
 from .driver.mapping import WqTables, devices_per_package
 from .errors import ConfigurationError
-from .hardware.config import COMPRESS_ENGINES, KERNEL_SIZE, WORK_QUEUE_SLOTS, DeviceConfig
+from .hardware.config import COMPRESS_ENGINES, WORK_QUEUE_SLOTS, DeviceConfig
 from .hardware.device import Device
 from .hardware.load_config import Advice, Loaded
 from .hardware.machine import MachineConfig, written
@@ -136,10 +136,12 @@ def ranges(numbers: Sequence[int]) -> str:
 def _device_advice(config: DeviceConfig, of_driver: DeviceConfig) -> Iterator[str]:
     """About a device, and about it with the driver's queues only."""
     queues = of_driver.work_queues
+    if not queues and config.crypto_queues():
+        return  # it was said why they are impossible
     if not queues:
         yield f'{config.dev} has no queue for the driver. Add one of type "kernel" with the driver name "crypto".'
         return
-    slots = sum(wq.size or KERNEL_SIZE for wq in config.work_queues)
+    slots = sum(wq.slots for wq in config.work_queues)
     if slots < WORK_QUEUE_SLOTS:
         yield f"{config.dev} uses {slots} of {WORK_QUEUE_SLOTS} slots. Enlarge its queues to share all of them."
     for group in dict.fromkeys(wq.group_id for wq in queues):

@@ -47,7 +47,17 @@ class WorkQueueConfig:
     @property
     def nr_descriptors(self) -> int:
         """Descriptors that a driver has here: a dedicated queue's slots, a shared one's threshold."""
-        return (self.size or KERNEL_SIZE) if self.mode == "dedicated" else self.threshold
+        return self.slots if self.mode == "dedicated" else self.threshold
+
+    @property
+    def slots(self) -> int:
+        """Slots of the device that this queue takes once the device is enabled."""
+        return self.size if self.size or self.group_id == NO_GROUP else KERNEL_SIZE
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is meant to use it: `accel-config list` shows such queues, too."""
+        return not (self.size or self.name or self.driver_name or self.type != "none" or self.group_id != NO_GROUP)
 
     @property
     def for_crypto(self) -> bool:
@@ -57,7 +67,7 @@ class WorkQueueConfig:
 
 @dataclass(slots=True)
 class DeviceConfig:
-    """One device, `iax<N>`: the queues that are configured, and the group of each engine by the engine's index.
+    """One device, `iax<N>`: the queues that are configured, and by index the group of each engine in one.
 
     `pasid_enabled` is what a saved file says of the device it was saved on, None if nothing.
     """
@@ -86,6 +96,12 @@ class DeviceConfig:
         self.work_queues.sort(key=lambda wq: wq.index)
         return self.work_queue(name)
 
+    def move_engine(self, index: int, group: int) -> None:
+        """Put an engine into a group, or with NO_GROUP take it out of the one that it is in."""
+        self.engines[index] = group
+        if group == NO_GROUP:
+            del self.engines[index]
+
     def queues_of(self, group: int) -> list[WorkQueueConfig]:
         """The queues of one group, in order of their index."""
         return [wq for wq in self.work_queues if wq.group_id == group]
@@ -96,8 +112,7 @@ class DeviceConfig:
 
     def groups(self) -> list[int]:
         """Indices of the groups that have a queue or an engine, ascending."""
-        used = {wq.group_id for wq in self.work_queues} | set(self.engines.values())
-        return sorted(used - {NO_GROUP})
+        return sorted({*(wq.group_id for wq in self.work_queues), *self.engines.values()} - {NO_GROUP})
 
     def bound_queues(self) -> list[WorkQueueConfig]:
         """The queues meant for the crypto driver: configured, of type kernel, driver name "crypto"."""

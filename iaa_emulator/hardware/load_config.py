@@ -69,7 +69,9 @@ def load_config(document: Array) -> Loaded:
     for part in parts:
         loader.apply(part)
     for entry in _empty_lists(Entry("", document, 1)):
-        loader.into.refuse(refusal("an empty list ends the load", "Remove it and its key."), "", entry)
+        loader.into.refuse(
+            refusal("an empty list ends the load", "Put something into it, or leave it out with its key."), "", entry
+        )
     return loader.into
 
 
@@ -177,7 +179,7 @@ class _Loader:
             if kind == "wq":
                 remark = write(device, device.work_queue(name), entry.key, entry.value)
             else:
-                device.engines[_index(name)] = engine_group(name, entry.value)
+                device.move_engine(_index(name), engine_group(name, entry.value))
         except ConfigurationError as refused:
             self.into.refuse(refused, name, entry)
         if remark:
@@ -201,7 +203,7 @@ class _Loader:
         """The group that a queue or an engine is in now."""
         if kind == "wq":
             return device.work_queue(name).group_id
-        return device.engines.setdefault(_index(name), NO_GROUP)
+        return device.engines.get(_index(name), NO_GROUP)
 
     def compare_groups(self, part: _Part, group: int) -> None:
         """Being listed in a group does not put anything into it."""

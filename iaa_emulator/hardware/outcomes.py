@@ -73,8 +73,8 @@ def _queues(device: DeviceConfig, loaded: Loaded) -> Iterator[QueueOutcome]:
     of_device = [error for error in loaded.refused if error.at and error.at.object == device.dev]
     of_device += _engine_faults(device, loaded)
     for wq in device.work_queues:
-        if wq == type(wq)(wq.dev):
-            continue  # as it is after a reset: nobody's
+        if wq.idle:
+            continue
         if not wq.for_crypto and (wq.type != "kernel" or wq.driver_name):
             yield QueueOutcome(device.dev, wq.dev, Outcome.OTHER, f"type {wq.type}, driver name {wq.driver_name!r}")
             continue
@@ -90,12 +90,12 @@ def _queues(device: DeviceConfig, loaded: Loaded) -> Iterator[QueueOutcome]:
 def _engine_faults(device: DeviceConfig, loaded: Loaded) -> Iterator[ConfigurationError]:
     """Why a device with queues in groups cannot be enabled."""
     used = [group for group in device.groups() if device.queues_of(group)]
-    if used and not any(device.engines_of(group) for group in device.groups()):
-        engines = sorted(device.engines)
-        place = (f"engine{device.number}.{engines[0]}", "group_id") if engines else (device.dev, "grouped_engines")
+    if used and not device.engines:
+        listed = (name for name, key in loaded.written if key == "dev" and name.startswith(f"engine{device.number}."))
+        name = next(listed, device.dev)
         cause = f"{device.dev} has no engine in any group, and is not enabled"
         remedy = f"Give engines a group_id of their own, such as {used[0]}."
-        yield _at(loaded, *place, refusal(cause, remedy))
+        yield _at(loaded, name, "grouped_engines" if name == device.dev else "group_id", refusal(cause, remedy))
         return
     for group in used:
         if not device.engines_of(group):
@@ -126,7 +126,7 @@ def _lacks(wq: WorkQueueConfig, device: DeviceConfig, loaded: Loaded) -> Iterato
         yield "driver_name", refusal(f"{wq.dev} is of type kernel and has no driver_name", remedy, errno.ENODEV)
     if wq.mode == "shared":
         by_default = "" if (wq.dev, "mode") in loaded.written else " (it has no mode, and a reset leaves it shared)"
-        if not 1 <= wq.threshold <= (wq.size or KERNEL_SIZE):
+        if not 1 <= wq.threshold <= wq.slots:
             cause = f"{wq.dev} is shared{by_default} and has the threshold {wq.threshold}"
             remedy = "Set mode to dedicated, or a threshold of 1 to its size, behind size."
             yield ("mode" if by_default else "threshold"), refusal(cause, remedy)
