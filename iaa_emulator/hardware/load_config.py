@@ -145,7 +145,9 @@ class _Loader:
         match = _DEVICE.fullmatch(part.name)
         if not match:
             error = refusal(
-                f"{part.name!r} names no device, group, queue or engine", "Write iax1, wq1.0.", errno.ENODEV
+                f"{part.name!r} names no device, group, queue or engine",
+                "Name it as in iax1, group1.0, wq1.0.",
+                errno.ENODEV,
             )
             self.into.refuse(error, part.name, part.dev)
         elif not _NUMBER.fullmatch(match[2]):

@@ -455,12 +455,8 @@ async def test_every_kind_of_page_comes_back_through_every_way() -> None:
 async def test_engines_of_one_group_do_not_serve_another() -> None:
     built = machine(devices=1, wqs_per_device=2)
     (config,) = built.devices
-    first, second = config.groups[0], config.groups[0].model_copy(deep=True)
-    second.dev = "group1.1"
-    first.grouped_workqueues, second.grouped_workqueues = [first.grouped_workqueues[0]], [second.grouped_workqueues[1]]
-    second.grouped_workqueues[0].group_id = 1
-    first.grouped_engines, second.grouped_engines = first.grouped_engines[:1], second.grouped_engines[1:]
-    config.groups = [first, second]
+    config.work_queues[1].group_id = 1
+    config.engines = {0: 0} | dict.fromkeys(range(1, 8), 1)
     async with stepped(built, auto=False) as platform:
         chain = new_chain([page(n) for n in range(8)])
         task = asyncio.ensure_future(chain.run())

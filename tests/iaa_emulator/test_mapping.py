@@ -6,7 +6,7 @@ import pytest
 
 from iaa_emulator import Device, Topology, machine
 from iaa_emulator.driver.mapping import WqTables, base_cpu_to_device, package_cpu_to_device
-from iaa_emulator.hardware.config import device
+from iaa_emulator.hardware.machine import device
 
 PAPER = Topology(packages=2, cores_per_package=56, threads_per_core=2, numa_nodes=2)
 MANY_NODES = Topology(packages=2, cores_per_package=96, threads_per_core=2, numa_nodes=6)

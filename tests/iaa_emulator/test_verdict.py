@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from iaa_emulator import DriverFeatures, MachineConfig, Topology, machine, preset
-from iaa_emulator.hardware.config import dump_devices
+from iaa_emulator.hardware.save_config import dump_devices
 from iaa_emulator.verdict import Verdict, examine, ranges
 from swaplab.cli.commands import app
 
@@ -18,7 +18,7 @@ PRESETS = Path(__file__).parents[2] / "iaa_emulator" / "hardware" / "presets"
 def advice(built: MachineConfig, features: DriverFeatures = V8, g_wqs: int = 0) -> str:
     verdict = examine(built, features, g_wqs)
     assert verdict.accepted
-    return " ".join(verdict.advice)
+    return " ".join(said.text for said in verdict.advice)
 
 
 def test_the_map_of_the_test_machine() -> None:
@@ -40,12 +40,21 @@ def test_patch_nine_and_its_attribute_do_nothing_without_the_patch() -> None:
 
 def test_refusals_come_all_at_once_and_without_a_map() -> None:
     built = machine(devices=2)
-    for config, size in zip(built.devices, (0, 200), strict=True):
-        config.groups[0].grouped_workqueues[0].size = size
-    built.devices[1].groups[0].grouped_workqueues[0].driver_name = ""
+    built.devices[0].work_queues[0].size = 200
+    built.devices[1].work_queues[0].priority = 0
+    built.devices[1].work_queues[0].name = ""
     verdict = examine(built, V8)
-    assert len(verdict.refusals) == 2
-    assert (verdict.rows, verdict.advice, verdict.accepted) == ((), (), False)
+    assert [error.at.key for error in verdict.refusals if error.at] == ["size", "priority", "name"]
+    assert (verdict.rows, verdict.advice, verdict.accepted, verdict.usable) == ((), (), False, False)
+
+
+def test_an_impossible_queue_beside_a_good_one_leaves_a_map_without_it() -> None:
+    built = machine(devices=2)
+    built.devices[0].engines = {}
+    verdict = examine(built, V8)
+    assert (verdict.usable, verdict.accepted, verdict.loads) == (True, False, True)
+    assert [found.outcome.value for found in verdict.queues] == ["impossible", "the driver's"]
+    assert [row.device for row in verdict.rows] == ["iax3"]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,7 @@ def test_what_could_be_better(built: MachineConfig, features: DriverFeatures, g_
 
 def test_a_device_without_a_queue_for_the_driver_is_mentioned() -> None:
     built = machine(devices=2)
-    built.devices[0].groups[0].grouped_workqueues[0].size = 0
+    built.devices[0].work_queues[0].driver_name = "dmaengine"
     assert "iax1 has no queue for the driver" in advice(built)
     assert [row.device for row in examine(built, V8).rows] == ["iax3"]
 
@@ -78,9 +87,8 @@ def test_cpu_lists() -> None:
 
 
 def test_a_machine_whose_packages_are_interleaved_shows_both() -> None:
-    built = machine(devices=1).model_copy(
-        update={"topology": Topology(packages=2, cores_per_package=4, numa_nodes=2, numbering="interleaved")}
-    )
+    built = machine(devices=1)
+    built.topology = Topology(packages=2, cores_per_package=4, numa_nodes=2, numbering="interleaved")
     verdict: Verdict = examine(built, V8)
     assert [row.package for row in verdict.rows] == ["0, 1"]
 
@@ -93,40 +101,46 @@ def run(*arguments: str) -> tuple[int, str, str]:
 def test_the_command_accepts() -> None:
     code, out, _ = run(str(PRESETS / "spr-2s-8iaa.json"), "--g-wqs-per-iaa", "1")
     assert code == 0
-    assert out.splitlines()[0] == "accepted: 8 devices; 224 cpus in 2 packages, 2 NUMA nodes"
+    first = out.splitlines()[0]
+    assert first.endswith(": usable: the driver gets 16 of 16 queues; 224 cpus, 2 packages, 2 NUMA nodes")
+    assert "iax3/wq3.1    the driver's  dedicated, 64 descriptors, group 0" in out
     assert "14-27, 126-139   0        iax3    wq3.1 wq5.1 wq7.1 wq1.1     wq3.0" in out
-    assert max(map(len, out.splitlines())) <= 80
+    assert max(map(len, out.splitlines()[1:])) <= 80
 
 
 def test_the_command_refuses_with_every_cause_and_remedy(tmp_path: Path) -> None:
     devices = preset("spr-2s-8iaa").devices[:2]
-    devices[0].groups[0].grouped_workqueues[0].size = 100
-    devices[1].groups[0].grouped_workqueues[1].type = "user"
+    devices[0].work_queues[0].size = 100
+    devices[1].work_queues[1].driver_name = "user"
     file = tmp_path / "bad.conf"
     file.write_text(dump_devices(devices))
     code, out, _ = run(str(file), "--topology", "spr-2s-8iaa")
     assert code == 1
-    assert "164 slots together" in out and "Make their sizes sum up to 128 at most." in out
-    assert "type 'user'" in out
+    (line,) = [number for number, text in enumerate(file.read_text().splitlines(), 1) if '"size": 64' in text][:1]
+    assert (
+        f"! {file}:{line} size: with size 64 the queues of iax1 would have 164 descriptors together, and the device has"
+        " 128; make the sizes sum up to 128 at most."
+    ) in out.splitlines(), "each refusal is one line, however long"
+    assert "driver name 'user'" in out
 
 
-@pytest.mark.parametrize("saved", ["[]", '[{"dev": "dsa0", "groups": []}]', '[{"dev": "iax1", "groups": []}]'])
+@pytest.mark.parametrize("saved", ['[{"dev": "dsa0"}]', '[{"dev": "iax1"}]', '[{"dev": "iax1"}, {"dev": "iax3"}]'])
 def test_the_command_does_not_accept_what_leaves_the_driver_without_a_queue(saved: str, tmp_path: Path) -> None:
     file = tmp_path / "saved.conf"
     file.write_text(saved)
     code, out, _ = run(str(file))
     assert code == 1
-    assert out.startswith("nothing to bind: ")
+    assert out.startswith(f"{file}: not usable: every write succeeds, and no queue is the driver's")
     said = " ".join(out.split())
     assert "compress answers -ENODEV" in said
     assert 'Configure an IAA device (iax1, ...) with a queue of type "kernel" and driver name "crypto".' in said
-    assert "cpus" not in out, "there is no map"
+    assert "decompress" not in out, "there is no map"
 
 
 def test_the_command_takes_cpus_from_a_preset_and_the_driver_by_name(tmp_path: Path) -> None:
     file = tmp_path / "saved.conf"
     file.write_text(dump_devices(preset("many-nodes").devices))
-    assert "384 cpus in 2 packages, 6 NUMA nodes" in run(str(file), "--topology", "many-nodes", "--kernel", "base")[1]
+    assert "384 cpus, 2 packages, 6 NUMA nodes" in run(str(file), "--topology", "many-nodes", "--kernel", "base")[1]
 
 
 @pytest.mark.parametrize("arguments", [["/nowhere"], [__file__], [str(PRESETS / "many-nodes.json"), "--topology", "x"]])
