@@ -144,11 +144,8 @@ class _Loader:
     def device(self, part: _Part) -> None:
         match = _DEVICE.fullmatch(part.name)
         if not match:
-            error = refusal(
-                f"{part.name!r} names no device, group, queue or engine",
-                "Name it as in iax1, group1.0, wq1.0.",
-                errno.ENODEV,
-            )
+            cause = f"{part.name!r} names no device, group, queue or engine"
+            error = refusal(cause, "Name it as in iax1, group1.0, wq1.0.", errno.ENODEV)
             self.into.refuse(error, part.name, part.dev)
         elif not _NUMBER.fullmatch(match[2]):
             self.into.refuse(_template(part.name, match[2]), part.name, part.dev)
@@ -191,10 +188,8 @@ class _Loader:
         """A key that is not written: what the reader of the file should know of it."""
         key = entry.key
         if kind == "device" and key in CONSTANTS and entry.value != CONSTANTS[key]:
-            text = (
-                f"{name} has the {key} {CONSTANTS[key]}: the file was saved on another device. Check it for this one."
-            )
-            self.into.advise(text, name, entry)
+            text = f"{name} has the {key} {CONSTANTS[key]}: the file was saved on another device."
+            self.into.advise(f"{text} See whether the rest of it fits.", name, entry)
         elif kind == "wq" and key == "max_batch_size":
             text = f"{name} has no {key}, and accel-config up to 4.1.6 ends the load here. Remove it."
             self.into.advise(text, name, entry)
@@ -223,11 +218,8 @@ def _index(name: str) -> int:
 def _template(name: str, number: str) -> ConfigurationError:
     """What stands in the place of the number is a template's."""
     what = f"Replace {number!r}" if number else "Complete it"
-    return refusal(
-        f"{name!r} is a template's name, not a device's",
-        f"{what} by the number that `accel-config list` shows.",
-        errno.ENODEV,
-    )
+    remedy = f"{what} by the number that `accel-config list` shows."
+    return refusal(f"{name!r} is a template's name, not a device's", remedy, errno.ENODEV)
 
 
 def _homeless(name: str, number: str) -> ConfigurationError:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -20,8 +20,6 @@ from .outcomes import judge
 from .save_config import save_config
 from .saved_json import Array, Object, plain, read, tree
 from .topology import Topology
-
-Model = TypeVar("Model", bound=BaseModel)
 
 MACHINE_SCHEMA: Final = "swaplab.machine/1"
 LARGEST_FILE: Final = 4 << 20
@@ -69,17 +67,17 @@ def machine(
     """
     size = slots_per_device // max(wqs_per_device, 1)
     limit = (size // 2 if threshold is None else threshold) if mode == "shared" else 0
-    topology = {
-        "packages": packages,
-        "cores_per_package": cores_per_package,
-        "threads_per_core": threads_per_core,
-        "numa_nodes": packages if numa_nodes is None else numa_nodes,
-    }
+    topology = _topology(
+        packages=packages,
+        cores_per_package=cores_per_package,
+        threads_per_core=threads_per_core,
+        numa_nodes=packages if numa_nodes is None else numa_nodes,
+    )
     built = [
         device(2 * n + 1, size=size, wqs=wqs_per_device, engines=engines_per_device, mode=mode, threshold=limit)
         for n in range(devices)
     ]
-    return accepted(MachineConfig(_valid(Topology, topology, "the topology"), built))
+    return accepted(MachineConfig(topology, built))
 
 
 def device(
@@ -167,9 +165,25 @@ def _machine_file(document: Object, name: str) -> tuple[MachineConfig, Loaded]:
         )
     if devices is None or not isinstance(devices.value, Array):
         raise ConfigurationError(errno.EINVAL, f"{name} has no list of devices", 'Write them under "devices".')
-    head = _valid(_Head, plain(Object(entry for entry in document if entry is not devices)), name)
+    head = _head(Object(entry for entry in document if entry is not devices), name)
     loaded = load_config(devices.value) if devices.value else Loaded()
     return MachineConfig(head.topology, loaded.devices, head.version, head.description), loaded
+
+
+def _head(document: Object, name: str) -> _Head:
+    try:
+        return _Head.model_validate(plain(document))
+    except ValidationError as error:
+        first = error.errors()[0]
+        line, inner = document[0].line, document
+        for key in first["loc"]:
+            entry = inner.get(str(key))
+            line = entry.line if entry else line
+            inner = entry.value if entry and isinstance(entry.value, Object) else Object()
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigurationError(
+            errno.EINVAL, f"{name}:{line} {place}: {first['msg']}", "Correct this value and load the file again."
+        ) from error
 
 
 def dump_machine(machine: MachineConfig) -> str:
@@ -213,12 +227,10 @@ def _misnamed(devices: Sequence[DeviceConfig]) -> Iterator[ConfigurationError]:
                 yield ConfigurationError(errno.ENXIO, f"{wq.dev} is not of {device.dev}", "Move it to its own device.")
 
 
-def _valid(model: type[Model], data: Any, name: str) -> Model:
+def _topology(**counts: int) -> Topology:
     try:
-        return model.model_validate(data)
+        return Topology(**counts)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the top level"
-        raise ConfigurationError(
-            errno.EINVAL, f"{name}: at {place}: {first['msg']}", "Correct this value and load the file again."
-        ) from error
+        place = ".".join(map(str, ("the topology", *first["loc"])))
+        raise ConfigurationError(errno.EINVAL, f"{place}: {first['msg']}", "Correct this value.") from error
