@@ -35,15 +35,15 @@ class Advice(NamedTuple):
 class Loaded:
     """What loading left behind: IAA devices in the order of the file, and what was refused and noticed meanwhile.
 
-    `written` is the last entry of each key, by the object's name and the key. `dsa_queues` names device and
-    queue of DSA; they are not iaa_crypto's business, and nothing that is written to them is judged.
+    `written` is the last entry of each key, by the object's name and the key. `dsa_queues` has the DSA device of each
+    of its queues; they are not iaa_crypto's business, and nothing that is written to them is judged.
     """
 
     devices: list[DeviceConfig] = field(default_factory=list)
     written: dict[tuple[str, str], Entry] = field(default_factory=dict)
     refused: list[ConfigurationError] = field(default_factory=list)
     advice: list[Advice] = field(default_factory=list)
-    dsa_queues: list[tuple[str, str]] = field(default_factory=list)
+    dsa_queues: dict[str, str] = field(default_factory=dict)
 
     def place(self, name: str, key: str) -> Place:
         """Where `key` of the object stands; the line of its `dev` if it was not written."""
@@ -133,8 +133,8 @@ class _Loader:
         elif number not in self.iax:
             if number not in self.dsa:
                 self.into.refuse(_homeless(part.name, number), part.name, part.dev)
-            elif kind == "wq" and (f"dsa{number}", part.name) not in self.into.dsa_queues:
-                self.into.dsa_queues.append((f"dsa{number}", part.name))
+            elif kind == "wq":
+                self.into.dsa_queues[part.name] = f"dsa{number}"
         elif not _NUMBER.fullmatch(index) or int(index) >= _MOST[kind]:
             remedy = f"It has {_MOST[kind]} of this kind, numbered from 0."
             self.into.refuse(refusal(f"iax{number} has no {part.name}", remedy, errno.ENXIO), part.name, part.dev)

@@ -22,8 +22,10 @@ from .saved_json import Array, Object, plain, read, tree
 from .topology import Topology
 
 MACHINE_SCHEMA: Final = "swaplab.machine/1"
-LARGEST_FILE: Final = 4 << 20
-"""Bytes. All queues and engines of a machine with a hundred devices take a quarter of it."""
+LARGEST_FILE: Final = 1 << 20
+"""Bytes. A device with all its queues and engines takes five thousand."""
+MOST_DEVICES: Final = 128
+"""Devices of a file. The largest machines have sixteen."""
 
 
 @dataclass(slots=True)
@@ -111,7 +113,7 @@ def load(source: str | Path) -> MachineConfig:
     """Read a file that can be used as it is. Raises ConfigurationError, with file and line, for what is refused."""
     built, loaded = read_file(Path(source))
     for refusal in judge(loaded).refusals:
-        place = f"{source}:{refusal.at.line} {refusal.at.key}" if refusal.at else str(source)
+        place = f"{source}:{refusal.at.line} {refusal.at.key}".rstrip() if refusal.at else str(source)
         raise ConfigurationError(refusal.errno, f"{place}: {refusal.cause}", refusal.remedy)
     return built
 
@@ -150,7 +152,7 @@ def parse(text: str, name: str = "the configuration") -> tuple[MachineConfig, Lo
             f"{name} is JSON, but no list of devices",
             "Save one with `accel-config save-config -s FILE`.",
         )
-    loaded = load_config(document)
+    loaded = _loaded(document, name)
     loaded.devices.sort(key=lambda found: found.id)  # the order in which they are probed
     return MachineConfig(Topology.of_host(), loaded.devices), loaded
 
@@ -166,8 +168,17 @@ def _machine_file(document: Object, name: str) -> tuple[MachineConfig, Loaded]:
     if devices is None or not isinstance(devices.value, Array):
         raise ConfigurationError(errno.EINVAL, f"{name} has no list of devices", 'Write them under "devices".')
     head = _head(Object(entry for entry in document if entry is not devices), name)
-    loaded = load_config(devices.value) if devices.value else Loaded()
+    loaded = _loaded(devices.value, name) if devices.value else Loaded()
     return MachineConfig(head.topology, loaded.devices, head.version, head.description), loaded
+
+
+def _loaded(document: Array, name: str) -> Loaded:
+    loaded = load_config(document)
+    if len(loaded.devices) > MOST_DEVICES:
+        raise ConfigurationError(
+            errno.EINVAL, f"{name} has {len(loaded.devices)} devices", f"List {MOST_DEVICES} at most, each once."
+        )
+    return loaded
 
 
 def _head(document: Object, name: str) -> _Head:
@@ -229,7 +240,7 @@ def _misnamed(devices: Sequence[DeviceConfig]) -> Iterator[ConfigurationError]:
 
 def _topology(**counts: int) -> Topology:
     try:
-        return Topology(**counts)
+        return Topology.model_validate(counts)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, ("the topology", *first["loc"])))

@@ -50,9 +50,8 @@ class Judgement:
 
 def judge(loaded: Loaded) -> Judgement:
     """Enable every device and bind every queue that can be."""
-    judged = {device.dev: list(_queues(device, loaded)) for device in loaded.devices}
-    queues = [found for device in loaded.devices for found in judged[device.dev]]
-    queues += [QueueOutcome(*name, Outcome.OTHER, "of a dsa device") for name in loaded.dsa_queues]
+    queues = [found for device in loaded.devices for found in _queues(device, loaded)]
+    queues += [QueueOutcome(dsa, wq, Outcome.OTHER, "of a dsa device") for wq, dsa in loaded.dsa_queues.items()]
     causes = [cause for found in queues for cause in found.causes]
     refusals = {id(error): error for error in [*loaded.refused, *causes]}.values()
     taken = {found.queue for found in queues if found.outcome is Outcome.DRIVER}

@@ -19,6 +19,8 @@ from swaplab.cli.refusals import refusals, writing
 
 COLOURS = {"usable": "green", "not usable": "red", "unreadable": "red"}
 COLOURS |= {"the driver's": "green", "somebody else's": "dim", "impossible": "red"}
+MOST_LINES = 100
+"""Refusals of a file that are shown, and lines of advice."""
 
 
 class Kernel(StrEnum):
@@ -70,7 +72,7 @@ def _show(found: list[Diagnosis], many: bool) -> None:
 
 
 def _show_file(console: Console, one: Diagnosis) -> None:
-    """Each line of its own is never broken, so that it can be searched for; only tables follow the width."""
+    """Headline, queues with their outcomes, the map of cpus, refusals, advice; only the tables follow the width."""
     console.print(
         f"{escape(one.file)}: [bold {COLOURS[one.status]}]{one.status}[/]: {escape(one.summary)}",
         highlight=False,
@@ -85,10 +87,17 @@ def _show_file(console: Console, one: Diagnosis) -> None:
     for table in (queues, cpus):
         if table.rows:
             console.print(table, highlight=False)
-    for colour, lines in (("red", one.refusals), ("yellow", one.advice)):
-        for said in lines:
-            text = said.in_file(one.file) if said.key or colour == "red" else said.text
-            console.print(f"[{colour}]![/] {escape(text)}", highlight=False, soft_wrap=True)
+    _show_lines(console, [f"[red]{escape(said.in_file(one.file))}[/]" for said in one.refusals])
+    advice = [said.in_file(one.file) if said.key else said.text for said in one.advice]
+    _show_lines(console, [f"[yellow]![/] {escape(text)}" for text in advice])
+
+
+def _show_lines(console: Console, lines: list[str]) -> None:
+    """Each line whole, so that it can be searched for; and not thousands of them."""
+    for line in lines[:MOST_LINES]:
+        console.print(line, highlight=False, soft_wrap=True)
+    if len(lines) > MOST_LINES:
+        console.print(f"... and {len(lines) - MOST_LINES} more; --json writes all of them", highlight=False)
 
 
 def _table(*titles: str) -> Table:

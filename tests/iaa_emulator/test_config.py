@@ -176,7 +176,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert refused.value.errno == 2
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(ConfigurationError, match="more than 4 MiB"):
+    with pytest.raises(ConfigurationError, match="more than 1 MiB"):
         load(tmp_path / "sparse")
     (tmp_path / "wide").write_bytes("[]".encode("utf-16"))
     with pytest.raises(ConfigurationError, match="UTF-16"):

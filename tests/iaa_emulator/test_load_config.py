@@ -33,8 +33,8 @@ def document(*queues: dict[str, Any], dev: str = "iax1", **of_device: Any) -> st
     named = [{"dev": f"wq{number}.{n}"} | queue for n, queue in enumerate(queues)]
     group = {
         "dev": f"group{number}.0",
-        "grouped_workqueues": named,
         "grouped_engines": [{"dev": f"engine{number}.0", "group_id": 0}],
+        **({"grouped_workqueues": named} if named else {}),
     }
     return json.dumps([{"dev": dev, **of_device, "groups": [group]}], indent=1)
 
@@ -119,7 +119,7 @@ def test_names_of_nothing_are_refused_and_the_others_go_on(name: str, remedy: st
     loaded = load(json.dumps(good, indent=1))
     (refused,) = loaded.refused
     assert remedy in refused.remedy[0].lower() + refused.remedy[1:]
-    assert outcomes(loaded)["wq1.0"] is (Outcome.DRIVER)
+    assert outcomes(loaded)["wq1.0"] is Outcome.DRIVER
 
 
 @pytest.mark.parametrize("item", ["7", "null", '{"groups": 3}', '{"dev": 3}', '"iax1"'])
@@ -132,7 +132,7 @@ def test_what_has_no_name_is_refused(item: str) -> None:
 def test_the_devices_of_a_file_are_there_before_it_is_written() -> None:
     """Nesting means nothing: a queue may stand in another device's object, before its own device comes."""
     strayed = document({**GOOD, "dev": "wq3.0"}, dev="iax1")
-    other = document(dev="iax3").replace('"grouped_workqueues": [],', "")
+    other = document(dev="iax3")
     loaded = load(json.dumps(json.loads(strayed) + json.loads(other)))
     assert [(device.dev, len(device.work_queues)) for device in loaded.devices] == [("iax1", 0), ("iax3", 1)]
     assert outcomes(loaded) == {"wq3.0": Outcome.DRIVER}
@@ -215,7 +215,7 @@ WRITES = st.lists(
 
 @given(st.lists(st.tuples(st.integers(0, 2), WRITES), max_size=5))
 def test_whatever_was_written_is_reached_again_from_what_is_saved(queues: list[tuple[int, Any]]) -> None:
-    loaded = load(document(*({"dev": f"wq1.{n}", **dict(writes)} for n, writes in queues)).replace("[],", "[1],"))
+    loaded = load(document(*({"dev": f"wq1.{n}", **dict(writes)} for n, writes in queues)))
     (device,) = loaded.devices
     assert sum(wq.size for wq in device.work_queues) <= WORK_QUEUE_SLOTS
     for wq in device.work_queues:

@@ -34,7 +34,7 @@ def test_a_saved_file(case: dict[str, Any]) -> None:
     if case["line"] is not None:
         assert f"FILE:{case['line']} " in said or f"FILE:{case['line']}:" in said, said
     impossible = [queue for queue, outcome in found.items() if outcome == "impossible"]
-    assert not impossible or re.search(r"^! FILE:\d+ \w+: .+; .+\.$", said, re.MULTILINE), "cause, remedy, key and line"
+    assert not impossible or re.search(r"^FILE:\d+ \w+: .+; .+\.$", said, re.MULTILINE), "cause, remedy, key and line"
 
 
 def test_a_directory_is_judged_file_by_file_and_ends_with_the_worst() -> None:

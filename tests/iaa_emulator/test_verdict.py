@@ -10,6 +10,7 @@ from iaa_emulator import DriverFeatures, MachineConfig, Topology, machine, prese
 from iaa_emulator.hardware.save_config import dump_devices
 from iaa_emulator.verdict import Verdict, examine, ranges
 from swaplab.cli.commands import app
+from swaplab.cli.diagnosis import DoctorReport
 
 V8, BASE = DriverFeatures.v8(), DriverFeatures.base()
 PRESETS = Path(__file__).parents[2] / "iaa_emulator" / "hardware" / "presets"
@@ -118,7 +119,7 @@ def test_the_command_refuses_with_every_cause_and_remedy(tmp_path: Path) -> None
     assert code == 1
     (line,) = [number for number, text in enumerate(file.read_text().splitlines(), 1) if '"size": 64' in text][:1]
     assert (
-        f"! {file}:{line} size: with size 64 the queues of iax1 would have 164 descriptors together, and the device has"
+        f"{file}:{line} size: with size 64 the queues of iax1 would have 164 descriptors together, and the device has"
         " 128; make the sizes sum up to 128 at most."
     ) in out.splitlines(), "each refusal is one line, however long"
     assert "driver name 'user'" in out
@@ -148,6 +149,40 @@ def test_the_command_says_what_it_cannot_use(arguments: list[str]) -> None:
     code, _, err = run(*arguments)
     assert code == 2
     assert err.startswith("swaplab doctor: ")
+
+
+def test_what_was_found_is_written_as_a_file(tmp_path: Path) -> None:
+    file, found = tmp_path / "saved.conf", tmp_path / "found.json"
+    file.write_text(dump_devices(machine(devices=1, wqs_per_device=2).devices).replace('"size": 64', '"size": 65', 1))
+    code, _, _ = run(str(file), "--json", str(found))
+    report = json.loads(found.read_text())
+    assert (code, report["schema"], bool(report["swaplab"])) == (1, "swaplab.doctor/1", True)
+    (one,) = report["files"]
+    assert (one["file"], one["status"], one["map"]) == (str(file), "not usable", [])
+    assert [(queue["queue"], queue["outcome"]) for queue in one["queues"]] == [
+        ("iax1/wq1.0", "the driver's"),
+        ("iax1/wq1.1", "impossible"),
+    ]
+    (refusal,) = one["refusals"]
+    line = file.read_text().splitlines()[refusal["line"] - 1]
+    assert (refusal["object"], refusal["key"], refusal["errno"], line.strip()) == ("wq1.1", "size", 22, '"size": 64,')
+    assert "129 descriptors" in refusal["text"] and refusal["remedy"].startswith("Make the sizes")
+    assert DoctorReport.model_validate(report).to_json() == found.read_text()
+
+
+def test_a_file_with_thousands_of_faults_shows_the_first_ones(tmp_path: Path) -> None:
+    file = tmp_path / "saved.conf"
+    file.write_text('[{"dev": "iax1"},\n' + "1,\n" * 5000 + "]")
+    code, out, _ = run(str(file))
+    assert code == 1
+    assert f"{file}:2 dev: " in out and len(out.splitlines()) < 110
+    assert out.splitlines()[-1] == "... and 4900 more; --json writes all of them"
+
+
+def test_a_directory_without_files_has_nothing_that_can_be_read(tmp_path: Path) -> None:
+    (tmp_path / ".hidden").write_text("[]")
+    (tmp_path / "deeper").mkdir()
+    assert run(str(tmp_path))[:2] == (2, "0 files: none to examine\n")
 
 
 def test_presets_say_what_they_are() -> None:
