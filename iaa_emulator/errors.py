@@ -16,7 +16,8 @@ class Place(NamedTuple):
 class ConfigurationError(Exception):
     """What the kernel would refuse to configure: `errno` (positive), `cause`, and the `remedy`, each a sentence.
 
-    As text it has the system's words for `errno` once, also where `cause` brings them along.
+    `at` is the place in a saved configuration, if it is about one. As text it has the system's words for `errno` once,
+    also where `cause` brings them along.
     """
 
     def __init__(self, errno: int, cause: str, remedy: str) -> None:

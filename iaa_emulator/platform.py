@@ -84,10 +84,12 @@ class Platform:
 
         Leaving unregisters, unbinds, waits for jobs in flight (bounded by the timeout) and stops the engine; transforms
         that are still alive then get -ENODEV for a compression, and decompress in software.
-        Raises ConfigurationError: for what the kernel would refuse, with file and line if it is from a file, and for a
-        queue of the driver's that could not be enabled, even beside good ones; queues of others stay idle. EEXIST for a second platform in one registry, and
-        EBUSY when a context is entered again; a platform that was left binds nothing any more. TypeError and ValueError
-        for arguments that are none.
+        Raises:
+            ConfigurationError: for what the kernel would refuse, with file and line if it is from a file, and for a
+                queue of the driver's that could not be enabled, even beside good ones (queues of others stay idle);
+                EEXIST for a second platform in one registry; EBUSY when a context is entered again. A platform that
+                was left binds nothing any more.
+            TypeError, ValueError: for arguments that are none.
         """
         built = accepted(_machine(machine))
         _check_times(completion_timeout, alloc_pause_ns)
