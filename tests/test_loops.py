@@ -128,6 +128,25 @@ def test_a_test_kept_from_a_loop_is_noticed(house: pytest.Pytester) -> None:
     house.runpytest_subprocess(MATRIX, "tests/test_more.py").assert_outcomes(failed=1, passed=1)
 
 
+GROUP = """
+import os, pytest
+
+@pytest.mark.xdist_group("together")
+@pytest.mark.parametrize("number", range(6))
+def test_it(number):
+    print("in", os.environ["PYTEST_XDIST_WORKER"])
+"""
+
+
+@pytest.mark.slow
+def test_a_group_stays_in_one_worker(house: pytest.Pytester) -> None:
+    """Else each worker would make the fixtures that the group shares."""
+    (house.path / "tests/test_group.py").write_text(GROUP)
+    result = house.runpytest_subprocess("-n", "2", "--dist", "loadgroup", "-rP", "tests/test_group.py")
+    result.assert_outcomes(passed=6)
+    assert len({line for line in result.outlines if line.startswith("in gw")}) == 1
+
+
 LEAKS = """
 import asyncio, threading
 

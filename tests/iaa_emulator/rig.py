@@ -37,7 +37,11 @@ def page(n: int) -> bytes:
 
 @asynccontextmanager
 async def stepped(config: MachineConfig | None = None, *, auto: bool = True, **options: Any) -> AsyncIterator[Platform]:
-    """A platform on a stepped engine in a registry of its own; at its end nothing may be held."""
+    """A platform on a stepped engine in a registry of its own; at its end nothing may be held.
+
+    Jobs have a minute to land, unless told otherwise: what a busy machine makes late is not lost.
+    """
+    options = {"completion_timeout": 60.0} | options
     with acomp.registry():
         engine = SteppedEngine(auto=auto)
         async with Platform.open(config or machine(devices=2), engine=engine, **options) as platform:
