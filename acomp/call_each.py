@@ -1,10 +1,10 @@
-"""Calling several, whatever one of them raises: for those that tell others, and must not leave anybody untold."""
+"""Calling several functions, whatever one of them raises: for whoever has to tell several others of something."""
 
 from collections.abc import Callable, Iterable
 
 
 def call_each(calls: Iterable[Callable[[], object]]) -> None:
-    """Call all of them, whatever one raises, and then raise that: an interrupt first, else all there is, as a group."""
+    """Call all of them. Raises at the end: an interrupt first, else the one error, or several as a group."""
     errors: list[Exception] = []
     interrupts: list[BaseException] = []
     for call in calls:

@@ -52,7 +52,7 @@ def _enter(req: AcompReq, method: Callable[[AcompReq], Code]) -> Code:
 async def _own(req: AcompReq, work: Awaitable[int]) -> int:
     """Keep the request in flight while its coroutine runs, and beyond if that ends in a pending code.
 
-    What a job holds after the coroutine was left by an exception, it holds by a get.
+    If an exception ends the coroutine while a job still uses the buffers, `acomp_request_get` has kept them busy.
     """
     try:
         req.check_unchained("submitted")

@@ -169,7 +169,7 @@ class AcompReq:
             self.tell_if_idle()
 
     def tell_if_idle(self) -> None:
-        """One of those who held the request holds it no longer: if it was the last, tell those who wait for that."""
+        """A holder lets go of the request. If it was the last one, whoever waits for that is told."""
         if self.when_idle is not None and not self.held:
             callbacks, self.when_idle = self.when_idle, None
             call_each(callbacks)

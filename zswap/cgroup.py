@@ -127,7 +127,7 @@ class Cgroup:
             cgroup.events[event] += n
 
     def charge(self, nr_bytes: int) -> bool:
-        """Charge memory of a workload. False, an event `max` at the level that refused, and no charge, over a limit."""
+        """Charge memory of a workload. Over a limit: False, no charge, and an event `max` at the level that refused."""
         for cgroup in self.lineage:
             if cgroup.memory_max is not None and cgroup.memory_current + nr_bytes > cgroup.memory_max:
                 cgroup.count("max")

@@ -13,7 +13,7 @@ class StoreFeatures:
     `batched_store` (patch 14): pages are stored in batches of 8 under one hold of the context, else one by one.
     `large_folios`: folios of more than one page are accepted (in the kernel since 6.13), else refused whole.
 
-    Without patch 13 there is nothing to chain; without patch 14 nothing that would.
+    Chains need both 13, for a context with several requests, and 14, for the code that chains them.
 
     Differs from the kernel: without patch 14 a context is held until its page is in the tree (there, until it is in the
     allocator), and a refused large folio takes older pages of its slots with it, as every refused folio does here.

@@ -43,7 +43,7 @@ class SlotLease:
             await self._turn
 
     def release(self) -> None:
-        """Leave the line, held or not; whom only this lease kept waiting is served."""
+        """Leave the line, held or not. Leases that only waited for this one are held from now on."""
         self._locks._leave(self)
         if self._blocked is None:
             return

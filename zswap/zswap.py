@@ -293,7 +293,7 @@ class Zswap:
             self._in_flight.end()
 
     def protect(self, cgroup: Cgroup | None, node: int) -> None:
-        """A page of theirs came from the disk: spare one entry from the dynamic shrinker (11.1, last paragraph)."""
+        """A page of theirs came from the disk: spare one entry from the dynamic shrinker."""
         lru = self._parts.inventory.lrus.find(cgroup.heir if cgroup is not None else None, node)
         if lru is not None:
             lru.protected += 1
@@ -317,7 +317,7 @@ class Zswap:
         return figures_of(self._parts)
 
     def stats(self) -> Mapping[str, int]:
-        """The debugfs counters (11.3) as they are now: event counts, `pool_total_size` in bytes, `stored_pages`."""
+        """The debugfs counters as they are now: event counts, `pool_total_size` in bytes, `stored_pages`."""
         parts = self._parts
         counters = parts.counters
         return MappingProxyType(

@@ -61,12 +61,12 @@ class Run:
         return self.open
 
     def record_all(self, codes: Sequence[int]) -> None:
-        """All of them are final, with a code each. Nobody is told before all is as it will be, for a sink may raise."""
+        """Every request is final, with its code. The trace sink is told last, because it may raise."""
         reqs, self.open = self.open, []
         for req, code in zip(reqs, codes, strict=True):
             if req.state == "in_flight":
                 req.state = _FINISHED
-                req.held -= 1  # the runner still holds it: whoever waits until it is idle hears of it when the run ends
+                req.held -= 1  # the runner still holds it, so it is not idle before the run ends
             req.base.err = code
         self.restored += reqs[1:]
         if trace.sink is not None:

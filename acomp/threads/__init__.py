@@ -129,7 +129,7 @@ class Threads:
     def admit_now(self, count: int) -> bool:
         """Whether `count` requests may go to the workers at once; they count as in flight then, until `leave`.
 
-        Once the context was left nobody waits any more, and everybody finds it closed.
+        Once the context was left the answer is always yes, so that nobody waits: the caller then finds it closed.
         """
         if not self.closed and (self._line or not self._fits(count)):
             return False
@@ -141,7 +141,7 @@ class Threads:
         try:
             await self._line.park(self.leave, wish=count)
         except BaseException:
-            self._serve()  # those behind may want less
+            self._serve()  # who is next in line may want fewer, and fit
             raise
 
     def leave(self, count: int) -> None:

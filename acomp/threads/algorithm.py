@@ -106,7 +106,7 @@ class ThreadedAlgorithm:
         return [self._inline(req) for req in reqs]
 
     def _inline(self, req: AcompReq) -> int:
-        """Decompress here and now; as on a worker, what the codec raises unforeseen is -EIO, and the handler hears."""
+        """Decompress here and now. What the codec raises unforeseen goes to the loop's exception handler: -EIO."""
         try:
             return self._decompress_generic(req)
         except Exception as error:
@@ -115,7 +115,7 @@ class ThreadedAlgorithm:
 
 
 def _room(req: AcompReq) -> int:
-    """Bytes that a decompression may write; whether the request is in order, its method finds."""
+    """Bytes that a decompression may write. (Its method checks whether the request is in order.)"""
     return CRYPTO_ACOMP_DST_MAX if req.dst is None else req.dlen
 
 
@@ -134,9 +134,9 @@ def _tell(pool: Pool, req: AcompReq, error: Exception) -> None:
 class _Handing:
     """One request or chain on its way to the workers and back.
 
-    `items_of(reqs)` is what the lane's workers get, an item for each; reading it needs the requests' buffers. So those
-    that were left behind by who was cancelled are held until the whole batch has landed. `when_closed` is done to each
-    request instead, once the context was left.
+    `items_of(reqs)` makes an item of each request for the workers, who read the requests' buffers through it. So when
+    the caller is cancelled, its requests stay held until the whole batch has landed. Once the context was left,
+    `when_closed(req)` does each request instead.
     """
 
     __slots__ = (
@@ -190,7 +190,7 @@ class _Handing:
                 pool.leave(self._admitted)
 
     async def _perform(self, reqs: Sequence[AcompReq]) -> list[int]:
-        """Have all of them done, and wait for all of it; the code of each, its output delivered."""
+        """Get all requests done and deliver their outputs; returns the code of each."""
         if self._pool.closed:
             return [self._when_closed(req) for req in reqs]
         capacities = [capacity_of(req) for req in reqs]
@@ -208,7 +208,7 @@ class _Handing:
         return codes
 
     async def _perform_valid(self, reqs: Sequence[AcompReq], capacities: list[int]) -> list[int]:
-        """Those that are in order go to the workers; the capacity of the others is their code."""
+        """Requests that are in order go to the workers. The code of the others is the error that `capacity_of` gave."""
         valid = [req for req, capacity in zip(reqs, capacities, strict=True) if capacity > 0]
         codes = iter(await self._perform(valid) if valid else [])
         return [next(codes) if capacity > 0 else capacity for capacity in capacities]
@@ -228,7 +228,7 @@ class _Handing:
         await self._future
 
     def _hold(self, req: AcompReq) -> None:
-        """A request is left behind; as long as a worker reads its buffer it stays busy, and its output is forgotten."""
+        """The caller was cancelled: the request stays busy until no worker reads its buffer; its output is dropped."""
         if self._missing:
             acomp_request_get(req)
             self._held.append(req)
@@ -247,13 +247,13 @@ class _Handing:
         self._landed(first, [-ENODEV if self._pool.closed else -EIO] * count)
 
     def _let_go(self) -> None:
-        """No worker reads any of the buffers (any more): all are let go, whatever one's idle callback raises."""
+        """No worker reads the buffers any more: let go of all requests, whatever the callback of one of them raises."""
         self._items.clear()  # a worker that is not through yet may still hold the list
         held, self._held = self._held, []
         call_each([*(partial(acomp_request_put, req) for req in held), partial(self._pool.leave, self._admitted)])
 
     def _failure(self, req: AcompReq, outcome: Any) -> int:
-        """The code of a request that came to nothing: the worker's, or that of an output that is too long."""
+        """The code of a request that failed: the worker's, -EINVAL for an output that is too long, else -EIO."""
         if isinstance(outcome, int):
             return outcome
         if type(outcome) is bytes:

@@ -72,10 +72,10 @@ class Slice(NamedTuple):
 class Backlog:
     """What is queued in all lanes, and who gets how much of it.
 
-    A run is at most `max_run` items and at most a fair share: what is queued, divided by those it is for (`Workers`).
-    So 64 items and two idle workers are two runs of 32, a lone batch is split, and who comes alone takes all. An item
-    counts with the weight of the heaviest in its batch, and one that is too heavy for a run is a run. Lanes take turns
-    at being first.
+    A run is at most `max_run` items and at most a fair share: what is queued, divided by the workers that share it.
+    So 64 items and two idle workers are two runs of 32, a lone batch is split, and a single idle worker takes all. An
+    item counts with the weight of the heaviest in its batch, and one that is too heavy for a run is a run. Lanes take
+    turns at being first.
     """
 
     def __init__(self, lanes: Sequence[Lane], max_run: int) -> None:
@@ -90,15 +90,15 @@ class Backlog:
         self.queued += len(batch.items) * batch.weight
 
     def share_among(self, sharers: int) -> None:
-        """What was put is for so many: one that is slow to come must not make the others' runs ever smaller."""
+        """Fix the fair share of what is queued now. While a worker is slow to come, the others' runs keep that size."""
         self._share = -(-self.queued // sharers) if sharers else 0
 
     def take(self, sharers: int) -> list[Slice]:
-        """The next run for one of `sharers` workers; empty when there is nothing it may do."""
+        """The next run for one of `sharers` workers; empty when no lane below its limit has work."""
         return self.take_some(min(self._max_run, max(self._share, -(-self.queued // sharers))))
 
     def take_some(self, count: int) -> list[Slice]:
-        """At most `count` items, or one that is heavier, whatever a fair share is; empty when nothing may be done."""
+        """A run of at most `count` items, or of one that is heavier; empty when no lane below its limit has work."""
         run: list[Slice] = []
         self._lanes.rotate(-1)
         for lane in self._lanes:
@@ -126,7 +126,7 @@ class Backlog:
         return taken
 
     def give_back(self, run: Sequence[Slice]) -> bool:
-        """A run is done, its lanes have room for another; whether one of them had kept somebody from its queue."""
+        """A run is done. True if one of its lanes was at its limit with work queued: a worker may wait for that."""
         freed = False
         for lane in {part.batch.lane for part in run}:
             freed = freed or (bool(lane.queue) and lane.running == lane.limit)

@@ -72,9 +72,9 @@ class Workers:
 
     @property
     def _sharers(self) -> int:
-        """Among how many what is queued is shared: those without a run, but all where the loop works.
+        """How many workers share what is queued: those without a run; all of them if the loop's thread works too.
 
-        The loop is never without a run for long, and whoever left it nothing would leave it waiting.
+        The loop's thread has a run nearly always, and takes the next one at once: it needs a share in any case.
         """
         return self._alive if self._loop_run else self._hungry
 
@@ -93,9 +93,9 @@ class Workers:
         self._give_turn()
 
     def stop(self, timeout_s: float) -> list[str]:
-        """Tell the threads to end with the run they are at; wait so long for all of them; the names of who did not.
+        """Tell the threads to end after the run they are at, and wait for all; the names of those that have not ended.
 
-        What no worker has begun fails, before this returns. A run that ends later still lands, while there is a loop.
+        Items that no worker has begun fail before this returns. A run that ends later still lands, if the loop runs.
         """
         self._stopping = True
         with self._lock:
@@ -141,7 +141,7 @@ class Workers:
         return run
 
     def _give_back(self, run: list[Slice], hungry: int) -> None:
-        """A run is done, and so many more are hungry: lanes that it had kept full have room again."""
+        """A run is done, and `hungry` more workers have none. Wakes a sleeper for a lane that was at its limit."""
         with self._lock:
             self._hungry += hungry
             if self._backlog.give_back(run) and self._asleep:
@@ -157,16 +157,16 @@ class Workers:
     # On the loop's thread.
 
     def _give_turn(self) -> None:
-        """Give the loop's thread its turn, if it works here, has none to come and something is queued.
+        """Schedule a turn of the loop's thread, if it works here, none is scheduled yet, and something is queued.
 
-        In an empty context, as on a thread: whose turn it is has nothing to do with whose work is done in it.
+        The turn runs in an empty context, as a thread does: it works for others than the task that scheduled it.
         """
         if self._loop_run and self._backlog.queued and not self._loop_has_a_turn:
             self._loop_has_a_turn = True
             self._loop.call_soon(self._take_turn, context=Context())
 
     def _take_turn(self) -> None:
-        """Do a run of the loop's, whose landing gives it the next turn, after those who are woken by it."""
+        """Do one run on the loop's thread. Landing it schedules the next turn, behind the tasks that it wakes."""
         self._loop_has_a_turn = False
         run: list[Slice] = []
         try:
@@ -180,7 +180,7 @@ class Workers:
             if isinstance(error, Exception):
                 return
             raise
-        if run:  # else lanes are at their limits, until others have landed
+        if run:  # else every lane with work is at its limit, until a worker's run has landed
             self._give_back(run, hungry=0)
             self._land(results)
 

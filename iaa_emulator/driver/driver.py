@@ -131,7 +131,7 @@ class Driver:
         return tables.next_for_compress(here) if opcode is COMPRESS else tables.next_local(here)
 
     def _turned_down(self, req: AcompReq, opcode: Opcode) -> Code:
-        """What a disabled driver answers, and what anybody gets who asks for nothing."""
+        """What a disabled driver answers, and the answer to a request without input or output."""
         if not self.enabled and opcode is COMPRESS:
             return self._reaping.ended(req, opcode, -ENODEV)
         if req.src is None or not req.slen or req.dst is None:

@@ -14,7 +14,7 @@ CLOCK_RESOLUTION_S = 1e-6
 LATE_S = 0.002
 """A timer that is later than this tells of a loop that was busy, or stood still, when jobs were due."""
 GRACE_S = 0.25
-"""What such jobs get once (at most a timeout): time to hear of landings, and for the loop's own engines to work."""
+"""How much longer such jobs have, once (a timeout at most): to be heard of, or to be done by engines on the loop."""
 
 
 class InFlight:

@@ -39,9 +39,10 @@ _DECOMPRESS_FLAGS = int(
 
 
 def call_out(function: Callable[..., T], *args: object) -> T | None:
-    """Call what is a user's, or touches what is: its result, or None after an exception that the loop's handler got.
+    """Call a function of a user's, or one that touches a user's buffer: its result, or None after an exception.
 
-    Landings touch users in this way only, so that no job's landing depends on another one's user.
+    The exception goes to the loop's handler. Landings touch what is a user's in this way only, so that no job's landing
+    depends on the user of another one.
     """
     try:
         return function(*args)

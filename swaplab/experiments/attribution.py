@@ -20,7 +20,7 @@ from swaplab.model.testbed import Testbed
 
 METRIC = "throughput_total_kBps"
 NOTHING = 0.005
-"""A share of the gain below this is none: small runs are that rugged."""
+"""A smaller share of the gain counts as none: results of small runs vary by as much."""
 
 
 class _Strict(BaseModel):

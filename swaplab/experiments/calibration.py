@@ -1,7 +1,7 @@
 """Calibration: refit the fitted parameters of a testbed to its calibration cells, and nothing else.
 
 Least squares of relative errors by damped Gauss-Newton in logarithms. The errors come from the simulation, the slopes
-from the closed form: it is off by some percent, but smooth, where who overtakes whom makes the simulation rugged.
+from the closed form: it is off by some percent, but smooth; the simulation jumps whenever processes change places.
 Steps are taken as long as they help, so fitting a fitted testbed changes nothing.
 """
 

@@ -110,7 +110,7 @@ class ModelledEngine:
             self._look_at(arrivals[0][0] + service_ns - 1)
 
     def _look_at(self, when_ns: int) -> None:
-        """Look then, and not later: who owed much when submitting arrives after those who submit later."""
+        """Look then at the latest. A task that owes much when it submits arrives after others that submit later."""
         assert self._loop is not None
         self._looks_at_ns = when_ns
         self._loop.call_at_ns(when_ns, self._assign)

@@ -249,7 +249,7 @@ class TestResult:
         assert await run(reqs, Ops(reqs)) == 0
 
     async def test_a_final_code_comes_back_from_the_wait_at_once_and_the_completion_stays_counted(self) -> None:
-        """Why chain clear re-arms (2.2)."""
+        """This is why chain clear re-arms the wait."""
         wait = CryptoWait()
         reqs = requests(2)
         acomp_reqchain_init(reqs[0], 0, crypto_req_done, wait)

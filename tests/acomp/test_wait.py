@@ -1,4 +1,4 @@
-"""`crypto_wait_req` and `crypto_req_done`: final and pending codes, notices, stale results, lost waiters (2.2)."""
+"""`crypto_wait_req` and `crypto_req_done`: final and pending codes, notices, stale results, lost waiters."""
 
 import asyncio
 from collections.abc import Awaitable

@@ -1,4 +1,4 @@
-"""The FIFO mutex and the slot locks: the four cancellation cases of each, and order (invariants, last part)."""
+"""The FIFO mutex and the slot locks: their order, and waiters cancelled while waiting, just served, released."""
 
 import asyncio
 

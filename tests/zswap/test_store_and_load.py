@@ -249,7 +249,7 @@ async def lock_trace(params: zswap.Params, nr_pages: int) -> list[str]:
 
 
 async def test_how_often_the_context_is_locked() -> None:
-    """13.3: a chaining compressor once per folio; software, and a single page, per batch and once to look."""
+    """A chaining compressor once per folio; software, and a single page, per batch and once to look."""
     with acomp.registry(), null_algorithm():
         sync_null()
         pair = ["lock", "unlock"]

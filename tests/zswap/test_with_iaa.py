@@ -55,7 +55,7 @@ async def test_no_folio_lives_on_because_it_was_stored(nr_pages: int, compressor
 
 
 async def test_a_page_that_does_not_shrink_counts_as_failed_not_as_poor() -> None:
-    """13.5 and 1.2: -E2BIG of the device is `reject_compress_fail`; the chain's other pages are wasted."""
+    """-E2BIG of the device is `reject_compress_fail`; the chain's other pages are wasted."""
     async with on_accelerator() as (store, platform):
         assert not await store.store(zswap.Folio(0, b"".join([*PAGES, SAMPLES["random"], *PAGES])))
         stats = store.stats()

@@ -125,7 +125,7 @@ class Inventory:
         return sum(map(len, map(self.entries.blob.__getitem__, entries)))  # type: ignore[arg-type] # filled: no None
 
     def _free(self, entries: Sequence[int]) -> None:
-        """Free published entries that left the tree, in the order of 11.8; most often all of one list and pool."""
+        """Free published entries that left the tree; most often all are of one list and one pool."""
         home_of = self.entries.home
         homes = [home_of[entry] for entry in entries]
         if homes.count(homes[0]) == len(homes):

@@ -35,7 +35,7 @@ class LruList:
         self.tail = NO_ENTRY
         self.length = 0
         self.protected = 0
-        """Recent swap-ins from disk; the dynamic shrinker spares so many entries, and consumes the number."""
+        """Recent swap-ins from disk. The dynamic shrinker offers so many entries less, and uses the number up."""
 
     def __repr__(self) -> str:
         owner = self.cgroup.path if self.cgroup is not None else "no cgroup"
@@ -60,7 +60,7 @@ class LruList:
         self.length += len(new)
 
     def remove(self, gone: Sequence[int]) -> None:
-        """Take entries off, one at least. What is next to each other here as it is in `gone` goes in one piece."""
+        """Take entries off the list, one at least. Those that are neighbours here and in `gone` go in one piece."""
         following = self._entries.next
         first = last = gone[0]
         for entry in gone[1:]:

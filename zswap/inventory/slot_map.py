@@ -106,7 +106,7 @@ class SlotMap:
     def _pieces(self, first: int, nr: int) -> list[tuple[int, int, int]]:
         """A range by leaves that are there: each one's key, and the part of it (start, end), in ascending order.
 
-        Takes time by what is asked for or by what is there, whichever is less.
+        Takes time proportional to the range, or to the leaves that are there if these are fewer.
         """
         end = first + nr
         low, high = first >> _LEAF_BITS, end - 1 >> _LEAF_BITS

@@ -64,7 +64,7 @@ async def _compress(context: CpuContext, folio: Folio, first: int, nr: int, chai
 
 
 def _count_rejects(parts: Parts, errs: Sequence[int]) -> None:
-    """-ENOSPC is a page that compresses poorly; whatever else, -E2BIG of deflate-iaa too, a failure (1.2)."""
+    """-ENOSPC is a page that compresses poorly; whatever else, -E2BIG of deflate-iaa too, a failure."""
     for err in errs:
         if err == -ENOSPC:
             parts.counters.reject_compress_poor += 1

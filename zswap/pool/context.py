@@ -138,8 +138,8 @@ class CpuContext:
     def take_pages(self, folio: Folio, first: int, nr: int) -> Sequence[bytes | memoryview]:
         """Pages of a folio from `first` on, as sources of the first `nr` requests, while the context is locked.
 
-        Whoever holds the context uses the first request as he likes, and others by this. Nothing is copied: whoever
-        compresses a page is the first to touch its bytes.
+        The context's holder may use the first request in any case, the others after this call. Nothing is copied:
+        whoever compresses a page is the first to touch its bytes.
         """
         self._used = max(self._used, nr)
         if folio.nr_pages == 1:

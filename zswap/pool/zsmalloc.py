@@ -37,7 +37,7 @@ def _group_by_free_slots(slots: int) -> bytes:
 
 _GROUPS: Final = tuple(_group_by_free_slots(size_class.objs_per_zspage) for size_class in SIZE_CLASSES)
 _CHANGES_GROUP: Final = tuple(bytes((0, *(a != b for a, b in pairwise(groups)))) for groups in _GROUPS)
-"""By class and free slots: whether the zspage was in another group until the last of these became free."""
+"""By class and number of free slots: whether the slot freed last has brought the zspage into another group."""
 _NO_ZSPAGE: Final[list[int]] = []
 """Instead of a head that was taken away; like one that is full, it has no free slot."""
 
@@ -84,7 +84,7 @@ class ZsPool:
         # By handle. Length 0 marks a free slot.
         self._lengths = array("H")
         self._zspage_of = array("I")
-        # By zspage. One that went back has no list, and keeps its slots until its class wants it again.
+        # By zspage. One that was given back has no list; the next new zspage of its class gets its slots.
         self._free_slots: list[list[int]] = []
         self._first_slot = array("I")
         # By class.
@@ -161,7 +161,7 @@ class ZsPool:
         for index, groups in enumerate(self._groups):
             self._list_head(index)
             free_slots = sum(len(free) for group in groups for free in group.values())
-            # Whatever is chosen, as many zspages can go as the free slots of the class amount to.
+            # The free slots of the class say how many zspages can go, whichever are chosen.
             for _ in range(free_slots // SIZE_CLASSES[index].objs_per_zspage):
                 self._empty_sparsest(index)
         return before - self._total_pages
