@@ -1,7 +1,11 @@
-"""Draws the tables of docs/fidelity.md from the testbed file and from a run, so that they cannot say anything else.
+"""Draws the tables of docs/fidelity.md from the testbed file and from runs, so that they cannot say anything else.
 
-`python docs/fidelity.py` rewrites them; a test fails when they are out of date. The run takes some minutes, so what it
-found is kept beside: `swaplab ablate --scale 1/1024 --json docs/attribution.json` makes it again.
+`python docs/fidelity.py` rewrites them; a test fails when they are out of date. The runs take some minutes each, so
+what they found is kept beside. These make them again:
+
+    swaplab ablate --scale 1/1024 --json docs/attribution.json
+    swaplab usemem --patches 8 --columns base,v8 --scale 1/256 --json docs/pinned.json
+    swaplab usemem --patches 8 --columns base,v8 --scale 1/256 --unpinned --json docs/unpinned.json
 """
 
 import re
@@ -9,11 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from swaplab.experiments.attribution import Attribution, AttributionReport
+from swaplab.experiments.usemem import UsememReport
 from swaplab.model.columns import PATCH_TITLES
 from swaplab.model.testbed import Testbed, load_testbed
 
 PAGE = Path(__file__).with_name("fidelity.md")
 RUN = Path(__file__).with_name("attribution.json")
+PLACEMENTS = {name: Path(__file__).with_name(f"{name}.json") for name in ("pinned", "unpinned")}
+PLACEMENT_METRICS = {"throughput_total_kBps": "throughput, KB/s", "elapsed_s": "elapsed, s", "sys_s": "sys, s"}
 TESTBED = "spr-2s-8iaa"
 
 
@@ -73,10 +80,27 @@ def _shares(attribution: Attribution, patches: list[int]) -> list[str]:
     return [carried.get(patch, "") for patch in patches]
 
 
+def placement(testbed: Testbed) -> Iterator[str]:
+    """What is left of the gain, and of patch 8's part in it, when processes are not pinned."""
+    reports = {name: UsememReport.model_validate_json(file.read_text()) for name, file in PLACEMENTS.items()}
+    columns = [column.name for column in reports["pinned"].columns]
+    changes = [f"{name} over base" for name in columns[1:]]
+    yield f"| | processes | {' | '.join([*columns, *changes])} |"
+    yield "|---|---|" + "---:|" * (len(columns) + len(changes))
+    for metric, heading in PLACEMENT_METRICS.items():
+        for name, report in reports.items():
+            assert (report.testbed, report.pinned) == (testbed.name, name == "pinned")
+            base, *others = (column.metric(metric) for column in report.columns)
+            cells = [*map(_figure, (base, *others)), *(f"{other / base - 1:+.1%}" for other in others)]
+            yield f"| {heading} | {name} | {' | '.join(cells)} |"
+    yield ""
+    yield f"{report.folio} folios, deflate-iaa, scale {report.scale}, seed {report.seed}."
+
+
 def drawn(text: str) -> str:
     """`text` with what is between each pair of marks written anew."""
     testbed = load_testbed(TESTBED)
-    for part in (parameters, cells, summary, attribution):
+    for part in (parameters, cells, summary, attribution, placement):
         begin, end = f"<!-- {part.__name__} -->", f"<!-- end of {part.__name__} -->"
         filled = "\n".join([begin, *part(testbed), end])
         text = re.sub(f"{begin}.*?{end}", filled.replace("\\", r"\\"), text, flags=re.DOTALL)

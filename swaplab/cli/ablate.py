@@ -10,8 +10,20 @@ from rich.table import Table
 
 from swaplab.cli.options import Compressor, FolioSize, JsonFile, TestbedName, Workers, known_compressor, parse_scale
 from swaplab.cli.progress import progress_bar
+from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals, writable, writing
-from swaplab.experiments.attribution import Attribution, PatchEffect, Plan, attribute, numbers, processes
+from swaplab.experiments import scales
+from swaplab.experiments.attribution import (
+    CONTRADICTION,
+    SERIES_PLATFORM,
+    Attribution,
+    PatchEffect,
+    Plan,
+    attribute,
+    numbers,
+    processes,
+)
+from swaplab.experiments.usemem import KIB_PER_GIB
 from swaplab.model.testbed import TestbedError, load_testbed
 
 PICTURES = (".png", ".svg")
@@ -50,8 +62,12 @@ def ablate(
     with writing("ablate", json, report.to_json()):
         for attribution in report.attributions:
             console.print(_table(attribution))
-        for line in [*_company(report.attributions[0]), *(each.sentence() for each in report.attributions)]:
-            console.print(line, highlight=False)
+        print_prose(
+            *_company(report.attributions[0]),
+            *(attribution.sentence() for attribution in report.attributions),
+            scales.sentence("usemem", [report.folio], plan.scale),
+            *(CONTRADICTION if machine.platform == SERIES_PLATFORM and report.contradicts_the_author() else ()),
+        )
         if plot:
             from swaplab.experiments.pictures.waterfall import draw  # takes a second to import
 
@@ -71,7 +87,8 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _table(attribution: Attribution) -> Table:
-    ends = f"base {attribution.base_kbps:,.0f} KB/s, v8 {attribution.v8_kbps:,.0f} KB/s ({attribution.gain:+.1%})"
+    base, v8 = attribution.base_kbps / KIB_PER_GIB, attribution.v8_kbps / KIB_PER_GIB
+    ends = f"base {base:.2f} GiB/s, v8 {v8:.2f} GiB/s ({attribution.gain:+.1%})"
     shown = Table(title=f"{processes(attribution.processes)}: {ends}", title_justify="left")
     shown.add_column("", justify="right")
     shown.add_column("patch", no_wrap=True)

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from swaplab.cli.options import (
     Batch,
@@ -19,6 +18,7 @@ from swaplab.cli.options import (
     WorkQueues,
     requests_of_table,
 )
+from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import writing
 from swaplab.cli.tables import Report, print_table, run_table
 from swaplab.experiments.kernbench import kernbench_report
@@ -73,10 +73,9 @@ def kernbench(
         print_table(report, requests[0], ROWS, "kernel build", digits=1)
         counted = counts(requests[0].setup)
         if counted.folio != folio:
-            why = (
+            print_prose(
                 f"As many pages as published for {counted.folio} folios, each alone: compare columns, not folio sizes."
             )
-            Console().print(why)
         _print_surplus(report, counted)
 
 
@@ -87,7 +86,7 @@ def _print_surplus(report: Report, counted: Table) -> None:
     for column in report.columns:
         surplus = column.metric("zswpout") / cell.value - 1
         if abs(surplus) > SAME_WORK:
-            print(
+            print_prose(
                 f"{column.name} swapped out {surplus:+.0%} against the published pages: at this scale so many threads"
                 " have too much memory; use a larger one, or fewer threads."
             )

@@ -14,6 +14,7 @@ from rich.table import Table
 import acomp
 from swaplab.cli.options import FolioSize, JsonFile
 from swaplab.cli.progress import progress_of
+from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals, writing
 from swaplab.realbytes.comparison import Column, Plan, Report, compare, hardware
 from swaplab.realbytes.counters import CountersColumn, CountersReport, count
@@ -61,6 +62,8 @@ def store(
         console.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
         for table in [_counters_table(report)] if isinstance(report, CountersReport) else _tables(report):
             console.print(table)
+        if isinstance(report, Report):
+            print_prose(*_explained(report))
         print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")
     if report.differing_pages:
         raise typer.Exit(1)
@@ -91,6 +94,27 @@ def _counters_table(report: CountersReport) -> Table:
     for column in report.columns:
         table.add_row(column.compressor, *(f"{getattr(column, name):,}" for name in fields))
     return table
+
+
+def _explained(report: Report) -> Iterator[str]:
+    """What the tables do not say of themselves; only of what is in them."""
+    names = list(dict.fromkeys(column.compressor for column in report.columns))
+    batching = [column.compressor for column in report.columns if column.mode == "batching"]
+    emulated = " and ".join(dict.fromkeys(batching))
+    if batching:
+        yield (
+            f"These are real seconds of an emulation: this host's cpus do the work of {emulated}, "
+            "so that software such as zstd may well be faster. What the real machine would do: swaplab usemem."
+        )
+    alone = " and ".join(name for name in names if name not in batching)
+    if alone and batching:
+        yield f"There is no batching column for {alone}: software compresses page by page and asks for no chains."
+    if any(column.rejected_pages for column in report.columns):
+        yield (
+            "A folio is kept whole or rejected whole. In brackets are the kernel's counters of pages that failed: "
+            "page by page the first one ends its folio, while a chain is finished and each that fails in it counts."
+        )
+    yield "The ratio is that of the pool: bytes stored over all of its memory, with what its size classes lose."
 
 
 def _tables(report: Report) -> list[Table]:

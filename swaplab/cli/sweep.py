@@ -12,9 +12,12 @@ from rich.table import Table
 
 from swaplab.cli.options import TestbedName, parse_scale
 from swaplab.cli.progress import progress_bar
+from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals
+from swaplab.experiments import scales
 from swaplab.experiments.grid import Grid, GridError, parse_grid
 from swaplab.experiments.sweep import Sweep, SweepError, run_locally, run_on_dask
+from swaplab.experiments.usemem import KIB_PER_GIB
 from swaplab.model.columns import ColumnError
 from swaplab.model.testbed import TestbedError, load_testbed
 
@@ -53,6 +56,7 @@ def sweep(
     if not drawn:
         print("no picture: no axis has several values to compare")
     failed = sum(row["error"] is not None for row in rows)
+    print_prose(scales.sentence("usemem", question.folios, question.scale))
     print(f"{len(rows)} points, {failed} failed; results in {out}")
     if failed:
         raise typer.Exit(1)
@@ -86,7 +90,7 @@ def _show(grid: Grid, rows: list[dict[str, Any]]) -> None:
 
 
 def _figures(row: dict[str, Any]) -> list[str]:
-    gib_per_s = row["throughput_total_kBps"] / (1 << 20)
+    gib_per_s = row["throughput_total_kBps"] / KIB_PER_GIB
     return [f"{gib_per_s:.2f}", f"{row['elapsed_s']:.1f}", f"{row['sys_s']:,.0f}", f"{row['zswpout']:,}"]
 
 

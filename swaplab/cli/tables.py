@@ -1,14 +1,15 @@
 """The series' tables, as `usemem` and `kernbench` print them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from swaplab.cli.progress import progress_bar
+from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals
+from swaplab.experiments import scales
 from swaplab.experiments.tables import Request, TableReport, published
 from swaplab.model.columns import ColumnError
 from swaplab.model.testbed import TestbedError
@@ -19,12 +20,6 @@ Run = Callable[[Sequence[Request], int, Callable[[], object]], Report]
 
 WIDEST = 1000
 """Characters, more than any table has."""
-
-COMPARABLE = {
-    "usemem": {"4K": Fraction(1, 256), "64K": Fraction(1, 256), "2M": Fraction(1, 32)},
-    "kernbench": {"4K": Fraction(1, 1024), "64K": Fraction(1, 1024)},
-}
-"""The smallest scales at which counts and times are within 1 % of what large ones give (docs/fidelity.md)."""
 
 OF_LARGE_FOLIOS = ("swpout_fallback", "ZSWPOUT", "SWPOUT")
 """What the kernel counts per size of large folios, and for single pages not at all."""
@@ -69,11 +64,10 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
             cells += [_published(known.cell(name, metric)) for name in beside]
         shown.add_row(heading.format(size=SIZES[report.folio]), *cells)
     print_whole(shown)
-    enough = COMPARABLE[report.workload][report.folio]
-    if first.scale < enough:
-        print(
-            f"{report.scale} is coarse: compare these columns with each other, and other figures at {enough} or larger."
-        )
+    print_prose(
+        "Times are the modelled machine's, multiplied back to full scale; how fast this host is makes no difference.",
+        scales.sentence(report.workload, [report.folio], first.scale),
+    )
 
 
 def _change(value: float, before: float, digits: int) -> str:

@@ -1,5 +1,6 @@
 """`swaplab usemem`: the series' own table, made in virtual time."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -20,6 +21,7 @@ from swaplab.cli.options import (
 )
 from swaplab.cli.refusals import writing
 from swaplab.cli.tables import print_table, run_table
+from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import usemem_report
 
 ROWS = {
@@ -63,18 +65,25 @@ def usemem(
     wqs: WorkQueues = None,
     batch: Batch = 8,
     sync_mode: Annotated[SyncMode, typer.Option(help="The driver's mode.")] = SyncMode.ASYNC,
-    seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
+    unpinned: Annotated[
+        bool,
+        typer.Option(
+            "--unpinned",
+            help="After each wait a process goes on on a random cpu of the machine; default: process i on cpu i.",
+        ),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the spread between processes, and of cpus if unpinned.")] = 0,
     workers: Workers = 2,
     json: JsonFile = None,
 ) -> None:
     """Run usemem30 on the modelled machine and print the series' table, with the published figures beside it."""
-    report, requests = run_table(
-        "usemem",
-        usemem_report,
-        lambda: requests_of_table(
+
+    def requests_of_command() -> list[Request]:
+        asked = requests_of_table(
             testbed, folio, compressor, columns, patches, scale, seed, procs, devices, wqs, batch, sync_mode
-        ),
-        workers,
-    )
+        )
+        return [replace(request, pinned=not unpinned) for request in asked]
+
+    report, requests = run_table("usemem", usemem_report, requests_of_command, workers)
     with writing("usemem", json, report.to_json()):
-        print_table(report, requests[0], ROWS, "usemem30")
+        print_table(report, requests[0], ROWS, f"usemem30{', unpinned' * unpinned}")

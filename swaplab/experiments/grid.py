@@ -67,6 +67,9 @@ AXES: Mapping[str, tuple[Callable[[str], Value], str]] = {
 }
 """What may be swept: how a value is read, and what to write."""
 
+FOLIO = "64K"
+"""Where folio is no axis."""
+
 PLURAL = {"processes": "procs", "columns": "kernel", "column": "kernel", "batches": "batch"}
 """What people write instead."""
 
@@ -91,7 +94,7 @@ class Grid:
             self.testbed,
             kernel(str(values.get("kernel", "v8"))),
             str(values.get("compressor", "deflate-iaa")),
-            str(values.get("folio", "64K")),
+            str(values.get("folio", FOLIO)),
             self.scale,
             seed=int(values.get("seed", 0)),
             processes=_optional(values, "procs"),
@@ -100,6 +103,11 @@ class Grid:
             batch=int(values.get("batch", 8)),
             sync_mode=str(values.get("sync_mode", "async")),
         )
+
+    @property
+    def folios(self) -> list[str]:
+        """The folio sizes of all points."""
+        return [str(value) for value in dict(self.axes).get("folio", (FOLIO,))]
 
     def varied(self) -> list[str]:
         """The axes that have more than one value."""

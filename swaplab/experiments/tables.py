@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from iaa_emulator.hardware.presets import preset
+from swaplab.experiments.scales import Workload
 from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
 from swaplab.model.columns import Column, with_needs
 from swaplab.model.machine import Setup
@@ -24,8 +25,6 @@ from zswap import ZSWAP_MAX_BATCH_SIZE
 
 Q = TypeVar("Q")
 T = TypeVar("T")
-
-Workload = Literal["usemem", "kernbench"]
 
 SIZE_SUFFIX = {"4K": "", "64K": "-64kB", "2M": "-2048kB"}
 """How per-size counters are called in the kernel's statistics."""
@@ -50,14 +49,16 @@ class Request:
     sync_mode: str = "async"
     values: tuple[tuple[str, float], ...] = ()
     """Parameters of the testbed that are to be otherwise."""
+    pinned: bool = True
+    """Whether each process of usemem stays on a cpu of its own. Threads of the kernel build never do."""
 
     def is_default_machine(self, workload: Workload) -> bool:
         """Whether the machine is the testbed's own, said so or not, so that published figures are comparable."""
         build = self.testbed.kernbench
         threads = build.threads.value if build is not None else None
         own = self.testbed.usemem.processes if workload == "usemem" else threads
-        asked = (self.processes or own, self.devices, self.wqs, self.batch, self.sync_mode)
-        return asked == (own, len(preset(self.testbed.platform).devices), None, ZSWAP_MAX_BATCH_SIZE, "async")
+        asked = (self.processes or own, self.devices, self.wqs, self.batch, self.sync_mode, self.pinned)
+        return asked == (own, len(preset(self.testbed.platform).devices), None, ZSWAP_MAX_BATCH_SIZE, "async", True)
 
     @property
     def setup(self) -> Setup:

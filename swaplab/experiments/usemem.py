@@ -13,6 +13,7 @@ from swaplab.realbytes.inputs import FOLIO_PAGES
 from swaplab.workloads import usemem
 
 KIB_PER_PAGE = 4
+KIB_PER_GIB = 1 << 20
 NS_PER_S = 1_000_000_000
 
 
@@ -42,11 +43,12 @@ class UsememReport(TableReport[UsememColumn]):
     """What `swaplab usemem` found."""
 
     workload: Literal["usemem"] = "usemem"
+    pinned: bool = Field(True, description="whether each process stayed on a cpu of its own")
 
 
 def run_usemem(request: Request) -> UsememColumn:
     """One column of usemem, in virtual time, from beginning to end in this process."""
-    outcome = simulate(usemem.run(request.setup, request.scale, request.seed, request.processes))
+    outcome = simulate(usemem.run(request.setup, request.scale, request.seed, request.processes, pinned=request.pinned))
     return full_scale(request, outcome)
 
 
@@ -86,9 +88,12 @@ def run_all(requests: Sequence[Request], workers: int = 1, ran: Callable[[], obj
 
 
 def usemem_report(requests: Sequence[Request], workers: int = 1, ran: Callable[[], object] = bool) -> UsememReport:
-    """Run the columns of one table: one testbed, folio size, scale and seed."""
+    """Run the columns of one table: one testbed, folio size, scale and seed, all pinned or none."""
     return UsememReport(
-        **head_of(requests), lengths_sha256=corpus_digest(requests[0]), columns=run_all(requests, workers, ran)
+        **head_of(requests),
+        pinned=requests[0].pinned,
+        lengths_sha256=corpus_digest(requests[0]),
+        columns=run_all(requests, workers, ran),
     )
 
 

@@ -23,7 +23,7 @@ RECLAIM_PAGES = 64
 """The least that a task over memory.high reclaims at a time."""
 
 NODE = 0
-"""All processes are pinned to consecutive cpus of package 0, whose memory is node 0."""
+"""Memory is that of package 0, to whose consecutive cpus all processes are pinned."""
 
 NOWHERE, RESIDENT, LEAVING, ORPHANED = range(4)
 """Where a folio is: not written yet or swapped out; in memory; being stored; being stored while its process is gone.
@@ -92,8 +92,13 @@ def jitter(setup: Setup, processes: int, seed: int) -> list[float]:
     return [1 + spread * (2 * stream.random() - 1) for _ in range(processes)]
 
 
-async def run(setup: Setup, scale: Fraction, seed: int = 0, processes: int | None = None) -> Outcome:
-    """Run the workload on the running virtual loop."""
+async def run(
+    setup: Setup, scale: Fraction, seed: int = 0, processes: int | None = None, *, pinned: bool = True
+) -> Outcome:
+    """Run the workload on the running virtual loop; `pinned` is usemem's `-b 1`, process i on cpu i.
+
+    Processes that are not pinned go on, after each wait, on a random cpu of the machine.
+    """
     sizes = Sizes.of(setup, scale, processes)
     tempi = jitter(setup, sizes.processes, seed)
     costs = {}
@@ -101,15 +106,19 @@ async def run(setup: Setup, scale: Fraction, seed: int = 0, processes: int | Non
         for what in ("touch", "fault", "reclaim"):
             costs[f"mm.{what}.{index}"] = round(setup.testbed.value(f"mm.{what}_ns", setup.folio) * tempo)
     async with open_machine(setup, sizes.processes * sizes.region_pages, costs) as machine:
-        return await _Usemem(machine, sizes).run()
+        return await _Usemem(machine, sizes, None if pinned else random.Random(f"{seed}/usemem.cpu")).run()
 
 
 class _Usemem:
-    """All processes, and what they share: the cgroup and its folios in order of age."""
+    """All processes, and what they share: the cgroup and its folios in order of age.
 
-    def __init__(self, machine: Machine, sizes: Sizes) -> None:
+    `wandering` draws the cpus of processes that are not pinned; None: they are.
+    """
+
+    def __init__(self, machine: Machine, sizes: Sizes, wandering: random.Random | None) -> None:
         self._machine = machine
         self._sizes = sizes
+        self._wandering = wandering
         self._swap = machine.swap
         self._root = Cgroup("")
         self._cgroup = Cgroup("usemem", self._root, memory_high=sizes.high_pages * PAGE_SIZE)
@@ -142,7 +151,7 @@ class _Usemem:
         )
 
     async def _live(self, process: Process) -> None:
-        with cpu.on_cpu(process.index % cpu.nr_cpu_ids()):
+        with cpu.on_cpu(self._cpu_of(process)):
             process.began_ns = cpu.now_ns()
             await self._write(process)
             process.written_ns = cpu.now_ns()
@@ -150,6 +159,12 @@ class _Usemem:
             await sleep_ns(self._sizes.sleep_ns)
             await self._free(process)
             process.ended_ns = cpu.now_ns()
+
+    def _cpu_of(self, process: Process) -> int:
+        """The cpu on which the process goes on after a wait."""
+        if self._wandering is None:
+            return process.index % cpu.nr_cpu_ids()
+        return self._wandering.randrange(cpu.nr_cpu_ids())
 
     async def _write(self, process: Process) -> None:
         touch, fault = f"mm.touch.{process.index}", f"mm.fault.{process.index}"
@@ -185,14 +200,19 @@ class _Usemem:
         return owed_bytes
 
     async def _swap_out_oldest(self, process: Process) -> int:
-        """Swap the oldest folio out; the bytes that are charged for it from now on."""
+        """Swap the oldest folio out; the bytes that are charged for it from now on.
+
+        A process waits at each, so each may be on another cpu. Within one it stays: it holds that cpu's context. (What
+        comes behind, writing and freeing, is the same on every cpu.)
+        """
         nr_pages = self._sizes.nr_pages
         page = self._take_oldest()
         if page is None:
             return 0
         cpu.charge(f"mm.reclaim.{process.index}", nr_pages)
         turn = page % self._sizes.region_pages // nr_pages % len(self._corpus)
-        placed = await self._swap.store(Folio(page, self._corpus[turn], cgroup=self._cgroup, node=NODE))
+        with cpu.on_cpu(self._cpu_of(process)):
+            placed = await self._swap.store(Folio(page, self._corpus[turn], cgroup=self._cgroup, node=NODE))
         self._cgroup.uncharge(nr_pages * PAGE_SIZE)
         orphaned = self._where[page // nr_pages] == ORPHANED
         self._where[page // nr_pages] = NOWHERE

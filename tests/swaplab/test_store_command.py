@@ -63,6 +63,31 @@ def test_the_two_modes_store_the_same_and_noise_is_rejected_with_its_reason(tree
     assert len({column["pool_total_size"] for column in columns}) == 1
 
 
+def test_the_tables_are_explained_by_what_is_in_them(tree: Path) -> None:
+    def prose(*args: str) -> str:
+        shown = runner.invoke(app, ["store", str(tree), *args], env={"COLUMNS": "80"}).output
+        return " ".join(line for line in shown.splitlines() if line and line[0].isalpha())
+
+    both = prose("--compressor", "deflate-iaa", "--compressor", "zstd", "--folio", "4K")
+    assert "real seconds of an emulation: this host's cpus do the work of deflate-iaa" in both
+    assert "There is no batching column for zstd: software compresses page by page" in both
+    assert "page by page the first one ends its folio, while a chain is finished" in both  # the noise is rejected
+    assert "The ratio is that of the pool: bytes stored over all of its memory" in both
+    (tree / "noise").unlink()
+    software = prose("--compressor", "lz4", "--folio", "4K")
+    assert "ratio is that of the pool" in software
+    assert not any(word in software for word in ("emulation", "no batching column", "ends its folio"))
+
+
+def test_page_by_page_a_folio_counts_one_failure_and_in_chains_all_of_the_chain_that_fails(tmp_path: Path) -> None:
+    (tmp_path / "noise").write_bytes(random.Random("noise").randbytes(2 * 16 * PAGE_SIZE))
+    out = tmp_path / "out.json"
+    runner.invoke(app, ["store", str(tmp_path / "noise"), "--compressor", "deflate-iaa", "--json", str(out)])
+    columns = [column for column in json.loads(out.read_text())["columns"] if column["tasks"] == 1]
+    counted = [(column["mode"], column["rejected_pages"], column["reject_compress_fail"]) for column in columns]
+    assert counted == [("sequential", 32, 2), ("batching", 32, 16)]
+
+
 def test_a_lost_byte_is_found(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load = zswap.Zswap.load
 

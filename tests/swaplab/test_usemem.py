@@ -62,11 +62,11 @@ def shared() -> Iterator[None]:
 def test_the_file_is_laid_out_as_promised(both_columns: bytes) -> None:
     content = json.loads(both_columns)
     assert list(content) == [
-        *("schema", "swaplab", "workload", "testbed", "folio", "scale", "seed", "lengths_sha256", "columns")
+        *("schema", "swaplab", "workload", "testbed", "folio", "scale", "seed", "lengths_sha256", "columns", "pinned")
     ]
     assert content["schema"] == "swaplab.table/1"
     assert (content["workload"], content["testbed"], content["folio"]) == ("usemem", TESTBED.name, "64K")
-    assert (content["scale"], content["seed"]) == (TINY, 0)
+    assert (content["scale"], content["seed"], content["pinned"]) == (TINY, 0, True)
     assert [list(column) for column in content["columns"]] == [COLUMN_KEYS] * 2
     assert [column["name"] for column in content["columns"]] == ["base", "v8"]
     assert [column["patches"] for column in content["columns"]] == [[], list(range(1, 15))]
@@ -100,7 +100,10 @@ def test_a_column_does_not_depend_on_those_beside_it(both_columns: bytes, tmp_pa
 @pytest.mark.parametrize("folio", ["4K", "64K"])
 @pytest.mark.parametrize("compressor", ["deflate-iaa", "zstd"])
 @pytest.mark.parametrize("column", [BASE, V8, patches_column("8,14")], ids=lambda column: column.name)
-def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch, folio: str, compressor: str, column: Column) -> None:
+@pytest.mark.parametrize("pinned", [True, False])
+def test_nothing_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, folio: str, compressor: str, column: Column, pinned: bool
+) -> None:
     cgroups: list[Cgroup] = []
 
     class Remembered(Cgroup):
@@ -110,7 +113,7 @@ def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch, folio: str, com
 
     monkeypatch.setattr(usemem, "Cgroup", Remembered)
     request = Request(TESTBED, column, compressor, folio, Fraction(1, 8192), processes=4)
-    outcome = sim.run(usemem.run(request.setup, request.scale, request.seed, request.processes))
+    outcome = sim.run(usemem.run(request.setup, request.scale, request.seed, request.processes, pinned=pinned))
     assert len(cgroups) == 2
     for cgroup in cgroups:
         assert (cgroup.memory_current, cgroup.zswap_current, cgroup.zswapped) == (0, 0, 0)
@@ -217,16 +220,6 @@ def test_every_column_but_the_first_has_its_change(shared: None) -> None:
     assert cells[5:7] == [f"{(other / base - 1) * 100:+.0f} %" for other in others]
 
 
-@pytest.mark.parametrize(("folio", "enough"), [("4K", "1/256"), ("64K", "1/256"), ("2M", "1/32")])
-def test_a_scale_that_is_too_coarse_to_compare_is_said_to_be(folio: str, enough: str) -> None:
-    args = ["usemem", "--scale", "1/4096", "--columns", "v8", "--procs", "1", "--folio", folio]
-    said = f"1/4096 is coarse: compare these columns with each other, and other figures at {enough} or larger."
-    assert runner.invoke(app, args).output.splitlines()[-1] == said
-    args[2] = enough
-    if folio == "64K":  # the others would take a while
-        assert "is coarse" not in runner.invoke(app, args).output
-
-
 def test_single_pages_have_no_rows_of_large_folios() -> None:
     shown = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8", "--folio", "4K", "--procs", "1"]).output
     assert "faults 4kB" in shown
@@ -240,5 +233,23 @@ def test_published_figures_stand_beside_the_paper_machine(shared: None, asked: l
 
 
 def test_published_figures_stand_beside_no_other_machine() -> None:
-    other = runner.invoke(app, ["usemem", "--scale", TINY, "--columns", "v8", "--procs", "2"], env={"COLUMNS": "200"})
-    assert "published" not in other.output
+    for otherwise in (["--procs", "2"], ["--unpinned"]):
+        args = ["usemem", "--scale", TINY, "--columns", "v8", *otherwise]
+        assert "published" not in runner.invoke(app, args, env={"COLUMNS": "200"}).output
+
+
+def test_processes_that_are_not_pinned_go_everywhere_and_the_same_way_again(tmp_path: Path) -> None:
+    first, again, other = (
+        tables(tmp_path / "table.json", "--unpinned", "--columns", "base", "--seed", seed) for seed in ("0", "0", "1")
+    )
+    assert first == again != other
+    assert json.loads(first)["pinned"] is False
+
+
+@pytest.mark.parametrize(("column", "pinned", "devices"), [(BASE, True, 2), (BASE, False, 8), (V8, False, 8)])
+def test_the_base_map_binds_pinned_processes_to_two_devices_and_others_to_none(
+    column: Column, pinned: bool, devices: int
+) -> None:
+    request = Request(TESTBED, column, "deflate-iaa", "64K", Fraction(1, 8192))
+    outcome = sim.run(usemem.run(request.setup, request.scale, pinned=pinned))
+    assert sum(ns > 0 for ns in outcome.busy_ns.values()) == devices

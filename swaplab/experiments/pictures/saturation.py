@@ -12,12 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from swaplab.experiments.grid import Grid, Value
+from swaplab.experiments.scales import in_a_title
 from swaplab.experiments.sweep import Row
+from swaplab.experiments.usemem import KIB_PER_GIB
 from swaplab.model.columns import KERNELS
 
 METRIC = "throughput_total_kBps"
-GIB_PER_S = 1 << 20
-"""KiB/s in a GiB/s."""
 SATURATED = 0.95
 """A line is saturated from where it has reached this part of its highest point."""
 ORDER = ("procs", "batch", "devices", "wqs", "seed")
@@ -31,6 +31,8 @@ PANEL_INCHES = (5.4, 4.0)
 PER_ROW = 3
 BAR_GROUP = 0.8
 """The part of an axis's step that a group of bars takes."""
+COLOURS = ("#0072b2", "#d55e00", "#117733", "#882255", "#555555", "#6a3d9a", "#8c510a", "#c0407f")
+"""Each can be told from white paper, which yellow and light orange cannot; after the last comes the first again."""
 TICK_CHARS = 14
 ROOM, ROOM_OVER_BARS = 1.06, 1.2
 """How much higher panels are than what they show; over bars, whose corners are full, there is a legend."""
@@ -73,19 +75,19 @@ def draw(grid: Grid, rows: Sequence[Row], file: Path) -> bool:
     first: Axes | None = None
     marked = False
     for index, values in enumerate(panels):
-        axes = figure.add_subplot(tall, per_row, index + 1, sharey=first)
+        axes = figure.add_subplot(tall, per_row, index + 1, sharex=first, sharey=first)
         first = first or axes
         shown = [row for row in good if tuple(row[name] for name in panels_of) == values]
         marked |= _panel(axes, _lines(grid, shown, across, lines_of), across, dict(grid.axes)[across])
-        axes.set_ylim(0, (ROOM if across in ORDER else ROOM_OVER_BARS) * max(row[METRIC] for row in good) / GIB_PER_S)
+        axes.set_ylim(0, (ROOM if across in ORDER else ROOM_OVER_BARS) * max(row[METRIC] for row in good) / KIB_PER_GIB)
         axes.set_title(", ".join(map(_called, panels_of, values)), fontsize=10, loc="left")
-    finding = _finding(good, across, grid.varied(), marked)
+    finding = _finding(good, grid.varied())
     figure.suptitle(textwrap.fill(finding, 42 * per_row), fontsize=12, fontweight="bold")
+    marks = f"; diamonds: more {NAMES.get(across, across)} help no further" if marked else ""
     common = ", ".join(_called(name, values[0]) for name, values in grid.axes if len(values) == 1)
-    figure.supxlabel(
-        f"usemem, testbed {grid.testbed.name}, scale {grid.scale}{', ' * bool(common)}{common}",
-        fontsize=8,
-    )
+    scale = in_a_title("usemem", grid.folios, grid.scale)
+    footer = f"usemem, testbed {grid.testbed.name}, {scale}{', ' * bool(common)}{common}{marks}"
+    figure.supxlabel(textwrap.fill(footer, 85 * per_row), fontsize=8)
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None)
     return True
 
@@ -96,13 +98,13 @@ def _lines(grid: Grid, rows: Iterable[Row], across: str, lines_of: str | None) -
     points: dict[Value, list[tuple[float, float]]] = {}
     for row in rows:
         place = row[across] if across in ORDER else dict(grid.axes)[across].index(row[across])
-        points.setdefault(row[lines_of] if lines_of else TOTAL, []).append((place, row[METRIC] / GIB_PER_S))
+        points.setdefault(row[lines_of] if lines_of else TOTAL, []).append((place, row[METRIC] / KIB_PER_GIB))
     lines: list[Line] = []
     for value in filter(points.__contains__, values):
         own, label = sorted(points[value]), _called(lines_of, value) if lines_of else TOTAL
         same = next((line for line in lines if line.points == own), None)
         if same is None:
-            lines.append(Line(label, f"C{values.index(value)}", own))
+            lines.append(Line(label, COLOURS[values.index(value) % len(COLOURS)], own))
         else:
             same.label += f" = {label}"
     return lines
@@ -112,7 +114,7 @@ def _panel(axes: Axes, lines: Sequence[Line], across: str, values: Sequence[Valu
     """Draw one panel; whether a line of it is marked as saturated."""
     marked = False
     if across in ORDER:
-        marked = _draw_lines(axes, lines)
+        marked = _draw_lines(axes, lines, sorted(map(float, values)))
     else:
         _draw_bars(axes, lines, [_called(across, value) for value in values])
     axes.set_xlabel(NAMES.get(across, across))
@@ -125,8 +127,11 @@ def _panel(axes: Axes, lines: Sequence[Line], across: str, values: Sequence[Valu
     return marked
 
 
-def _draw_lines(axes: Axes, lines: Sequence[Line]) -> bool:
-    """Lines over numbers, on a logarithmic axis when these are far apart; whether one is marked as saturated."""
+def _draw_lines(axes: Axes, lines: Sequence[Line], ticks: Sequence[float]) -> bool:
+    """Lines over numbers, on a logarithmic axis when these are far apart; whether one is marked as saturated.
+
+    `ticks` are all values of the axis, also those that failed in this panel: panels have one scale.
+    """
     marked = False
     for line in lines:
         axes.plot(*zip(*line.points, strict=True), marker="o", markersize=4, color=line.colour, label=line.label)
@@ -136,7 +141,6 @@ def _draw_lines(axes: Axes, lines: Sequence[Line]) -> bool:
             axes.plot(*point, "D", markersize=10, fillstyle="none", color=line.colour)
     if marked:
         axes.plot([], [], "D", markersize=9, fillstyle="none", color="#555", label="saturated (95 %)")
-    ticks = sorted({x for line in lines for x, _ in line.points})
     if len(ticks) > 2 and ticks[-1] >= 8 * ticks[0] > 0:
         axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
@@ -155,14 +159,13 @@ def _draw_bars(axes: Axes, lines: Sequence[Line], places: Sequence[str]) -> None
     axes.set_xticks(range(len(places)), [textwrap.fill(place, TICK_CHARS) for place in places])
 
 
-def _finding(rows: Sequence[Row], across: str, varied: Iterable[str], marked: bool) -> str:
-    """The fastest of all machines, and what the marks mean where there are any."""
+def _finding(rows: Sequence[Row], varied: Iterable[str]) -> str:
+    """The fastest of all machines."""
     if not rows:
         return "No point could be run"
     best = max(rows, key=lambda row: float(row[METRIC]))
     machine = ", ".join(_called(name, best[name]) for name in varied)
-    marks = f"; diamonds: more {NAMES.get(across, across)} help no further" if marked else ""
-    return f"{best[METRIC] / GIB_PER_S:.1f} GiB/s at most, with {machine}{marks}"
+    return f"{best[METRIC] / KIB_PER_GIB:.1f} GiB/s at most, with {machine}"
 
 
 def _called(name: str, value: Value) -> str:

@@ -1,5 +1,6 @@
 """Attribution: every patch is asked three questions, those without effect answer with nothing, and shares add up."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 
@@ -136,10 +137,69 @@ def test_the_command_prints_and_draws(tmp_path: Path) -> None:
     with simulated_once():
         result = CliRunner().invoke(app, [*args, *(f"--plot={file}" for file in files)], env={"COLUMNS": "100"})
     assert result.exit_code == 0, result.output
-    assert "1 process: the series makes +" in result.output.splitlines()[-2]
+    assert "1 process: the series makes +" in result.output
     assert "8 with 9" in result.output
+    assert re.search(r"^1 process: base 0\.\d\d GiB/s, v8 0\.\d\d GiB/s", result.output, re.MULTILINE)
+    assert "KB/s" not in result.output
     assert files[0].read_bytes().startswith(b"\x89PNG") and files[0].stat().st_size > 10_000
     assert "<svg" in files[1].read_text()
+
+
+def reported(report: AttributionReport, *attributions: Attribution) -> AttributionReport:
+    return report.model_copy(update={"attributions": attributions})
+
+
+def credited(attribution: Attribution, patch: int) -> Attribution:
+    """The same with the whole gain given to one patch."""
+    effects = [
+        each.model_copy(update={"share": float(each.patch == patch), "up_to_kbps": attribution.v8_kbps})
+        for each in attribution.patches
+    ]
+    return attribution.model_copy(update={"patches": tuple(effects)})
+
+
+@pytest.mark.parametrize(("patch", "testbed", "said"), [(8, "own", True), (14, "own", False), (8, "other", False)])
+def test_who_credits_patch_8_is_told_that_its_author_does_not(
+    report: AttributionReport, patch: int, testbed: str, said: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = reported(report, credited(report.attributions[0], patch))
+    monkeypatch.setattr("swaplab.cli.ablate.attribute", lambda *_: found)
+    other = tmp_path / "other.json"
+    other.write_text(TESTBED.model_copy(update={"platform": "many-nodes"}).to_json())
+    args = ["ablate", "--testbed", TESTBED.name if testbed == "own" else str(other), "--scale", "1/8192"]
+    result = CliRunner().invoke(app, args, env={"COLUMNS": "80"})
+    assert result.exit_code == 0, result.output
+    shown = " ".join(result.output.split())
+    facts = ("contradicts the series' author", "28 of 30 processes", "7.7 million KB/s", "refuted by", "--unpinned")
+    assert [fact in shown for fact in facts] == [said] * len(facts)
+    assert shown.endswith("docs/fidelity.md.") == said
+
+
+def test_the_headline_of_the_usual_four_panels_is_one_line(
+    report: AttributionReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    one = report.attributions[0]
+    leaders = ((30, 8), (16, 9), (8, 14), (1, 14))
+    four = [credited(one.model_copy(update={"processes": count}), patch) for count, patch in leaders]
+    found = reported(report, *four)
+    draw(found, tmp_path / "waterfall.png")
+    assert found.finding() == "Most of the gain: patch 8 at 30 processes, 9 at 16, 14 at 8 and 1"
+    assert figures[0].get_suptitle() == found.finding()
+
+
+def test_all_panels_have_one_scale_on_which_every_base_is_as_high(
+    report: AttributionReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    draw(report, tmp_path / "waterfall.png")
+    panels = figures[0].get_axes()
+    assert len(panels) == 2 and len({axes.get_ylim() for axes in panels}) == 1
+    assert [axes.patches[0].get_height() for axes in panels] == [1.0, 1.0]  # type: ignore[attr-defined]
+    top = panels[0].get_ylim()[1]
+    assert all(max(each.up_to_kbps for each in one.patches) < top * one.base_kbps for one in report.attributions)
 
 
 @pytest.mark.parametrize("panels", [1, 2, 3])

@@ -1,6 +1,7 @@
 """docs/fidelity.md says what the testbed file says, and the file says how well its fitted parameters fit."""
 
 import importlib.util
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,7 @@ import pytest
 
 from swaplab.experiments.attribution import AttributionReport, Plan
 from swaplab.experiments.calibration import FITTED_METRICS, PREDICTED_METRICS
-from swaplab.experiments.usemem import corpus_digest, run_all
+from swaplab.experiments.usemem import UsememReport, corpus_digest, run_all
 from swaplab.model.columns import BASE, V8
 from swaplab.model.testbed import Calibration, load_testbed
 
@@ -48,8 +49,22 @@ def test_the_attribution_is_that_of_today() -> None:
     requests = [plan.request(column.patches, alone.processes) for column in (BASE, V8)]
     assert kept.lengths_sha256 == corpus_digest(plan.request(V8.patches, kept.attributions[0].processes))
     found = [column.metric("throughput_total_kBps") for column in run_all(requests)]
-    command = f"swaplab ablate --scale {kept.scale} --json docs/attribution.json"
-    assert found == [alone.base_kbps, alone.v8_kbps], f"run {command}, then python docs/fidelity.py"
+    assert found == [alone.base_kbps, alone.v8_kbps], "run the commands at the top of docs/fidelity.py, and then it"
+    for name in ("pinned", "unpinned"):
+        runs = UsememReport.model_validate_json((DOCS / f"{name}.json").read_text())
+        request = replace(plan.request(V8.patches, 30), scale=Fraction(runs.scale))
+        assert (runs.pinned, runs.lengths_sha256) == (name == "pinned", corpus_digest(request))
+
+
+def test_only_who_is_pinned_gains_by_the_map() -> None:
+    """What the page says of --unpinned, at a small scale."""
+    plan = Plan(load_testbed(TESTBED), Fraction(1, 8192))
+    base, mapped = plan.request((), 30), plan.request((8,), 30)
+    gains = []
+    for pinned in (True, False):
+        before, after = run_all([replace(base, pinned=pinned), replace(mapped, pinned=pinned)])
+        gains.append(after.throughput_total_kbps / before.throughput_total_kbps - 1)
+    assert gains[0] > 0.25 and abs(gains[1]) < 0.05
 
 
 def test_every_cell_is_there_once(calibration: Calibration) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from swaplab.cli.commands import app
 from swaplab.experiments import sweep as sweeps
 from swaplab.experiments.grid import AXES, Grid, GridError, Point, parse_grid
-from swaplab.experiments.pictures.saturation import METRIC, draw, saturation
+from swaplab.experiments.pictures.saturation import COLOURS, METRIC, draw, saturation
+from swaplab.experiments.pictures.waterfall import GAIN, LOSS, WHOLE
 from swaplab.experiments.sweep import JOURNAL, Rows, Sweep, SweepError, run_locally, run_point
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import run_usemem
@@ -262,7 +264,34 @@ def test_lines_that_coincide_are_one_with_both_names_and_the_others_keep_their_c
     picture = tmp_path / "throughput.svg"
     assert draw(asked, slower, picture)
     assert "8 pages per chain = 16 pages per chain" in words_of(picture)
-    assert [colour in picture.read_text() for colour in ("#1f77b4", "#ff7f0e", "#2ca02c")] == [True, False, True]
+    assert [colour in picture.read_text() for colour in COLOURS[:3]] == [True, False, True]
+
+
+def contrast_with_white(colour: str) -> float:
+    """As accessibility guidelines have it: 1 is white on white, 21 black on white, and 3 the least for lines."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    red, green, blue = linear
+    return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
+
+
+@pytest.mark.parametrize("colour", [*COLOURS, WHOLE, GAIN, LOSS])
+def test_no_colour_is_lost_on_white_paper(colour: str) -> None:
+    assert contrast_with_white("#ffff00") < contrast_with_white("#ff7f0e") < 3 < contrast_with_white(colour)
+
+
+def test_panels_have_one_scale_though_points_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    asked = grid("procs=1,4,30", "batch=1,8", "devices=2,8")
+    rows = Sweep(asked, tmp_path).run(Counted())
+    rows = [row | {"error": "broken"} if (row["procs"], row["devices"]) == (30, 2) else row for row in rows]
+    assert draw(asked, rows, tmp_path / "throughput.svg")
+    panels = figures[0].get_axes()
+    assert len(panels) == 2
+    for scale in ({axes.get_xlim() for axes in panels}, {axes.get_ylim() for axes in panels}):
+        assert len(scale) == 1
+    assert [list(axes.get_xticks()) for axes in panels] == [[1, 4, 30]] * 2
 
 
 @pytest.mark.parametrize(("processes", "saturated"), [("1,2,4", False), ("1,4,8", True)])

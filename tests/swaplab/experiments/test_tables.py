@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from swaplab.experiments.tables import Request, Workload
+from swaplab.experiments.scales import Workload
+from swaplab.experiments.tables import Request
 from swaplab.model.columns import BASE
 from swaplab.model.testbed import load_testbed
 
