@@ -31,7 +31,7 @@ def chain(
 ) -> None:
     """Run one chain on a stepped accelerator and draw it: a row per request, a column per event.
 
-    What is wider than the terminal goes on below.
+    What is wider than the terminal goes on below. Takes about a second.
     """
     with refusals("chain", ValueError, ConfigurationError):
         story = Story(

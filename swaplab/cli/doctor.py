@@ -44,7 +44,7 @@ def doctor(
     """Say what becomes of FILE: which queues are the driver's, what is refused and why, which cpu uses which queue.
 
     Ends with 0 if the file loads and the driver gets a queue, 1 if not, 2 if it cannot be read as a configuration; for
-    a directory with the worst of its files.
+    a directory with the worst of its files. Takes about a second.
     """
     features = DriverFeatures.v8() if kernel is Kernel.V8 else DriverFeatures.base()
     with refusals("doctor", ConfigurationError):

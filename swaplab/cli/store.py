@@ -49,6 +49,9 @@ def store(
     """Store INPUT as folios, page by page and in chains; read every page back and compare every byte.
 
     With --features everything goes through the swap layer once, in order, by one task: a kernel's counters, no times.
+
+    As it is, it takes about half a minute on two cores: 15,000 pages, each stored and read back 18 times. With a smaller INPUT
+    or --features v8 it takes some seconds.
     """
     compressors = list(dict.fromkeys(compressor))
     with refusals("store", InputError, acomp.AlgorithmNotFoundError):

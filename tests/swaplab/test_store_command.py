@@ -66,7 +66,7 @@ def test_the_two_modes_store_the_same_and_noise_is_rejected_with_its_reason(tree
 def test_the_tables_are_explained_by_what_is_in_them(tree: Path) -> None:
     def prose(*args: str) -> str:
         shown = runner.invoke(app, ["store", str(tree), *args], env={"COLUMNS": "80"}).output
-        return " ".join(line for line in shown.splitlines() if line and line[0].isalpha())
+        return " ".join(" ".join(line for line in shown.splitlines() if line and line[0].isalpha()).split())
 
     both = prose("--compressor", "deflate-iaa", "--compressor", "zstd", "--folio", "4K")
     assert "real seconds of an emulation: this host's cpus do the work of deflate-iaa" in both
