@@ -52,7 +52,10 @@ def ablate(
     ] = None,
     json: JsonFile = None,
 ) -> None:
-    """Run every patch alone, in the order of the series, and left out; say which carries which share of the gain."""
+    """Run every patch alone, in the order of the series, and left out; say which carries which share of the gain.
+
+    As it is, it takes about seven minutes on two cores with nothing else to do; with --scale 1/4096 about one minute.
+    """
     with refusals("ablate", TestbedError, ValueError):
         machine, codec = load_testbed(testbed), known_compressor(compressor)
         plan = Plan(machine, parse_scale(scale), _counts(procs), codec, folio, seed)

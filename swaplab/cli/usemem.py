@@ -69,7 +69,7 @@ def usemem(
         bool,
         typer.Option(
             "--unpinned",
-            help="After each wait a process goes on on a random cpu of the machine; default: process i on cpu i.",
+            help="After each wait a process continues on a random cpu of the machine; default: each has a cpu of its own.",
         ),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the spread between processes, and of cpus if unpinned.")] = 0,
@@ -78,7 +78,7 @@ def usemem(
 ) -> None:
     """Run usemem30 on the modelled machine and print the series' table, with the published figures beside it.
 
-    As it is, it takes about two minutes on two cores; with --scale 1/256 half a minute, with --scale 1/1024 ten seconds.
+    As it is, it takes about two minutes on two cores; with --scale 1/256 half a minute, with 1/1024 ten seconds.
     """
 
     def requests_of_command() -> list[Request]:

@@ -34,6 +34,7 @@ def test_the_testbed_that_the_docs_show_can_be_loaded_and_written_again(testbed_
     assert json.loads(testbed.to_json()) == json.loads(testbed_file.read_text())
 
 
+@pytest.mark.slow
 def test_the_command_that_the_docs_show_runs_on_it(
     testbed_page: str, testbed_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

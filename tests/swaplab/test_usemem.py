@@ -100,10 +100,7 @@ def test_a_column_does_not_depend_on_those_beside_it(both_columns: bytes, tmp_pa
 @pytest.mark.parametrize("folio", ["4K", "64K"])
 @pytest.mark.parametrize("compressor", ["deflate-iaa", "zstd"])
 @pytest.mark.parametrize("column", [BASE, V8, patches_column("8,14")], ids=lambda column: column.name)
-@pytest.mark.parametrize("pinned", [True, False])
-def test_nothing_is_left_behind(
-    monkeypatch: pytest.MonkeyPatch, folio: str, compressor: str, column: Column, pinned: bool
-) -> None:
+def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch, folio: str, compressor: str, column: Column) -> None:
     cgroups: list[Cgroup] = []
 
     class Remembered(Cgroup):
@@ -113,7 +110,7 @@ def test_nothing_is_left_behind(
 
     monkeypatch.setattr(usemem, "Cgroup", Remembered)
     request = Request(TESTBED, column, compressor, folio, Fraction(1, 8192), processes=4)
-    outcome = sim.run(usemem.run(request.setup, request.scale, request.seed, request.processes, pinned=pinned))
+    outcome = sim.run(usemem.run(request.setup, request.scale, request.seed, request.processes))
     assert len(cgroups) == 2
     for cgroup in cgroups:
         assert (cgroup.memory_current, cgroup.zswap_current, cgroup.zswapped) == (0, 0, 0)
@@ -253,3 +250,4 @@ def test_the_base_map_binds_pinned_processes_to_two_devices_and_others_to_none(
     request = Request(TESTBED, column, "deflate-iaa", "64K", Fraction(1, 8192))
     outcome = sim.run(usemem.run(request.setup, request.scale, pinned=pinned))
     assert sum(ns > 0 for ns in outcome.busy_ns.values()) == devices
+    assert (outcome.stats["pool_total_size"], outcome.stats["stored_pages"]) == (0, 0)

@@ -56,6 +56,7 @@ def test_the_attribution_is_that_of_today() -> None:
         assert (runs.pinned, runs.lengths_sha256) == (name == "pinned", corpus_digest(request))
 
 
+@pytest.mark.slow
 def test_only_who_is_pinned_gains_by_the_map() -> None:
     """What the page says of --unpinned, at a small scale."""
     plan = Plan(load_testbed(TESTBED), Fraction(1, 8192))

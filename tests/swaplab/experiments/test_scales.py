@@ -25,6 +25,7 @@ def test_the_largest_folio_decides(folios: list[str], enough: str) -> None:
     assert in_a_title("usemem", folios, Fraction(1, 4096)) == "scale 1/4096 (coarse)"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "workload", "scale"),
     [
