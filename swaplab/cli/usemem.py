@@ -69,7 +69,7 @@ def usemem(
         bool,
         typer.Option(
             "--unpinned",
-            help="After each wait a process continues on a random cpu of the machine; default: each has one of its own.",
+            help="After each wait a process continues on any cpu of the machine; default: each has one of its own.",
         ),
     ] = False,
     seed: Annotated[int, typer.Option(help="Of the spread between processes, and of cpus if unpinned.")] = 0,
