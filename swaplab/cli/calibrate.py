@@ -26,8 +26,7 @@ def calibrate(
 ) -> None:
     """Refit the parameters declared "fitted" to the published usemem cells; write them with the error of each.
 
-    For the shipped testbed it takes about eight minutes on two cores, for one that is fitted anew some more per step;
-    with --scale 1/512 and --out FILE about one minute.
+    As shipped it takes about eight minutes on two cores; with --scale 1/1024 and --out FILE about one minute.
     """
     from swaplab.experiments.calibration import Fit  # numpy takes its time, and no other command needs it
 

@@ -24,7 +24,7 @@ def reclaim_batching(
 ) -> None:
     """Swap 4 KiB folios out in chains across folios, which the series announced; a chain of 1 is what v8 does.
 
-    As it is, it takes about a quarter of a minute on two cores; with --procs 1,8 some seconds.
+    As it is, it takes about a quarter of a minute on two cores; with --procs 1,8 five seconds.
     """
     with refusals("reclaim-batching", TestbedError, ValueError):
         load_testbed(testbed)

@@ -50,8 +50,7 @@ def store(
 
     With --features everything goes through the swap layer once, in order, by one task: a kernel's counters, no times.
 
-    As it is, it takes about half a minute on two cores, for 15,000 pages, each stored and read back 18 times; with
-    --features v8, or a smaller INPUT, some seconds.
+    As it is, it takes about half a minute on two cores; with a smaller INPUT, or with --features v8, some seconds.
     """
     compressors = list(dict.fromkeys(compressor))
     with refusals("store", InputError, acomp.AlgorithmNotFoundError):

@@ -44,8 +44,7 @@ def sweep(
     Axes: procs, devices, wqs, batch, seed, folio, compressor, kernel (base, v8, or patches as 8+9), sync_mode. A batch
     is a chain of pages of one folio, so a 64K folio stops at 16; the kernel stops at 8, and more is an experiment.
 
-    A point of 30 processes takes about 12 seconds of a core, so a grid of 16 one to two minutes on two cores; with
-    --scale 1/2048 half a minute.
+    A point takes up to 12 seconds, a grid of 16 up to two minutes on two cores; with --scale 1/2048 half a minute.
     """
     with refusals("sweep", ColumnError, GridError, SweepError, TestbedError):
         question = parse_grid([*grid, *(axes or [])], load_testbed(testbed), parse_scale(scale))

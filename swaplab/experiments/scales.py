@@ -28,10 +28,7 @@ def sentence(workload: Workload, folios: Iterable[str], scale: Fraction) -> str:
     enough = _enough(workload, folios)
     if scale >= enough:
         return f"Scale {scale} is not coarse: these figures may be compared with others at {enough} or larger."
-    return (
-        f"Scale {scale} is coarse: compare these figures with each other only, "
-        f"and with other ones at {enough} or larger."
-    )
+    return f"Scale {scale} is coarse: compare these figures only with each other; for others take {enough} or larger."
 
 
 def in_a_title(workload: Workload, folios: Iterable[str], scale: Fraction) -> str:

@@ -19,8 +19,8 @@ def test_the_largest_folio_decides(folios: list[str], enough: str) -> None:
     assert is_coarse("usemem", folios, scale * Fraction(99, 100))
     assert sentence("usemem", folios, scale).startswith(f"Scale {enough} is not coarse: ")
     coarse = sentence("usemem", folios, Fraction(1, 4096))
-    assert coarse.startswith("Scale 1/4096 is coarse: compare these figures with each other only, ")
-    assert coarse.endswith(f" at {enough} or larger.")
+    assert coarse.startswith("Scale 1/4096 is coarse: compare these figures only with each other; ")
+    assert coarse.endswith(f" take {enough} or larger.")
     assert in_a_title("usemem", folios, scale) == f"scale {enough}"
     assert in_a_title("usemem", folios, Fraction(1, 4096)) == "scale 1/4096 (coarse)"
 
