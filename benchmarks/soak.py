@@ -110,7 +110,7 @@ async def soak(pages: Work, count: int, tally: Tally) -> None:
         await stack.enter_async_context(iaa_emulator.Platform.open())
         async with zswap.Zswap.open(zswap.Params(compressor="zstd-threads")) as store:
             for turn, compressor in enumerate(["zstd-threads", "deflate-iaa"] * 4, start=1):
-                store.parameters["compressor"] = compressor
+                store.params["compressor"] = compressor
 
                 def over(until: int = count * turn // 8) -> bool:
                     return tally.pages >= until

@@ -28,7 +28,7 @@ class Params:
 
     The kernel's parameters: `compressor` (a name or driver name of the current acomp registry), `zpool`,
     `enabled`, `max_pool_percent` of `ram_bytes`, `accept_threshold_percent`, `shrinker_enabled`. All of them may be
-    changed later through `Zswap.parameters`.
+    changed later through `Zswap.params`.
 
     Ours: `ram_bytes`, the memory that the percentage is of, or `max_pool_bytes`, a budget for those who embed a store;
     with neither there is no limit. By the percentage, full pools refuse folios at once and shrink in the background, a

@@ -33,7 +33,7 @@ class TextTree:
 
     def __iter__(self) -> Iterator[str]:
         """Every path."""
-        yield from (PARAMETERS + name for name in self._store.parameters)
+        yield from (PARAMETERS + name for name in self._store.params)
         yield from (DEBUG + name for name in self._store.stats())
         for cgroup in self._walk():
             yield from (f"{CGROUPS}{cgroup.path.rstrip('/')}/{name}" for name in self._files(cgroup))
@@ -41,8 +41,8 @@ class TextTree:
     def read(self, path: str) -> str:
         """The text of a file; OSError(ENOENT) if there is none."""
         folder, _, name = path.rpartition("/")
-        if folder + "/" == PARAMETERS and name in self._store.parameters:
-            return self._store.parameters.text(name) + "\n"
+        if folder + "/" == PARAMETERS and name in self._store.params:
+            return self._store.params.text(name) + "\n"
         if folder + "/" == DEBUG and name in self._store.stats():
             return f"{self._store.stats()[name]}\n"
         files = self._files(self._cgroup(path, folder))
@@ -53,8 +53,8 @@ class TextTree:
     def write(self, path: str, text: str) -> None:
         """Write a file: ParameterError as the parameter's rules say, OSError(ENOENT or EACCES) for other files."""
         folder, _, name = path.rpartition("/")
-        if folder + "/" == PARAMETERS and name in self._store.parameters:
-            self._store.parameters[name] = text
+        if folder + "/" == PARAMETERS and name in self._store.params:
+            self._store.params[name] = text
             return
         self.read(path)
         cgroup = self._cgroup(path, folder) if path.startswith(CGROUPS) else None

@@ -64,8 +64,8 @@ class Zswap:
             backing=backing,
         )
         self._parts.worker = self._worker = GlobalShrinker(self._parts)
-        self.parameters = ParameterTable(settings, pools)
-        """The parameters that may change now: `store.parameters["compressor"] = "zstd"` (see `ParameterTable`)."""
+        self.params = ParameterTable(settings, pools)
+        """The parameters that may change now: `store.params["compressor"] = "zstd"` (see `ParameterTable`)."""
 
     @classmethod
     def open(cls, params: Params | None = None, *, backing: Backing | None = None) -> Self:

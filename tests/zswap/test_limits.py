@@ -46,7 +46,7 @@ async def test_a_folio_is_checked_once_and_may_overshoot() -> None:
             assert not await put(store, 200, HUGE)
             assert not await put(store, 3, HUGE)
             assert store.stats()["stored_pages"] == 24, "the refused page took the older one at its slot with it"
-            store.parameters["max_pool_percent"] = "60"
+            store.params["max_pool_percent"] = "60"
             assert await put(store, 200, HUGE)
             assert store.figures().limit_bytes == 30 * PAGE
 
@@ -56,7 +56,7 @@ async def test_a_limit_of_nothing_refuses_everything_and_none_nothing() -> None:
         sync_null()
         async with zswap.Zswap.open(zswap.Params(compressor="null-sync", max_pool_bytes=0)) as store:
             assert not await put(store, 0, 5)
-            store.parameters["max_pool_bytes"] = "max"
+            store.params["max_pool_bytes"] = "max"
             assert await put(store, 0, 5)
 
 
@@ -135,14 +135,14 @@ async def test_parameters_are_written_as_text_or_as_what_they_are(
 ) -> None:
     with acomp.registry():
         async with zswap.Zswap.open() as store:
-            store.parameters[name] = text
-            assert store.parameters[name] == value
-            assert store.parameters.text(name) == shown
+            store.params[name] = text
+            assert store.params[name] == value
+            assert store.params.text(name) == shown
             path = f"/sys/module/zswap/parameters/{name}"
             tree = zswap.TextTree(store)
             assert tree.read(path) == shown + "\n"
             tree.write(path, shown)
-            assert store.parameters[name] == value
+            assert store.params[name] == value
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ async def test_parameters_are_written_as_text_or_as_what_they_are(
 async def test_nonsense_is_refused_and_changes_nothing(name: str, value: object) -> None:
     with acomp.registry():
         async with zswap.Zswap.open() as store:
-            before = dict(store.parameters)
+            before = dict(store.params)
             with pytest.raises(zswap.ParameterError) as caught:
-                store.parameters[name] = value  # type: ignore[assignment]
+                store.params[name] = value  # type: ignore[assignment]
             assert caught.value.errno > 0 and caught.value.remedy
-            assert dict(store.parameters) == before
+            assert dict(store.params) == before
             with pytest.raises(zswap.ParameterError, match="deleted"):
-                del store.parameters["enabled"]
+                del store.params["enabled"]
 
 
 async def test_an_empty_compressor_is_none_that_there_is() -> None:
@@ -183,7 +183,7 @@ async def test_an_empty_compressor_is_none_that_there_is() -> None:
         async with zswap.Zswap.open() as store:
             for name in ("", " \n"):
                 with pytest.raises(zswap.ParameterError) as caught:
-                    store.parameters["compressor"] = name
+                    store.params["compressor"] = name
                 assert caught.value.errno == ENOENT
 
 
@@ -191,14 +191,14 @@ async def test_one_kind_of_limit_at_a_time() -> None:
     with acomp.registry():
         async with zswap.Zswap.open(zswap.Params(ram_bytes=1 << 20)) as store:
             with pytest.raises(zswap.ParameterError, match="ram_bytes; write 'max'") as caught:
-                store.parameters["max_pool_bytes"] = 4096
-            assert caught.value.errno == EINVAL and store.parameters["max_pool_bytes"] is None
-            store.parameters["ram_bytes"] = 2 << 20
-            store.parameters["max_pool_bytes"] = "max"
-            store.parameters["ram_bytes"] = "max"
-            store.parameters["max_pool_bytes"] = "4096"
+                store.params["max_pool_bytes"] = 4096
+            assert caught.value.errno == EINVAL and store.params["max_pool_bytes"] is None
+            store.params["ram_bytes"] = 2 << 20
+            store.params["max_pool_bytes"] = "max"
+            store.params["ram_bytes"] = "max"
+            store.params["max_pool_bytes"] = "4096"
             with pytest.raises(zswap.ParameterError, match="max_pool_bytes"):
-                store.parameters["ram_bytes"] = 1
+                store.params["ram_bytes"] = 1
             assert store.figures().limit_bytes == 4096
 
 

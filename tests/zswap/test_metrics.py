@@ -34,7 +34,7 @@ async def test_a_scrape_says_what_stats_says() -> None:
             assert registry.get_sample_value("zswap_events_total", {"event": "zswpout"}) == 1
             assert registry.get_sample_value("zswap_pool_limit_bytes") is None
             for name, value, limit in (("max_pool_bytes", 8192, 8192), ("max_pool_bytes", None, None)):
-                store.parameters[name] = value
+                store.params[name] = value
                 assert registry.get_sample_value("zswap_pool_limit_bytes") == limit
-            store.parameters["ram_bytes"] = 100 * 4096
+            store.params["ram_bytes"] = 100 * 4096
             assert registry.get_sample_value("zswap_pool_limit_bytes") == 20 * 4096

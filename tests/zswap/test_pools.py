@@ -28,8 +28,8 @@ async def test_entries_keep_the_compressor_that_they_were_stored_with() -> None:
     with acomp.registry():
         async with zswap.Zswap.open(zswap.Params(compressor="lz4")) as store:
             for offset, compressor in enumerate(["lz4", "zstd", "deflate", "lzo"]):
-                store.parameters["compressor"] = f" {compressor}\n"
-                assert store.parameters["compressor"] == compressor
+                store.params["compressor"] = f" {compressor}\n"
+                assert store.params["compressor"] == compressor
                 await put(store, offset, 100 + offset)
             assert compressors(store) == ["lzo", "deflate", "zstd", "lz4"]
             assert store.stats()["pool_total_size"] == sum(p.zs.total_pages for p in store._parts.pools.pools) * PAGE
@@ -45,12 +45,12 @@ async def test_switching_back_resurrects_the_pool_that_still_has_entries() -> No
             first = store._parts.pools.current
             assert first is not None
             await put(store, 0)
-            store.parameters["compressor"] = "zstd"
+            store.params["compressor"] = "zstd"
             assert store._parts.pools.current is not first and first.refs == 1
-            store.parameters["compressor"] = "null-sync"
+            store.params["compressor"] = "null-sync"
             assert store._parts.pools.current is first and first.refs == 2
             assert compressors(store) == ["null-sync"], "the other one was empty"
-            store.parameters["compressor"] = "null-sync"
+            store.params["compressor"] = "null-sync"
             assert first.refs == 2, "writing the same again does nothing"
             assert await store.load(0) == page_of(9)
 
@@ -60,15 +60,15 @@ async def test_what_cannot_be_had_changes_nothing() -> None:
         async with zswap.Zswap.open(PARAMS) as store:
             await put(store, 0)
             with pytest.raises(zswap.ParameterError, match="no algorithm") as caught:
-                store.parameters["compressor"] = "nothing"
+                store.params["compressor"] = "nothing"
             assert caught.value.errno == ENOENT
             for point in ("zswap.pool_alloc", "zswap.context_alloc"):
                 failing = fault.installed(point.__eq__)
                 with failing, pytest.raises(zswap.ParameterError, match="no memory") as caught:
-                    store.parameters["compressor"] = "zstd"
+                    store.params["compressor"] = "zstd"
                 assert caught.value.errno == EINVAL
             assert compressors(store) == ["null-async"]
-            assert store.parameters["compressor"] == "null-async"
+            assert store.params["compressor"] == "null-async"
             assert await store.load(0) == page_of(9)
 
 
@@ -85,7 +85,7 @@ async def test_the_nth_allocation_of_a_pool_fails_and_nothing_is_left_behind() -
 
                 with fault.installed(fail_nth):
                     try:
-                        store.parameters["compressor"] = "null-async"
+                        store.params["compressor"] = "null-async"
                         break
                     except zswap.ParameterError:
                         assert compressors(store) == ["zstd"]
@@ -97,7 +97,7 @@ async def test_a_pool_switched_away_under_a_running_store_serves_it_to_the_end()
         async with zswap.Zswap.open(PARAMS) as store:
             storing = asyncio.ensure_future(store.store(zswap.Folio(0, page_of(9) * 8)))
             await asyncio.sleep(0)
-            store.parameters["compressor"] = "zstd"
+            store.params["compressor"] = "zstd"
             device.automatic = True
             device.land()
             assert await storing
@@ -114,7 +114,7 @@ async def test_a_pool_is_not_freed_while_an_abandoned_job_uses_its_buffers() -> 
             storing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await storing
-            store.parameters["compressor"] = "zstd"
+            store.params["compressor"] = "zstd"
             assert compressors(store) == ["zstd", "null-async"]
             device.land()
             assert compressors(store) == ["zstd"]
@@ -124,7 +124,7 @@ async def test_memory_per_cpu() -> None:
     with acomp.registry(), null_algorithm():
         async with zswap.Zswap.open(PARAMS) as store:
             assert store.figures().context_bytes == cpu.nr_cpu_ids() * 8 * BUFFER_SIZE
-            store.parameters["compressor"] = "zstd"
+            store.params["compressor"] = "zstd"
             assert store.figures().context_bytes == cpu.nr_cpu_ids() * BUFFER_SIZE
 
 
@@ -174,7 +174,7 @@ async def test_a_pool_outlives_its_last_entry_as_long_as_a_load_waits_for_a_cpu(
             with cpu.on_cpu(2):
                 loading = asyncio.ensure_future(store.load(0))
                 await asyncio.sleep(0)
-            store.parameters["compressor"] = "lz4"
+            store.params["compressor"] = "lz4"
             store.invalidate(0)
             assert compressors(store) == ["lz4", "null-async"]
             store.online_cpu(2)
@@ -225,7 +225,7 @@ async def test_a_pool_made_while_a_cpu_is_offline_has_nothing_for_it_until_it_co
     with acomp.registry(), null_algorithm():
         async with zswap.Zswap.open(zswap.Params()) as store:
             await store.offline_cpu(3)
-            store.parameters["compressor"] = "null-async"
+            store.params["compressor"] = "null-async"
             pool = store._parts.pools.current
             assert pool is not None
             assert [context.nr_reqs for context in pool.contexts[:5]] == [8, 8, 8, 0, 8]
@@ -299,9 +299,9 @@ async def test_a_cpu_that_cannot_come_online_in_one_pool_comes_online_in_none() 
         async with zswap.Zswap.open(PARAMS) as store:
             await put(store, 0)
             await store.offline_cpu(1)
-            store.parameters["compressor"] = "zstd"  # made without memory for cpu 1
+            store.params["compressor"] = "zstd"  # made without memory for cpu 1
             await put(store, 1)
-            store.parameters["compressor"] = "null-async"
+            store.params["compressor"] = "null-async"
             first, second = store._parts.pools.pools
             failing = fault.installed("zswap.context_alloc".__eq__)
             with failing, pytest.raises(zswap.ParameterError, match="stays offline"):

@@ -162,14 +162,14 @@ class StoreAgainstDict(RuleBasedStateMachine):
     @rule(compressor=st.sampled_from(["null-async", "null-sync", "lz4"]))
     def switch(self, compressor: str) -> None:
         async def write() -> None:
-            self.swap.zswap.parameters["compressor"] = compressor
+            self.swap.zswap.params["compressor"] = compressor
 
         self.run(write())
 
     @rule(limit=st.sampled_from([0, 3 * PAGE, 10 * PAGE, None]), enabled=st.booleans())
     def resize(self, limit: int | None, enabled: bool) -> None:
-        self.swap.zswap.parameters["max_pool_bytes"] = limit
-        self.swap.zswap.parameters["enabled"] = enabled or limit is None
+        self.swap.zswap.params["max_pool_bytes"] = limit
+        self.swap.zswap.params["enabled"] = enabled or limit is None
 
     @rule(cpu_id=st.integers(0, 7), online=st.booleans())
     def hotplug(self, cpu_id: int, online: bool) -> None:

@@ -188,7 +188,7 @@ async def test_disabled_it_stores_nothing_forgets_stale_pages_and_still_loads() 
     with acomp.registry():
         async with zswap.Zswap.open() as store:
             assert await store.store(folio_of(0, 20)) and await store.store(folio_of(1, 20))
-            store.parameters["enabled"] = "N"
+            store.params["enabled"] = "N"
             assert not await store.store(folio_of(1, 30))
             assert await store.load(0) == page_of(20)
             assert await store.load(1) is None

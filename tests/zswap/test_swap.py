@@ -451,7 +451,7 @@ async def test_every_fault_point_fails_at_every_turn() -> None:
                 await put(4, RANDOM + page_of(3))
                 await put(8, page_of(11))
                 try:
-                    swap.zswap.parameters["compressor"] = "null-sync"
+                    swap.zswap.params["compressor"] = "null-sync"
                 except zswap.ParameterError:
                     pass  # it stays what it was
                 await put(20, b"".join(page_of(60 + i) for i in range(9)))

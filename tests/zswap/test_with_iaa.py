@@ -46,7 +46,7 @@ async def test_pages_come_back_through_the_device(nr_pages: int, max_batch_size:
 @pytest.mark.parametrize("compressor", ["zstd", "deflate-iaa"])
 async def test_no_folio_lives_on_because_it_was_stored(nr_pages: int, compressor: str) -> None:
     async with on_accelerator() as (store, _):
-        store.parameters["compressor"] = compressor
+        store.params["compressor"] = compressor
         data = PAGES[3] * nr_pages
         before = sys.getrefcount(data)
         assert await store.store(zswap.Folio(0, data))

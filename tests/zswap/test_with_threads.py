@@ -131,7 +131,7 @@ async def test_the_workers_may_go_in_the_middle_of_a_burst() -> None:
     """Whoever leaves the inner context first loses compression, and no page."""
     async with zswap.Zswap.open(zswap.Params(compressor="lz4")) as store:
         async with acomp.threads.open(2, max_in_flight=64):
-            store.parameters["compressor"] = "zstd"
+            store.params["compressor"] = "zstd"
             burst = [asyncio.ensure_future(store.store(folio(number))) for number in range(40)]
             await asyncio.wait(burst, return_when=asyncio.FIRST_COMPLETED)
         results = await asyncio.wait_for(asyncio.gather(*burst), PATIENCE_S)

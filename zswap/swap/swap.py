@@ -54,7 +54,7 @@ class Swap:
     def __init__(self, params: Params, device: SwapDevice) -> None:
         self.device = device
         self.zswap = Zswap(params, backing=self)
-        """The compressed store below; its `parameters`, `stats`, `figures` are for reading and writing."""
+        """The compressed store below; its `params`, `stats`, `figures` are for reading and writing."""
         self.slots = SwapSlots(device.nr_slots)
         self._params = params
         self._io = DeviceIo(device, self.slots)
