@@ -73,7 +73,8 @@ class Platform:
     ) -> AsyncIterator["Platform"]:
         """Open a machine (a MachineConfig, a preset's name, a file; default: one that suits this host) and its driver.
 
-        Registers `deflate-iaa` in the current registry and binds every configured queue, one at a time in device order.
+        Registers `deflate-iaa` in the current registry and binds every queue with the driver name "crypto", one at a
+        time in device order; those of others are left alone.
         `features`: the patches (default v8); `engine`: what runs the jobs (default worker threads); `attributes`: text
         by name, written before binding. A job that has not landed `completion_timeout` seconds after its submission
         (loop time) ends in -ETIMEDOUT and disables the driver. A request waits for a descriptor at most 1000 (compress)

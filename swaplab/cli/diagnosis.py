@@ -38,7 +38,8 @@ class Said(_Part):
     def in_file(self, file: str) -> str:
         """One line that begins as a compiler's would: FILE:LINE key: cause; remedy."""
         line = "" if self.line is None else f":{self.line}"
-        key = f" {self.key}" if self.key else ""
+        shown = self.key if self.key.isprintable() else ascii(self.key)
+        key = f" {shown}" if self.key else ""
         remedy = f"; {self.remedy[0].lower()}{self.remedy[1:]}" if self.remedy else ""
         return f"{file}{line}{key}: {self.text}{remedy}"
 

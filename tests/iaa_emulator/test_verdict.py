@@ -179,6 +179,14 @@ def test_a_file_with_thousands_of_faults_shows_the_first_ones(tmp_path: Path) ->
     assert out.splitlines()[-1] == "... and 4900 more; --json writes all of them"
 
 
+def test_a_file_does_not_write_to_the_terminal_by_itself(tmp_path: Path) -> None:
+    file = tmp_path / "saved.conf"
+    file.write_text('[{"dev": "iax1", "\\u001b[2J": 1, "[red]": 2}, {"dev": "\\u001b[2J"}]')
+    out = run(str(file))[1]
+    assert "\x1b" not in out
+    assert ":1 '\\x1b[2J': " in out and ":1 [red]: " in out
+
+
 def test_a_directory_without_files_has_nothing_that_can_be_read(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("[]")
     (tmp_path / "deeper").mkdir()
