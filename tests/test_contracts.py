@@ -64,10 +64,11 @@ def lint_imports(tree: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def bare_tree(tmp_path: Path) -> Path:
-    """The four packages, empty, under this project's contracts."""
-    for package in PACKAGES:
-        (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").touch()
+    """The modules of the four packages, all empty, under this project's contracts."""
+    for module in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        empty = tmp_path / module.relative_to(ROOT)
+        empty.parent.mkdir(parents=True, exist_ok=True)
+        empty.touch()
     (tmp_path / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text())
     return tmp_path
 
@@ -98,3 +99,29 @@ def test_a_wrong_direction_breaks_a_contract(bare_tree: Path, importer: str, imp
     done = lint_imports(bare_tree)
     assert done.returncode == 1
     assert f"{importer}.leak -> {imported}" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("importer", "imported"),
+    [
+        ("acomp.cpu", "acomp.request"),
+        ("acomp.request", "acomp.runners.run"),
+        ("acomp.runners", "acomp.threads"),
+        ("iaa_emulator.hardware", "iaa_emulator.driver.statistics"),
+        ("iaa_emulator.driver", "iaa_emulator.platform"),
+        ("zswap.pool", "zswap.inventory.lru"),
+        ("zswap.inventory", "zswap.paths.store"),
+        ("zswap.paths", "zswap.swap.swap"),
+        ("swaplab.sim", "acomp.cpu"),
+        ("swaplab.model", "swaplab.workloads.usemem"),
+        ("swaplab.experiments", "swaplab.realbytes.inputs"),
+        ("swaplab.workloads", "swaplab.experiments.grid"),
+    ],
+)
+def test_an_inner_floor_does_not_reach_up(bare_tree: Path, importer: str, imported: str) -> None:
+    path = bare_tree / importer.replace(".", "/")
+    module = path / "leak.py" if path.is_dir() else path.with_suffix(".py")
+    module.write_text(f"def late() -> None:\n    import {imported}\n")
+    done = lint_imports(bare_tree)
+    assert done.returncode == 1
+    assert imported in done.stdout, done.stdout + done.stderr

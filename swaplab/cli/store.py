@@ -16,9 +16,10 @@ from swaplab.cli.options import FolioSize, JsonFile
 from swaplab.cli.progress import progress_of
 from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals, writing
+from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.realbytes.comparison import Column, Plan, Report, compare, hardware
 from swaplab.realbytes.counters import CountersColumn, CountersReport, count
-from swaplab.realbytes.inputs import FOLIO_PAGES, InputError, read_pages
+from swaplab.realbytes.inputs import InputError, read_pages
 
 PAGES = "pages"
 """What the progress is counted in: each page of each run is stored and read back, so it counts twice."""

@@ -10,9 +10,9 @@ import zswap
 from iaa_emulator.hardware.config import MAX_WORK_QUEUES
 from swaplab.experiments.tables import Request
 from swaplab.model.columns import KERNELS, Column, patches_column
+from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import MOST_DEVICES
 from swaplab.model.testbed import COMPRESSORS, Testbed
-from swaplab.realbytes.inputs import FOLIO_PAGES
 
 Value = int | str
 Point = tuple[tuple[str, Value], ...]

@@ -12,8 +12,8 @@ from fractions import Fraction
 from swaplab.experiments.kernbench import KernbenchColumn, run_kernbench
 from swaplab.experiments.tables import Request, published, run_each
 from swaplab.model.columns import BASE
+from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.testbed import COMPRESSORS, Kernbench, TestbedError, load_testbed
-from swaplab.realbytes.inputs import FOLIO_PAGES
 
 FOLIO = "64K"
 

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from swaplab.experiments.tables import SIZE_SUFFIX, Request, TableColumn, TableReport, head_of, name_of, run_each
 from swaplab.model.corpus import lengths_sha256, pages_of, usemem_corpus
+from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import simulate, stream_of
-from swaplab.realbytes.inputs import FOLIO_PAGES
 from swaplab.workloads import usemem
 
 KIB_PER_PAGE = 4

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from iaa_emulator.hardware.config import MAX_ENGINES
-from swaplab.realbytes.inputs import FOLIO_PAGES
+from swaplab.model.folio_sizes import FOLIO_PAGES
 
 Firmness = Literal["input", "fitted", "fixed"]
 

@@ -14,9 +14,6 @@ from pathlib import Path
 
 from acomp import PAGE_SIZE
 
-FOLIO_PAGES = {"4K": 1, "64K": 16, "2M": 512}
-"""Pages per folio, by the name of its size."""
-
 NO_LIBRARY = ("site-packages", "dist-packages", "__pycache__", "config-*")
 """Directories that lie within the standard library's and are no part of it; skipped in the default input only."""
 

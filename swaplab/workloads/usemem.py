@@ -14,8 +14,8 @@ from fractions import Fraction
 
 from acomp import PAGE_SIZE, cpu
 from swaplab.model.corpus import pages_of, usemem_corpus
+from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import Machine, Setup, open_machine
-from swaplab.realbytes.inputs import FOLIO_PAGES
 from swaplab.sim import sleep_ns
 from zswap import Cgroup, Folio, Placed
 

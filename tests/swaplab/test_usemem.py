@@ -20,8 +20,8 @@ from swaplab.cli.commands import app
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import UsememReport, run_usemem
 from swaplab.model.columns import BASE, V8, Column, patches_column
+from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.testbed import load_testbed
-from swaplab.realbytes.inputs import FOLIO_PAGES
 from swaplab.workloads import usemem
 from tests.swaplab.simulated import simulated_once
 from zswap import Cgroup

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
+from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import Setup
 from swaplab.model.published import Table
 from swaplab.model.testbed import Kernbench
-from swaplab.realbytes.inputs import FOLIO_PAGES
 
 TURN_PAGES = 8
 """Pages swapped out per turn of work."""
