@@ -23,6 +23,7 @@ from .interrupts import ends_a_run, is_stranded, whose
 from .refusals import Refusals
 from .schedule import NEVER, Schedule
 from .task import Generators, VirtualTask, in_order
+from .wall_clock import follow, unfollow
 from .watched import forget_the_loop, watched
 
 T = TypeVar("T")
@@ -35,11 +36,15 @@ class VirtualLoop(Refusals, Schedule):
     `max_events` bounds how many events one run (`run_until_complete` or `run_forever`) may take, `max_time_ns` how far
     it may move the clock: EventBoundError and TimeBoundError. A run in which nothing can happen any more ends with
     DeadlockError. `events` counts what was taken from the ready queue or became due; it is compared with its bound
-    once per iteration.
+    once per iteration. With `wall_clock` the functions of the module `time` tell virtual time while the loop runs; see
+    `run`.
     """
 
-    def __init__(self, *, max_events: int | None = None, max_time_ns: int | None = None):
+    def __init__(
+        self, *, max_events: int | None = None, max_time_ns: int | None = None, wall_clock: bool = False
+    ) -> None:
         super().__init__()
+        self.wall_clock = wall_clock
         self.events = 0
         self.max_events = max_events
         self.max_time_ns = max_time_ns
@@ -94,6 +99,20 @@ class VirtualLoop(Refusals, Schedule):
             return asyncio.wrap_future(outcome, loop=self)
         finally:
             del outcome  # the traceback of its error keeps this frame, which must not keep the error in turn
+
+    def run_forever(self) -> None:
+        """Run until `stop()` is called."""
+        if not self.wall_clock:
+            return super().run_forever()
+        clock = self.time_ns
+        try:
+            follow(clock)
+            return super().run_forever()
+        finally:
+            try:
+                unfollow(clock)
+            finally:
+                unfollow(clock)  # a signal handler that raises may have broken off the first
 
     def _run_once(self) -> None:
         """Run until stopped. (asyncio calls this in a loop that ends when the loop was stopped.)"""

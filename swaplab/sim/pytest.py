@@ -9,7 +9,8 @@ With pytest-asyncio the marked test is one of its tests, coroutine fixtures incl
 mode leaves the test alone, the coroutine is simply run, once per example with `@given` of hypothesis. Tests of one
 `loop_scope` share their loop, and with it their fixtures and their time, where their options are equal.
 `virtual_time(max_events=N, max_time_ns=N)` bounds the test (None: no bound). One that does not say otherwise may take
-`virtual_time_max_events` of the ini file, by default 10 million, so that what spins ends with a name.
+`virtual_time_max_events` of the ini file, by default 10 million, so that what spins ends with a name. With
+`wall_clock=True` also `time.time` and its like tell virtual time, as `swaplab.sim.run` describes.
 A marker that would have no effect, or another one than was meant, is an error of the test that says so.
 """
 
@@ -27,7 +28,10 @@ from .runner import run
 
 LoopFactories = dict[str, Callable[[], asyncio.AbstractEventLoop]]
 
-MARKER = "virtual_time(max_events=None, max_time_ns=None): run this coroutine test on a virtual loop (swaplab.sim)"
+MARKER = (
+    "virtual_time(max_events=..., max_time_ns=None, wall_clock=False): "
+    "run this coroutine test on a virtual loop (swaplab.sim)"
+)
 BOUNDS = ("max_events", "max_time_ns")
 
 MAX_EVENTS = "virtual_time_max_events"
@@ -87,11 +91,14 @@ def _fault(item: pytest.Item, mark: pytest.Mark) -> str | None:
 
 def _fault_of_options(mark: pytest.Mark) -> str | None:
     if mark.args:
-        return f"its bounds have names; write max_events=N or max_time_ns=N, not {', '.join(map(repr, mark.args))}"
+        return f"its options have names; write max_events=N or max_time_ns=N, not {', '.join(map(repr, mark.args))}"
     for name, value in mark.kwargs.items():
-        if name not in BOUNDS:
-            return f"there is no bound {name}; there are {' and '.join(BOUNDS)}"
-        if value is not None and (type(value) is not int or value < 1):
+        if name == "wall_clock":
+            if type(value) is not bool:
+                return f"wall_clock is True or False, not {value!r}"
+        elif name not in BOUNDS:
+            return f"there is no option {name}; there are {', '.join(BOUNDS)} and wall_clock"
+        elif value is not None and (type(value) is not int or value < 1):
             return f"{name} is an integer above 0, or None for no bound, not {value!r}"
     return None
 

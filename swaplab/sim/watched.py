@@ -1,13 +1,14 @@
 """Debug mode: handles that remember where they were made, and tell when one callback holds up the loop.
 
-How long a callback takes is real time, the only use of it in virtual time, and only for the log.
+How long a callback takes is real time, the only use of it in virtual time, and only for the log. (The function is bound
+here, where a run with a virtual wall clock does not reach it.)
 """
 
 import asyncio
 import logging
-import time
 from collections.abc import Generator, Iterable
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from .handle import Entry
@@ -28,15 +29,15 @@ def forget_the_loop(made: Any) -> None:
 def watched(loop: Internals, handles: Iterable[Entry]) -> Generator[Entry]:
     """Pass `handles` on, to be run one by one, and log those that take long until the next is asked for."""
     try:
-        began = time.monotonic()
+        began = monotonic()
         for handle in handles:
             # asyncio's own messages name the handle under which a future or a task was made.
             loop._current_handle = handle
             yield handle  # nothing is called before it, so no signal handler that raises takes the handle away
-            took = time.monotonic() - began
+            took = monotonic() - began
             if took >= loop.slow_callback_duration:
                 logger.warning("Executing %r took %.3f seconds", handle, took)
-            began = time.monotonic()
+            began = monotonic()
     finally:
         loop._current_handle = None
 

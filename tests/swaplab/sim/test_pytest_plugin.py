@@ -6,11 +6,18 @@ pytestmark = pytest.mark.slow
 
 SUITE = """
 import asyncio
+import time
 import pytest
 
 @pytest.fixture
 def delay():
     return 3600
+
+@pytest.mark.virtual_time(wall_clock=True)
+async def test_the_wall_clock(delay):
+    assert (time.time(), time.monotonic()) == (1735689600, 0)
+    await asyncio.sleep(delay)
+    assert (time.time(), time.monotonic()) == (1735689600 + delay, delay)
 
 @pytest.mark.virtual_time
 async def test_an_hour(delay):
@@ -52,6 +59,10 @@ async def test_a_number():
 async def test_a_misspelt_bound():
     pass
 
+@pytest.mark.virtual_time(wall_clock="yes")
+async def test_a_wall_clock_that_is_text():
+    pass
+
 @pytest.mark.virtual_time(max_events="100")
 async def test_a_bound_that_is_text():
     pass
@@ -66,9 +77,10 @@ class TestOldStyle(unittest.IsolatedAsyncioTestCase):
         pass
 """
 SAID = [
-    "*virtual_time of test_a_number: its bounds have names; write max_events=N or max_time_ns=N, not 100",
-    "*virtual_time of test_a_misspelt_bound: there is no bound max_event; there are max_events and max_time_ns",
+    "*virtual_time of test_a_number: its options have names; write max_events=N or max_time_ns=N, not 100",
+    "*virtual_time of test_a_misspelt_bound: there is no option max_event; there are max_events, max_time_ns and *",
     "*virtual_time of test_a_bound_that_is_text: max_events is an integer above 0, or None for no bound, not '100'",
+    "*virtual_time of test_a_wall_clock_that_is_text: wall_clock is True or False, not 'yes'",
     "*virtual_time of test_a_plain_function: it is no coroutine function, so no loop runs it; make it async, *",
     "*virtual_time of test_a_method_of_unittest: unittest runs coroutines on a loop of its own; make it a function*",
 ]
@@ -209,7 +221,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 @pytest.mark.parametrize("asyncio_plugin", [["-p", "no:asyncio"], STRICT, AUTO])
 def test_marked_tests_run_in_virtual_time(suite: pytest.Pytester, asyncio_plugin: list[str]) -> None:
     result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", "--strict-markers", *asyncio_plugin)
-    result.assert_outcomes(passed=5, failed=2)
+    result.assert_outcomes(passed=6, failed=2)
     result.stdout.fnmatch_lines_random(ERRORS)
 
 
@@ -217,7 +229,7 @@ def test_marked_tests_run_in_virtual_time(suite: pytest.Pytester, asyncio_plugin
 def test_a_marker_that_would_not_do_what_it_says_is_an_error(suite: pytest.Pytester, asyncio_plugin: list[str]) -> None:
     suite.makepyfile(test_mistakes=MISTAKES)
     result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", *asyncio_plugin, "test_mistakes.py")
-    result.assert_outcomes(errors=5)
+    result.assert_outcomes(errors=6)
     result.stdout.fnmatch_lines_random(SAID)
     result.stdout.no_fnmatch_line("*never awaited*")
 
@@ -241,7 +253,7 @@ def test_the_hook_of_a_suite_decides_about_the_others(suite: pytest.Pytester) ->
 
 def test_the_marker_explains_itself(suite: pytest.Pytester) -> None:
     result = suite.runpytest_subprocess("-p", "swaplab.sim.pytest", *AUTO, "--markers")
-    result.stdout.fnmatch_lines(["@pytest.mark.virtual_time(max_events=None, max_time_ns=None): *"])
+    result.stdout.fnmatch_lines(["@pytest.mark.virtual_time(max_events=..., max_time_ns=None, wall_clock=False): *"])
 
 
 def test_without_the_plugin_the_marker_is_unknown(suite: pytest.Pytester) -> None:

@@ -1,0 +1,180 @@
+"""`wall_clock=True`: the module `time` tells virtual time while the loop runs, and real time always afterwards."""
+
+import asyncio
+import datetime
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from swaplab import sim
+
+NAMES = ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
+START = 1_735_689_600
+
+
+def functions() -> list[object]:
+    return [getattr(time, name) for name in NAMES]
+
+
+def told() -> list[float]:
+    return [getattr(time, name)() for name in NAMES]
+
+
+@pytest.fixture(autouse=True)
+def the_real_ones_are_back() -> Iterator[None]:
+    before = functions()
+    yield
+    assert functions() == before
+
+
+async def a_while() -> list[list[float]]:
+    seen = [told()]
+    await asyncio.sleep(1.5)
+    return [*seen, told()]
+
+
+def test_the_clocks_follow_virtual_time() -> None:
+    first, second = sim.run(a_while(), wall_clock=True)
+    assert first == [START, START * 10**9, 0, 0, 0, 0]
+    assert second == [START + 1.5, START * 10**9 + 1_500_000_000, 1.5, 1_500_000_000, 1.5, 1_500_000_000]
+    assert [type(one) for one in first] == [float, int] * 3
+    start = datetime.datetime.fromtimestamp(START, datetime.UTC)
+    assert start == datetime.datetime(2025, 1, 1, tzinfo=datetime.UTC)
+
+
+def test_it_is_off_by_default() -> None:
+    async def main() -> list[object]:
+        return functions()
+
+    assert sim.run(main()) == functions()
+
+
+def test_whatever_ends_the_run_the_real_ones_are_back() -> None:
+    async def fail(error: BaseException) -> None:
+        raise error
+
+    for error in (ValueError(), KeyboardInterrupt(), SystemExit()):
+        with pytest.raises(type(error)):
+            sim.run(fail(error), wall_clock=True)
+    with pytest.raises(sim.DeadlockError):
+        sim.run(asyncio.Event().wait(), wall_clock=True)
+    with pytest.raises(sim.TimeBoundError):
+        sim.run(asyncio.sleep(2), max_time_ns=1, wall_clock=True)
+
+
+def test_a_signal_at_any_moment_leaves_the_real_ones() -> None:
+    class OutsideError(Exception):
+        pass
+
+    def handle(*_: object) -> None:
+        raise OutsideError
+
+    before = signal.signal(signal.SIGALRM, handle)
+    real = functions()
+    try:
+        for turn in range(100):
+            loop = sim.VirtualLoop(wall_clock=True)
+            loop.call_soon(loop.stop)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-6 + turn * 1e-6)
+                loop.run_forever()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except OutsideError:
+                pass
+            assert functions() == real
+            loop.call_soon(loop.stop)
+            loop.run_forever()
+            loop.close()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("inner", [True, False])
+def test_a_nested_run_has_its_own_and_gives_back_the_outer(inner: bool) -> None:
+    """Without an own it sees that of the outer, which stands still."""
+
+    async def main() -> list[float]:
+        await asyncio.sleep(100)
+        first, second = await asyncio.to_thread(lambda: sim.run(a_while(), wall_clock=inner))
+        assert (first[2], second[2]) == ((0, 1.5) if inner else (100, 100))
+        await asyncio.sleep(1)
+        return told()
+
+    assert sim.run(main(), wall_clock=True)[:3:2] == [START + 101, 101]
+
+
+def test_runs_in_threads_may_end_in_any_order() -> None:
+    real = functions()
+    first, second = sim.VirtualLoop(wall_clock=True), sim.VirtualLoop(wall_clock=True)
+    begun, over = threading.Event(), threading.Event()
+
+    def run(loop: sim.VirtualLoop, *waits: threading.Event) -> None:
+        for wait in waits:
+            loop.call_soon(wait.wait)
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        loop.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        first.call_soon(begun.set)
+        one = pool.submit(run, first, over)
+        begun.wait()
+        second.call_soon(over.set)
+        second.call_soon(one.result)  # the first ends while the second runs
+        pool.submit(run, second).result()
+    assert functions() == real
+
+
+def test_other_threads_see_it_too() -> None:
+    async def main() -> None:
+        await asyncio.sleep(7)
+        seen: list[float] = []
+        thread = threading.Thread(target=lambda: seen.append(time.monotonic()))
+        thread.start()
+        thread.join()
+        assert seen == [7]
+
+    sim.run(main(), wall_clock=True)
+
+
+def test_a_name_that_was_bound_in_a_run_tells_real_time_afterwards() -> None:
+    async def main() -> object:
+        from time import monotonic
+
+        assert monotonic() == 0
+        return monotonic
+
+    bound = sim.run(main(), wall_clock=True)
+    before = time.monotonic()
+    assert callable(bound) and before <= bound() <= time.monotonic()
+
+
+def test_what_another_tool_had_put_there_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: 5.0)
+        assert sim.run(a_while(), wall_clock=True)[0][0] == START
+        assert time.time() == 5.0
+
+
+def test_each_run_of_a_loop_goes_on_where_the_last_one_was() -> None:
+    loop = sim.VirtualLoop(wall_clock=True)
+    loop.run_until_complete(asyncio.sleep(10))
+    assert loop.run_until_complete(a_while())[0][0] == START + 10
+    loop.close()
+
+
+def test_debug_mode_measures_callbacks_by_the_real_clock(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().slow_callback_duration = 1e-9
+        await asyncio.sleep(3600)
+
+    with caplog.at_level(logging.WARNING, "asyncio"):
+        sim.run(main(), debug=True, wall_clock=True)
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages and not [message for message in messages if "took 3600" in message]
