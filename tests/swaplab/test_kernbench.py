@@ -193,7 +193,7 @@ def test_more_memory_than_the_build_needs_is_said_to_be() -> None:
     args = ["kernbench", "--columns", "v8", "--scale", "1/65536", "--threads"]
     said = "v8 swapped out +"
     assert said not in runner.invoke(app, [*args, "8"]).output
-    last = runner.invoke(app, [*args, "128"]).output.splitlines()[-1]
+    last = runner.invoke(app, [*args, "128"], env={"COLUMNS": "200"}).output.splitlines()[-1]
     assert last.startswith(said) and last.endswith("use a larger one, or fewer threads.")
 
 
