@@ -31,10 +31,10 @@ SERIES_PLATFORM = "spr-2s-8iaa"
 
 CONTRADICTION = (
     "That patch 8 carries a share contradicts the series' author, who says that it does not change performance on this "
-    "very machine. Ours rests on three facts: usemem's -b 1 pins process i to cpu i; the base kernel's map gives 28 consecutive cpus "
-    "to a device, so that 28 of 30 processes share one; and in the series' own history usemem was not pinned up to v5, "
-    "where its sequential baseline was 7.3 GiB/s and batching gained 3 to 5 %, until v6 added -b 1, and the same "
-    "baseline fell to 5.7 GiB/s while the gain grew more than tenfold.",
+    "very machine. Ours rests on three facts: usemem's -b 1 pins process i to cpu i; the base kernel's map gives 28 "
+    "consecutive cpus to a device, so that 28 of 30 processes share one; and in the series' own history usemem was not "
+    "pinned up to v5, where its sequential baseline was 7.3 GiB/s and batching gained 3 to 5 %, until v6 added -b 1, "
+    "and the same baseline fell to 5.7 GiB/s while the gain grew more than tenfold.",
     "It would be refuted by such a machine whose base kernel, with usemem pinned, keeps more than one device busy, or "
     "is as slow with patch 8 as without. What is left of it when nobody is pinned: swaplab usemem --unpinned "
     "--patches 8 --columns base,v8, and docs/fidelity.md.",

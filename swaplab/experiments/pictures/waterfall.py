@@ -21,7 +21,7 @@ PER_ROW = 2
 BAR = 0.62
 ROOM = 1.2
 """How much higher panels are than what they show; the texts above the bars are in it."""
-TITLE_CHARS_PER_PANEL = 40
+TITLE_CHARS_PER_PANEL = 45
 FOOTER_CHARS_PER_PANEL = 85
 """Lines that are as wide as a panel, in the sizes of their letters."""
 
