@@ -5,11 +5,28 @@ loop makes those of `watched`.) A handle whose `_callback` is None was cancelled
 """
 
 import asyncio
+from collections.abc import Callable
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from .schedule import Schedule
+
+class Scheduler(Protocol):
+    """What an entry asks of the loop that it was made by."""
+
+    now_ns: int
+    slow_callback_duration: float
+    _current_handle: Any
+
+    def schedule(self, when_ns: int, handle: "Entry") -> None:
+        """Enter a handle."""
+
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
+        """Run a callback in the next iteration."""
+
+    def raise_refusal(self) -> None:
+        """Raise what was refused in another thread, if anything was."""
+
+    def _timer_handle_cancelled(self, handle: asyncio.Handle) -> None: ...
 
 
 class Entry(asyncio.Handle):
@@ -20,7 +37,7 @@ class Entry(asyncio.Handle):
     _callback: Any
     _args: Any
     _context: Context
-    _loop: "Schedule"
+    _loop: Scheduler
     _source_traceback: Any
 
 
@@ -33,7 +50,7 @@ class SoonHandle(Entry):
     _repr: str | None = None
     _source_traceback = None
 
-    def __init__(self, callback: object, args: tuple[Any, ...], context: Context, loop: "Schedule"):
+    def __init__(self, callback: object, args: tuple[Any, ...], context: Context, loop: Scheduler):
         self._callback = callback
         self._args = args
         self._context = context
@@ -53,7 +70,7 @@ class LastWord(SoonHandle):
 
     __slots__ = ()
 
-    def __init__(self, loop: "Schedule"):
+    def __init__(self, loop: Scheduler):
         super().__init__(loop.raise_refusal, (), Context(), loop)
 
 
@@ -62,7 +79,7 @@ class TimedHandle(SoonHandle, asyncio.TimerHandle):
 
     __slots__ = ("when_ns",)
 
-    def __init__(self, when_ns: int, callback: object, args: tuple[Any, ...], context: Context, loop: "Schedule"):
+    def __init__(self, when_ns: int, callback: object, args: tuple[Any, ...], context: Context, loop: Scheduler):
         self.when_ns = when_ns
         self._callback = callback
         self._args = args

@@ -50,7 +50,7 @@ class VirtualLoop(Refusals, Schedule):
         self.max_time_ns = max_time_ns
         self._last_event = self._last_ns = NEVER
         self._threads_before: set[threading.Thread] = set()
-        self.next_task_serial = count(1).__next__
+        self._next_task_serial = count(1).__next__
         self._asyncgens = Generators()
 
     def create_task(
@@ -65,7 +65,7 @@ class VirtualLoop(Refusals, Schedule):
         if self.get_task_factory() is not None:
             return super().create_task(coro, name=name, context=context, **options)
         self._check_closed()
-        task = VirtualTask(coro, loop=self, name=name, context=context, **options)
+        task = VirtualTask(coro, self._next_task_serial(), loop=self, name=name, context=context, **options)
         forget_the_loop(task)
         return task
 

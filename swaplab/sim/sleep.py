@@ -7,12 +7,9 @@ the entry in the heap: when it is due, the task goes on. The loop makes them; pr
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .handle import Entry
-
-if TYPE_CHECKING:
-    from .schedule import Schedule
+from .handle import Entry, Scheduler
 
 
 class Sleep(Entry):
@@ -29,7 +26,7 @@ class Sleep(Entry):
     _args = None
     _source_traceback = None
 
-    def __init__(self, delay_ns: int, loop: "Schedule"):
+    def __init__(self, delay_ns: int, loop: Scheduler):
         self._asyncio_future_blocking = True
         self._delay_ns = delay_ns
         self._loop = loop

@@ -6,11 +6,8 @@ and which generator is closed first, would differ from run to run.
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
-
-if TYPE_CHECKING:
-    from .loop import VirtualLoop
 
 T = TypeVar("T")
 
@@ -23,13 +20,14 @@ class VirtualTask(asyncio.Task[T]):
     def __init__(
         self,
         coro: Generator[Any, None, T] | Coroutine[Any, Any, T],
+        serial: int,
         *,
-        loop: "VirtualLoop",
+        loop: asyncio.AbstractEventLoop,
         name: object = None,
         **options: Any,
     ):
-        self.serial = loop.next_task_serial()  # first: asyncio puts the task into a set while making it
-        super().__init__(coro, loop=loop, name=f"Task-{self.serial}" if name is None else name, **options)  # type: ignore[arg-type]
+        self.serial = serial  # first: asyncio puts the task into a set while making it
+        super().__init__(coro, loop=loop, name=f"Task-{serial}" if name is None else name, **options)  # type: ignore[arg-type]
 
     def __hash__(self) -> int:
         return self.serial
