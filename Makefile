@@ -15,12 +15,16 @@ BIN := $(VENV)/bin
 # Touched last, so that a failed or interrupted installation is begun again; older than pyproject.toml is out of date.
 INSTALLED := $(VENV)/.installed
 
+# Other people's packages whose tests run on the virtual loop: an environment of their own, so that none of them is ours.
+CONFORMANCE_VENV := .venv-conformance
+CONFORMANCE_INSTALLED := $(CONFORMANCE_VENV)/.installed
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test quick mutants lint format bench clean
+.PHONY: help demo test quick mutants lint format bench conformance clean
 
 help: ## list the targets (this is the default)
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(INSTALLED) ## keep the same pages compressed by the emulated accelerator and by zstd, side by side
 	$(BIN)/$(DEMO)
@@ -48,8 +52,11 @@ format: $(INSTALLED) ## lay out the code, and repair what can be repaired mechan
 bench: $(INSTALLED) ## measure speed beside the raw limits of this machine (BENCH=--quick: in a minute)
 	$(BIN)/python -m benchmarks $(BENCH)
 
+conformance: $(CONFORMANCE_INSTALLED) ## run the asyncio tests of CPython and of other packages on the virtual loop
+	$(CONFORMANCE_VENV)/bin/python -m conformance $(CONFORMANCE)
+
 clean: ## remove what the other targets made, .venv included
-	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(CONFORMANCE_VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A whole .venv is kept and brought up to date; a missing or half-made one is made afresh.
@@ -66,4 +73,10 @@ $(INSTALLED): pyproject.toml
 	"$(PYTHON)" -m venv --clear $(VENV); }
 	@echo "Installing swaplab and its tools into $(VENV)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(CONFORMANCE_INSTALLED): conformance/requirements.txt | $(INSTALLED)
+	@echo "Installing what conformance/requirements.txt names into $(CONFORMANCE_VENV)"
+	@$(BIN)/python -m venv --clear $(CONFORMANCE_VENV)
+	@$(CONFORMANCE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
