@@ -26,6 +26,9 @@ watch = Watch()
 class Loop(VirtualLoop):
     """A virtual loop that tells when it runs."""
 
+    _selector: Any = None
+    """CPython's tests put a mock there."""
+
     def __init__(self) -> None:
         super().__init__(max_events=SPINNING)
 
