@@ -65,7 +65,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._by_driver_name: dict[str, AcompAlg] = {}
-        self.machine = cpu.Machine()
+        self.host = cpu.Host()
 
     def __iter__(self) -> Iterator[AcompAlg]:
         return iter(tuple(self._by_driver_name.values()))
@@ -110,7 +110,7 @@ class Registry:
 
 
 _default = Registry()
-_default.machine = cpu.machine.get()
+_default.host = cpu.host.get()
 _current: ContextVar[Registry] = ContextVar("acomp.registry", default=_default)
 
 
@@ -127,11 +127,11 @@ def default_registry() -> Registry:
 @contextmanager
 def entered(fresh: Registry) -> Iterator[Registry]:
     """Make `fresh` the current registry, and its machine the current machine, for what runs inside."""
-    token, machine_token = _current.set(fresh), cpu.machine.set(fresh.machine)
+    token, host_token = _current.set(fresh), cpu.host.set(fresh.host)
     try:
         yield fresh
     finally:
-        cpu.machine.reset(machine_token)
+        cpu.host.reset(host_token)
         _current.reset(token)
 
 

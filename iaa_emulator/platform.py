@@ -106,7 +106,7 @@ class Platform:
         for name, text in _texts(attributes).items():
             driver.attributes.write(name, text)
         platform = cls(built, driver)
-        registry, here = current_registry(), cpu.machine.get()
+        registry, here = current_registry(), cpu.host.get()
         if registry.add(algorithm):
             raise ConfigurationError(
                 errno.EEXIST,

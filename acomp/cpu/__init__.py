@@ -10,7 +10,7 @@ a cost model, that is in real time, charge does nothing and settle returns witho
 
 from .clock import now_ns
 from .costs import charge, costs, is_modelled, owed_ns, settle
-from .current import Machine, current_cpu, is_pinned, machine, nr_cpu_ids, on_cpu
+from .current import Host, current_cpu, host, is_pinned, nr_cpu_ids, on_cpu
 
 __all__ = [
     "now_ns",
@@ -18,8 +18,8 @@ __all__ = [
     "current_cpu",
     "on_cpu",
     "is_pinned",
-    "machine",
-    "Machine",
+    "host",
+    "Host",
     "charge",
     "settle",
     "owed_ns",

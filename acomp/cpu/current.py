@@ -13,13 +13,13 @@ from .account import account_of_task
 
 
 @dataclass(slots=True)
-class Machine:
+class Host:
     """What the current registry runs on: `nr_cpus` is set by an open platform, else None."""
 
     nr_cpus: int | None = None
 
 
-machine: ContextVar[Machine] = ContextVar("acomp.machine", default=Machine())  # noqa: B039 (one per process, on purpose)
+host: ContextVar[Host] = ContextVar("acomp.host", default=Host())  # noqa: B039 (one per process, on purpose)
 _pinned: ContextVar[int | None] = ContextVar("acomp.pinned", default=None)
 _rotation: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 
@@ -29,7 +29,7 @@ def nr_cpu_ids() -> int:
 
     Eight at least, because zswap has one context per cpu id and their number bounds how many stores run at once.
     """
-    return machine.get().nr_cpus or _host_cpu_ids()
+    return host.get().nr_cpus or _host_cpu_ids()
 
 
 @functools.cache

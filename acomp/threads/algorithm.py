@@ -21,7 +21,7 @@ from ..runners.batched import acomp_do_batch_req_chain
 from ..software import capacity_of, decompressor
 from ..tfm import CryptoAcomp
 from ..wait import Code
-from .backlog import Batch, Lane, Perform
+from .lanes import Batch, Lane, Perform
 from .workers import NoWorkersError, Workers
 
 THREADS_PRIORITY: Final = 200

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from ..call_each import call_each
-from .backlog import Backlog, Batch, Lane, Perform, Slice
+from .lanes import Batch, Lane, Perform, Slice, WorkList
 
 
 class NoWorkersError(RuntimeError):
@@ -23,7 +23,7 @@ class NoWorkersError(RuntimeError):
 
 
 class Workers:
-    """`count` threads that work off a backlog, for the running loop.
+    """`count` threads that work off a work list, for the running loop.
 
     Whoever submits wakes those asleep; a worker that comes back from a run looks for the next one by itself, so that it
     need not wait for the loop. With `loop_run` the loop's thread works too: as long as anything is queued it takes so
@@ -38,7 +38,7 @@ class Workers:
         # Shared with the threads, under the lock. A sleeper waits for the bell; the hungry are those without a run,
         # asleep or on their way, and always the loop, which is back soon.
         self._lock = threading.Lock()
-        self._backlog = Backlog(lanes, max_run)
+        self._work_list = WorkList(lanes, max_run)
         self._asleep = 0
         self._hungry = self._alive = count + bool(loop_run)
         self._stopping = False
@@ -58,7 +58,7 @@ class Workers:
     def __repr__(self) -> str:
         state = "stopped" if self._stopping else f"{self._alive} alive, {self._hungry} idle"
         loop = ", the loop among them" if self._loop_run and not self._stopping else ""
-        return f"<Workers: {state}{loop}, {self._backlog.queued} items queued>"
+        return f"<Workers: {state}{loop}, {self._work_list.queued} items queued>"
 
     @property
     def at_work(self) -> bool:
@@ -84,9 +84,9 @@ class Workers:
             raise NoWorkersError("no worker is left; open others")
         with self._lock:
             for batch in batches:
-                self._backlog.put(batch)
-            self._backlog.share_among(self._sharers)
-            wake = min(self._asleep, self._backlog.queued)
+                self._work_list.put(batch)
+            self._work_list.share_among(self._sharers)
+            wake = min(self._asleep, self._work_list.queued)
             self._asleep -= wake
         for _ in range(wake):
             self._bell.put(None)
@@ -99,7 +99,7 @@ class Workers:
         """
         self._stopping = True
         with self._lock:
-            unbegun = self._backlog.drain()
+            unbegun = self._work_list.drain()
         try:
             _fail(unbegun)
         finally:
@@ -133,7 +133,7 @@ class Workers:
     def _take(self) -> list[Slice]:
         """The next run; when there is none the caller counts as asleep and must wait for the bell."""
         with self._lock:
-            run = self._backlog.take(self._sharers)
+            run = self._work_list.take(self._sharers)
             if run:
                 self._hungry -= 1
             else:
@@ -144,7 +144,7 @@ class Workers:
         """A run is done, and `hungry` more workers have none. Wakes a sleeper for a lane that was at its limit."""
         with self._lock:
             self._hungry += hungry
-            if self._backlog.give_back(run) and self._asleep:
+            if self._work_list.give_back(run) and self._asleep:
                 self._asleep -= 1
                 self._bell.put(None)
 
@@ -161,7 +161,7 @@ class Workers:
 
         The turn runs in an empty context, as a thread does: it works for others than the task that scheduled it.
         """
-        if self._loop_run and self._backlog.queued and not self._loop_has_a_turn:
+        if self._loop_run and self._work_list.queued and not self._loop_has_a_turn:
             self._loop_has_a_turn = True
             self._loop.call_soon(self._take_turn, context=Context())
 
@@ -171,7 +171,7 @@ class Workers:
         run: list[Slice] = []
         try:
             with self._lock:
-                run = self._backlog.take_some(self._loop_run)
+                run = self._work_list.take_some(self._loop_run)
             results = _performed(run, self._loop_performs)
         except BaseException as error:
             self._loop_run = 0
@@ -200,7 +200,7 @@ class Workers:
             else "none is left: work fails until what they serve is opened anew"
         )
         message = f"a worker died, and the {items} items that it had have failed; {left}"
-        failed = run if self._alive else [*run, *self._backlog.drain()]
+        failed = run if self._alive else [*run, *self._work_list.drain()]
         call_each(
             (
                 partial(self._loop.call_exception_handler, {"message": message, "exception": error}),

@@ -13,7 +13,7 @@ from contextvars import Context
 from errno import EBUSY
 
 from acomp import PAGE_SIZE, trace
-from acomp.threads.backlog import Batch, Lane, Perform
+from acomp.threads.lanes import Batch, Lane, Perform
 from acomp.threads.workers import NoWorkersError, Workers
 
 from ..errors import ConfigurationError

@@ -110,12 +110,12 @@ class Fit:
         figures = [(e.throughput_total_kbps, e.elapsed_s, e.sys_s) for e in estimates]
         return np.array([math.log(figure) for column in figures for figure in column])
 
-    def _as_formula(self, testbed: Testbed, request: Request) -> closed_form.Column:
+    def _as_formula(self, testbed: Testbed, request: Request) -> closed_form.Case:
         """A column as the closed form sees it; how much the pool grows per page follows from the simulated zswpout."""
         work = testbed.usemem
         over = work.processes * work.pages_per_process - work.memory_high_pages
         batching = 14 in request.column.patches
-        return closed_form.Column(
+        return closed_form.Case(
             request.compressor,
             pool_pages_per_page=1 - over / self._known[request].zswpout,
             sharing=SHARING[request.column.name] if request.compressor == "deflate-iaa" else 0,

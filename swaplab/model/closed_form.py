@@ -12,8 +12,8 @@ BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """What distinguishes one column from another, as the formula sees it.
+class Case:
+    """What the formula has to know of a column.
 
     `pool_pages_per_page` is c, the pool's growth per page stored; `sharing` the processes on the busiest device (0 for
     a software compressor); `batching` whether chains of eight overlap; `unbatched_store` whether patch 14 is missing.
@@ -37,26 +37,26 @@ class Estimate:
     zswpout: float
 
 
-def estimate(testbed: Testbed, column: Column) -> Estimate:
+def estimate(testbed: Testbed, case: Case) -> Estimate:
     """The three figures that the model is fitted on, and the pages stored, at full scale."""
     work = testbed.usemem
     processes = work.processes
 
     def us(name: str) -> float:
-        return testbed.value(name, column.folio) / 1e9
+        return testbed.value(name, case.folio) / 1e9
 
-    kept = 1 - column.pool_pages_per_page
+    kept = 1 - case.pool_pages_per_page
     out = (processes * work.pages_per_process - work.memory_high_pages) / kept / processes
     write = us("mm.touch_ns") + us("mm.fault_ns")
     own = us("mm.reclaim_ns") + us("zswap.store_page_ns") + us("zswap.lru_hold_ns") + kept * write
     per_page = max(
         processes * us("zswap.lru_hold_ns"),
-        column.sharing * us("iaa.service_ns") / testbed.compress_engines,
-        own + _latency(testbed, column),
+        case.sharing * us("iaa.service_ns") / testbed.compress_engines,
+        own + _latency(testbed, case),
     )
     hold = us("zswap.free_hold_ns")
-    hold *= testbed.value("zswap.free_hold_zstd_factor") if column.compressor == "zstd" else 1
-    hold *= testbed.value("zswap.free_hold_unbatched_factor") if column.unbatched_store else 1
+    hold *= testbed.value("zswap.free_hold_zstd_factor") if case.compressor == "zstd" else 1
+    hold *= testbed.value("zswap.free_hold_unbatched_factor") if case.unbatched_store else 1
     writing = work.memory_high_pages / processes * write + out * per_page
     freeing = out * processes * hold
     return Estimate(
@@ -67,10 +67,10 @@ def estimate(testbed: Testbed, column: Column) -> Estimate:
     )
 
 
-def _latency(testbed: Testbed, column: Column) -> float:
+def _latency(testbed: Testbed, case: Case) -> float:
     """Seconds per page that the storing cpu sees from the compressor, idle."""
-    if column.compressor == "zstd":
+    if case.compressor == "zstd":
         return testbed.value("zstd.compress_ns") / 1e9
-    chain = BATCH if column.batching else 1
+    chain = BATCH if case.batching else 1
     per_job = testbed.value("iaa.submit_ns") + testbed.value("iaa.reap_ns")
     return (chain * per_job + testbed.value("iaa.pipeline_ns") + testbed.value("iaa.service_ns")) / chain / 1e9

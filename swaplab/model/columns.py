@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from iaa_emulator import DriverFeatures
+from iaa_emulator.driver import features
 from zswap import StoreFeatures
 
 ALL_PATCHES = frozenset(range(1, 15))
-NEEDS = {4: {1, 2, 3}, 5: {3}, 9: {8}, 13: {2, 12}, 14: {1, 2, 3, 4, 12, 13}}
-"""What a patch cannot be without."""
+NEEDS = {**features.NEEDS, 13: {2, 12}, 14: {1, 2, 3, 4, 12, 13}}
+"""What a patch cannot be without: the driver's needs, and those of the store's patches."""
 
-DRIVER_PATCHES = frozenset(range(1, 12))
-HARDWARE_PATCHES = frozenset(range(4, 12))
-"""Patches that a software compressor never meets."""
+DRIVER_PATCHES = frozenset(features.PATCHES)
 
 PATCH_TITLES = {
     1: "request chains",

@@ -69,7 +69,7 @@ class TestRotation:
             await asyncio.ensure_future(ask())
         assert cpu.current_cpu() == 5
         with acomp.registry() as registry:
-            registry.machine.nr_cpus = 2
+            registry.host.nr_cpus = 2
             assert cpu.current_cpu() < 2
 
     def test_outside_of_a_task_it_is_zero(self) -> None:
@@ -141,11 +141,11 @@ class TestMachine:
         outside = cpu.nr_cpu_ids()
         with acomp.registry() as registry:
             assert cpu.nr_cpu_ids() == outside
-            registry.machine.nr_cpus = 112
+            registry.host.nr_cpus = 112
             assert cpu.nr_cpu_ids() == 112
             with cpu.on_cpu(111):
                 assert cpu.current_cpu() == 111
-            registry.machine.nr_cpus = 2
+            registry.host.nr_cpus = 2
             assert cpu.nr_cpu_ids() == 2
         assert cpu.nr_cpu_ids() == outside
 

@@ -39,7 +39,7 @@ from acomp.codecs import BytesLike, ZstdCodec
 from acomp.testing import check_conformance, sample_pages, sweep_cancel
 from acomp.threads import THREADED, WorkersStuckError
 from acomp.threads import algorithm as threaded
-from acomp.threads.backlog import Perform
+from acomp.threads.lanes import Perform
 
 pytestmark = pytest.mark.threads
 
@@ -550,7 +550,7 @@ async def test_the_loop_takes_so_many_pages_and_one_request_of_more(
         work = decompress_pages(tfm, [blob] * 60, size) if decompresses else compress_pages(tfm, [page] * 60)
         task = asyncio.ensure_future(work)
         await asyncio.sleep(0)
-        while threads.workers._backlog.queued:
+        while threads.workers._work_list.queued:
             await asyncio.sleep(0)
         loop_is_through.set()
         assert codes(await task) == {0}

@@ -1,4 +1,4 @@
-"""`acomp.threads.workers`: threads, and the loop's own, that work off a backlog."""
+"""`acomp.threads.workers`: threads, and the loop's own, that work off a work."""
 
 import asyncio
 import threading
@@ -11,7 +11,7 @@ import pytest
 
 from acomp.call_each import call_each
 from acomp.threads import workers
-from acomp.threads.backlog import Batch, Lane
+from acomp.threads.lanes import Batch, Lane
 
 pytestmark = pytest.mark.threads
 
@@ -65,7 +65,7 @@ async def told() -> list[dict[str, Any]]:
 
 def assert_at_rest(pool: workers.Workers, lane: Lane) -> None:
     """Nothing is queued or under way, whoever lives is hungry, and stopping ends all threads."""
-    assert (pool._backlog.queued, len(lane.queue), lane.running) == (0, 0, 0)
+    assert (pool._work_list.queued, len(lane.queue), lane.running) == (0, 0, 0)
     assert pool.running == 0 and pool._hungry == pool._alive
     assert pool.stop(PATIENCE_S) == []
 
@@ -137,7 +137,7 @@ async def test_the_loop_does_what_is_queued_while_the_workers_are_at_work() -> N
     pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=3)
     pool.submit(ledger.batch(40))
     assert began.wait(30), "the loop does not work before its turn"
-    while pool._backlog.queued:
+    while pool._work_list.queued:
         await asyncio.sleep(0)
     of_the_loop = [count for is_loop, count in runs if is_loop]
     assert [count for is_loop, count in runs if not is_loop] == [20], "its share is half of what is queued"
@@ -360,8 +360,8 @@ async def test_each_is_told_however_many_raise(told: list[dict[str, Any]]) -> No
     pool = workers.Workers([ledger.lane], 1, 512, "test", loop_run=0)
     with pool._lock:  # the thread takes nothing
         for _ in range(1500):
-            pool._backlog.put(Batch(ledger.lane, range(1), lambda first, outcomes: None, raises))
-        unbegun = pool._backlog.drain()
+            pool._work_list.put(Batch(ledger.lane, range(1), lambda first, outcomes: None, raises))
+        unbegun = pool._work_list.drain()
     with pytest.raises(ExceptionGroup) as caught:
         workers._fail(unbegun)
     assert len(caught.value.exceptions) == len(heard) == 1500

@@ -14,7 +14,7 @@ import pytest
 import acomp
 import zswap
 from acomp import compress_pages, cpu, crypto_alloc_acomp, decompress_pages, trace
-from acomp.threads.backlog import Perform
+from acomp.threads.lanes import Perform
 from iaa_emulator import ConfigurationError, Platform, WorkerThreads, machine
 from iaa_emulator.hardware import silicon, worker_threads
 from iaa_emulator.hardware.descriptor import Opcode

@@ -31,7 +31,7 @@ def test_simulation_and_formula_agree(compressor: str, column: Column, sharing: 
     beyond = testbed.usemem.processes * testbed.usemem.pages_per_process - testbed.usemem.memory_high_pages
     formula = closed_form.estimate(
         testbed,
-        closed_form.Column(
+        closed_form.Case(
             compressor,
             pool_pages_per_page=1 - beyond / simulated.zswpout,
             sharing=sharing,
@@ -55,7 +55,7 @@ def test_simulation_and_formula_agree_where_nothing_is_contended(processes: int,
     usemem = testbed.usemem.model_copy(update={"processes": processes, "memory_high_pages": high})
     formula = closed_form.estimate(
         testbed.model_copy(update={"usemem": usemem}),
-        closed_form.Column(
+        closed_form.Case(
             "deflate-iaa",
             pool_pages_per_page=1 - (processes * usemem.pages_per_process - high) / simulated.zswpout,
             sharing=-(-processes // 4),
@@ -75,7 +75,7 @@ def test_the_slowest_of_three_bounds_sets_the_pace(sharing: int, bound: str) -> 
         "the busiest device": testbed.with_values({"iaa.service_ns": testbed.value("iaa.service_ns") / 2}),
         "the shared lock": testbed.with_values({"zswap.lru_hold_ns": testbed.value("zswap.lru_hold_ns") / 2}),
     }
-    column = closed_form.Column("deflate-iaa", 0.39, sharing, batching=True, unbatched_store=False)
+    column = closed_form.Case("deflate-iaa", 0.39, sharing, batching=True, unbatched_store=False)
     before = closed_form.estimate(testbed, column).throughput_total_kbps
     gains = {name: closed_form.estimate(other, column).throughput_total_kbps / before for name, other in faster.items()}
     assert max(gains, key=lambda name: gains[name]) == bound

@@ -234,13 +234,13 @@ async def test_a_pool_made_while_a_cpu_is_offline_has_nothing_for_it_until_it_co
 
 
 @contextmanager
-def machine_of(nr_cpus: int) -> Iterator[cpu.Machine]:
+def machine_of(nr_cpus: int) -> Iterator[cpu.Host]:
     """A machine of its own, whose number of cpus may be changed as an opened platform does."""
-    token = cpu.machine.set(cpu.Machine(nr_cpus))
+    token = cpu.host.set(cpu.Host(nr_cpus))
     try:
-        yield cpu.machine.get()
+        yield cpu.host.get()
     finally:
-        cpu.machine.reset(token)
+        cpu.host.reset(token)
 
 
 async def test_cpus_that_come_after_the_pool_are_online_and_prepared_when_first_used() -> None:

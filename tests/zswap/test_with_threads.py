@@ -16,7 +16,7 @@ import acomp.threads
 import zswap
 from acomp.codecs import BytesLike, ZstdCodec
 from acomp.threads import algorithm as threaded
-from acomp.threads.backlog import Perform
+from acomp.threads.lanes import Perform
 
 pytestmark = pytest.mark.threads
 

@@ -37,7 +37,7 @@ def formula(request: Request, testbed: Testbed) -> UsememColumn:
     base = request.column.name == "base"
     estimate = closed_form.estimate(
         testbed,
-        closed_form.Column(
+        closed_form.Case(
             request.compressor,
             POOL_PAGES_PER_PAGE[request.compressor],
             sharing=SHARING[request.column.name] if request.compressor == "deflate-iaa" else 0,

@@ -1,6 +1,6 @@
 """What is queued for workers, and the policy by which it is shared out. No thread and no lock is in here.
 
-Whoever has work makes a `Batch` of items for a `Lane`; who is free takes a run of slices from the backlog. `workers`
+Whoever has work makes a `Batch` of items for a `Lane`; who is free takes a run of slices from the work. `workers`
 holds the lock, and does the work.
 """
 
@@ -69,7 +69,7 @@ class Slice(NamedTuple):
     end: int
 
 
-class Backlog:
+class WorkList:
     """What is queued in all lanes, and who gets how much of it.
 
     A run is at most `max_run` items and at most a fair share: what is queued, divided by the workers that share it.
