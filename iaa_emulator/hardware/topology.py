@@ -8,6 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
+MAX_CPUS = 8192
+"""The most that Linux can be configured for on x86."""
+
 
 class Topology(BaseModel):
     """A machine's cpus. `numa_nodes` is a multiple of `packages`; each node holds an equal block of a package's cores.
@@ -24,6 +27,12 @@ class Topology(BaseModel):
     threads_per_core: PositiveInt = 1
     numa_nodes: PositiveInt = 1
     numbering: Literal["blocks", "interleaved"] = "blocks"
+
+    @model_validator(mode="after")
+    def _can_be(self) -> "Topology":
+        if self.nr_cpus > MAX_CPUS:
+            raise ValueError(f"{self.nr_cpus:,} cpus are more than the {MAX_CPUS:,} that Linux can have; use fewer")
+        return self
 
     @model_validator(mode="after")
     def _nodes_divide_packages(self) -> "Topology":

@@ -5,13 +5,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from swaplab.cli.options import Compressor, FolioSize, JsonFile, TestbedName, Workers, known_compressor, parse_scale
+from swaplab.cli.options import (
+    Compressor,
+    FolioSize,
+    JsonFile,
+    TestbedName,
+    Workers,
+    known_compressor,
+    parse_counts,
+    parse_scale,
+)
+from swaplab.cli.outputs import console, writable, writing
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.prose import print_prose
-from swaplab.cli.refusals import refusals, writable, writing
+from swaplab.cli.refusals import refusals
 from swaplab.experiments import scales
 from swaplab.experiments.attribution import (
     CONTRADICTION,
@@ -24,7 +33,8 @@ from swaplab.experiments.attribution import (
     processes,
 )
 from swaplab.experiments.usemem import KIB_PER_GIB
-from swaplab.model.testbed import TestbedError, load_testbed
+from swaplab.model.asked import MOST_SEED
+from swaplab.model.testbed import MOST_PROCESSES, TestbedError, load_testbed
 
 PICTURES = (".png", ".svg")
 
@@ -44,7 +54,7 @@ def ablate(
     compressor: Compressor = "deflate-iaa",
     procs: Annotated[str, typer.Option(metavar="LIST", help="Numbers of processes.")] = "30,16,8,1",
     scale: Annotated[str, typer.Option(help="Of pages, memory.high and sleep.")] = "1/512",
-    seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the spread between processes.")] = 0,
     workers: Workers = 2,
     plot: Annotated[
         list[Path] | None,
@@ -58,13 +68,14 @@ def ablate(
     """
     with refusals("ablate", TestbedError, ValueError):
         machine, codec = load_testbed(testbed), known_compressor(compressor)
-        plan = Plan(machine, parse_scale(scale), _counts(procs), codec, folio, seed)
+        counts = parse_counts("--procs", procs, MOST_PROCESSES)
+        plan = Plan(machine, parse_scale(scale), tuple(counts), codec, folio, seed)
         with progress_bar("columns", len(plan.requests())) as ran:
             report = attribute(plan, workers, ran)
-    console = Console()
     with writing("ablate", json, report.to_json()):
+        shown = console()
         for attribution in report.attributions:
-            console.print(_table(attribution))
+            shown.print(_table(attribution))
         print_prose(
             *_company(report.attributions[0]),
             *(attribution.sentence() for attribution in report.attributions),
@@ -77,16 +88,6 @@ def ablate(
             with refusals("ablate"):
                 for file in plot:
                     draw(report, file)
-
-
-def _counts(text: str) -> tuple[int, ...]:
-    try:
-        counts = tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        counts = ()
-    if not counts or min(counts) < 1:
-        raise ValueError(f"--procs takes numbers of processes such as 30,16,8,1, not {text!r}")
-    return counts
 
 
 def _table(attribution: Attribution) -> Table:

@@ -8,16 +8,18 @@ import typer
 from rich.table import Table
 
 from swaplab.cli.options import TestbedName, Workers, parse_scale
+from swaplab.cli.outputs import writable, writing
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.refusals import refusals, writable, writing
+from swaplab.cli.refusals import refusals
 from swaplab.cli.tables import print_whole
+from swaplab.model.asked import MOST_SEED
 from swaplab.model.testbed import Calibration, Testbed, TestbedError, load_testbed, testbed_file
 
 
 def calibrate(
     testbed: TestbedName = "spr-2s-8iaa",
     scale: Annotated[str, typer.Option(help="Of the runs that are compared with published cells.")] = "1/64",
-    seed: Annotated[int, typer.Option(help="Of the spread between processes.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the spread between processes.")] = 0,
     workers: Workers = 2,
     out: Annotated[
         Path | None,
@@ -43,7 +45,7 @@ def calibrate(
             worst = after.calibration.worst()
             where = f"{worst.metric} of {worst.compressor} {worst.column}"
             print(f"largest error of a fitted cell {worst.error:+.1%}: {where}")
-    print(f"written to {file}")
+        print(f"written to {file}")
 
 
 def _own_file(name: str, testbed: Testbed, scale: Fraction) -> Path:

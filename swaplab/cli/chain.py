@@ -9,7 +9,8 @@ from rich.text import Text
 
 from iaa_emulator import ConfigurationError
 from swaplab.cli.options import SyncMode
-from swaplab.cli.refusals import refusals, writable, writing
+from swaplab.cli.outputs import writable, writing
+from swaplab.cli.refusals import refusals
 from swaplab.story.picture import WIDTH, draw
 from swaplab.story.recording import Recording
 from swaplab.story.story import Story, run_story

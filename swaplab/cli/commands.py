@@ -1,22 +1,67 @@
-"""The commands, one file each."""
+"""The commands, one file each, and what holds for all of them."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from errno import ENOSPC
+from importlib.metadata import version
+from io import UnsupportedOperation
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from swaplab.cli.ablate import ablate
 from swaplab.cli.calibrate import calibrate
 from swaplab.cli.chain import chain
 from swaplab.cli.doctor import doctor
 from swaplab.cli.kernbench import kernbench
+from swaplab.cli.outputs import flush_stdout, is_full
 from swaplab.cli.reclaim_batching import reclaim_batching
+from swaplab.cli.refusals import refusals
 from swaplab.cli.store import store
 from swaplab.cli.sweep import sweep
 from swaplab.cli.usemem import usemem
 
 __all__ = ["app"]
 
+
+class Commands(TyperGroup):
+    """Whatever a command meets that it does not know itself ends it with one line and exit code 2."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments, which may print help; nothing is begun where nothing can be printed."""
+        with refusals(""):
+            _room_on_stdout()
+            with _all_printed():
+                return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        with refusals(lambda: ctx.invoked_subcommand or ""), _all_printed():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _all_printed() -> Iterator[None]:
+    """Bring out what is printed inside, however it ends; OSError when that cannot be."""
+    try:
+        yield
+    finally:
+        flush_stdout()
+
+
+def _room_on_stdout() -> None:
+    """OSError if stdout is known to take nothing."""
+    with suppress(UnsupportedOperation):
+        if is_full(sys.stdout.fileno()):
+            raise OSError(ENOSPC, os.strerror(ENOSPC), "stdout")
+
+
 app = typer.Typer(
+    cls=Commands,
     name="swaplab",
-    help="An asyncio emulation of acomp request chaining, Intel IAA accelerators and zswap.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,6 +77,16 @@ app.command()(sweep)
 app.command()(reclaim_batching)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"swaplab {version('swaplab')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _commands() -> None:
-    """Keep the commands named even while there is one only."""
+def _commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which version this is, and exit.")
+    ] = False,
+) -> None:
+    """An asyncio emulation of acomp request chaining, Intel IAA accelerators and zswap."""

@@ -15,7 +15,8 @@ from rich.table import Table
 from iaa_emulator import ConfigurationError, DriverFeatures, preset
 from swaplab.cli.diagnosis import Diagnosis, DoctorReport, diagnose, files_of
 from swaplab.cli.options import JsonFile
-from swaplab.cli.refusals import refusals, writing
+from swaplab.cli.outputs import console, writing
+from swaplab.cli.refusals import refusals
 
 COLOURS = {"usable": "green", "not usable": "red", "unreadable": "red"}
 COLOURS |= {"the driver's": "green", "somebody else's": "dim", "impossible": "red"}
@@ -57,18 +58,18 @@ def doctor(
 
 
 def _show(found: list[Diagnosis], many: bool) -> None:
-    console = Console()
+    shown = console()
     for one in found:
         if one.status == "unreadable" and not many:
             print(f"swaplab doctor: {one.summary}", file=sys.stderr)
             continue
-        _show_file(console, one)
+        _show_file(shown, one)
         if many:
-            console.print()
+            shown.print()
     if many:
         counts = Counter(one.status for one in found)
         said = ", ".join(f"{count} {status}" for status, count in counts.items())
-        console.print(f"{len(found)} files: {said or 'none to examine'}", highlight=False)
+        shown.print(f"{len(found)} files: {said or 'none to examine'}", highlight=False)
 
 
 def _show_file(console: Console, one: Diagnosis) -> None:

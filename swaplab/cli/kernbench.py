@@ -18,11 +18,13 @@ from swaplab.cli.options import (
     WorkQueues,
     requests_of_table,
 )
+from swaplab.cli.outputs import writing
 from swaplab.cli.prose import print_prose
-from swaplab.cli.refusals import writing
 from swaplab.cli.tables import Report, print_table, run_table
 from swaplab.experiments.kernbench import kernbench_report
+from swaplab.model.asked import MOST_SEED
 from swaplab.model.published import Table
+from swaplab.model.testbed import MOST_PROCESSES
 from swaplab.workloads.kernbench.sizes import counts
 
 ROWS = {
@@ -50,13 +52,17 @@ def kernbench(
     patches: Patches = None,
     scale: Annotated[str, typer.Option(help="Of pages, memory.max and times; results are scaled back.")] = "1/1024",
     threads: Annotated[
-        int | None, typer.Option("--threads", "--procs", min=1, help="Threads; default: the testbed's 32.")
+        int | None,
+        typer.Option("--threads", "--procs", min=1, max=MOST_PROCESSES, help="Threads; default: the testbed's 32."),
     ] = None,
     devices: Devices = 8,
     wqs: WorkQueues = None,
     batch: Batch = 8,
     sync_mode: Annotated[SyncMode, typer.Option(help="The driver's mode.")] = SyncMode.ASYNC,
-    seed: Annotated[int, typer.Option(help="Of pages' contents, of who computes how long, and of who comes back.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=MOST_SEED, help="Of pages' contents, of who computes how long, and of who comes back."),
+    ] = 0,
     workers: Workers = 2,
     json: JsonFile = None,
 ) -> None:

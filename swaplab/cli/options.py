@@ -1,5 +1,6 @@
 """Options that several commands have, said once: types for their signatures, and what is made of their values."""
 
+import os
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -9,9 +10,10 @@ import typer
 
 import zswap
 from iaa_emulator.hardware.config import MAX_WORK_QUEUES
-from swaplab.cli.refusals import writable
-from swaplab.experiments.tables import Request
-from swaplab.model.columns import BASE, V8, parse_columns
+from swaplab.cli.outputs import writable
+from swaplab.experiments.tables import Request, check_batch
+from swaplab.model import asked
+from swaplab.model.columns import parse_columns
 from swaplab.model.machine import MOST_DEVICES
 from swaplab.model.testbed import COMPRESSORS, load_testbed
 
@@ -48,9 +50,13 @@ Batch = Annotated[
     int,
     typer.Option(min=1, max=zswap.LONGEST_CHAIN, help="Pages per chain, at most a folio; the kernel stops at 8."),
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Columns run in so many processes; the result is the same.")]
+MOST_WORKERS = 4 * (os.cpu_count() or 1)
+"""Processes that compute all the time: with more than cpus nothing is won."""
+Workers = Annotated[
+    int, typer.Option(min=1, max=MOST_WORKERS, help="Columns run in so many processes; the result is the same.")
+]
 JsonFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", callback=writable, help="Write the figures to FILE as well.")
+    Path | None, typer.Option(metavar="FILE", callback=writable, help="Write the figures to FILE as well; -: stdout.")
 ]
 
 
@@ -61,12 +67,19 @@ SCALE = "'--scale'"
 def parse_scale(text: str) -> Fraction:
     """A scale such as 1/64; typer.BadParameter for what is none."""
     try:
-        scale = Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise typer.BadParameter(f"{text!r} is no fraction; write 1/64, for example", param_hint=SCALE) from None
-    if not 0 < scale <= 1:
-        raise typer.BadParameter(f"{text} is not above 0 and up to 1; write 1/64, for example", param_hint=SCALE)
-    return scale
+        return asked.parse_scale(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=SCALE) from None
+
+
+def parse_counts(option: str, text: str, most: int) -> list[int]:
+    """The numbers of a list, in its order; ValueError names the option and says what to write instead."""
+    try:
+        return asked.parse_numbers(text, most)
+    except ValueError:
+        raise ValueError(
+            f"{option} takes numbers from 1 to {most:,} such as 8 or 1,8,16, not {asked.quoted(text)}"
+        ) from None
 
 
 def known_compressor(name: str) -> str:
@@ -91,16 +104,12 @@ def requests_of_table(
     batch: int,
     sync_mode: SyncMode,
 ) -> list[Request]:
-    """The columns of a table, in its order; BadParameter, ColumnError or TestbedError for what cannot be run.
-
-    With `patches`, what they bring along is printed.
-    """
+    """The columns of a table, in its order; BadParameter, ColumnError or TestbedError for what cannot be run."""
     fraction, compressor = parse_scale(scale), known_compressor(compressor)
     chosen = parse_columns(columns, patches)
+    if batch != zswap.ZSWAP_MAX_BATCH_SIZE:  # which is the kernel's bound, and so never more than it would do anyway
+        check_batch(batch, folio)
     machine = load_testbed(testbed)
-    if patches is not None:
-        needed = next(column.patches for column in chosen if column not in (BASE, V8))
-        print("patches, with what they need: " + ", ".join(map(str, sorted(needed))))
     return [
         Request(machine, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode.value)
         for column in chosen

@@ -1,7 +1,10 @@
-"""A progress bar on a terminal, nothing elsewhere; gone when the results come."""
+"""How far a command is: a bar on a terminal, gone when the results come; elsewhere a line on stderr now and then."""
 
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 
 from rich.console import Console
 from rich.progress import (
@@ -15,6 +18,10 @@ from rich.progress import (
 )
 from rich.table import Column
 
+FIRST_LINE_S = 2.0
+LINE_S = 10.0
+"""Real seconds until the first line, and between any two."""
+
 Ran = Callable[[int], None]
 """Called with the number of steps done since the last call."""
 
@@ -24,7 +31,8 @@ def progress_of(what: str, total: int | None = None) -> Iterator[Ran]:
     """Show how many of `what` are done, of `total` (None: nobody knows how many)."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield lambda steps: None
+        with _lines(what, total) as ran:
+            yield ran
         return
     with Progress(*_form(what, total), console=console, transient=True, expand=True) as bar:
         task = bar.add_task("", total=total)
@@ -44,3 +52,30 @@ def _form(what: str, total: int | None) -> list[ProgressColumn]:
     done, elapsed, remaining = (figure(table_column=Column(no_wrap=True)) for figure in figures)
     form = [TextColumn(what), bar, done, TextColumn("elapsed"), elapsed]
     return form if total is None else [*form, TextColumn("remaining"), remaining]
+
+
+@contextmanager
+def _lines(what: str, total: int | None) -> Iterator[Ran]:
+    """A line after two seconds and then every ten, whatever the command is busy with; none for what is done sooner."""
+    done = 0
+    began = monotonic()
+    over = threading.Event()
+
+    def ran(steps: int) -> None:
+        nonlocal done
+        done += steps
+
+    def tell() -> None:
+        pause = FIRST_LINE_S
+        while not over.wait(pause):
+            of_all = "" if total is None else f" of {total:,}"
+            print(f"{what}: {done:,}{of_all} after {monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            pause = LINE_S
+
+    teller = threading.Thread(target=tell, name="progress", daemon=True)
+    teller.start()
+    try:
+        yield ran
+    finally:
+        over.set()
+        teller.join()

@@ -3,15 +3,15 @@
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 import zswap
-from swaplab.cli.options import JsonFile, TestbedName
+from swaplab.cli.options import MOST_WORKERS, JsonFile, TestbedName, parse_counts
+from swaplab.cli.outputs import console, writing
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.refusals import refusals, writing
+from swaplab.cli.refusals import refusals
 from swaplab.experiments.reclaim_batching import CHAINS, PROCESSES, ReclaimReport, reclaim_report
-from swaplab.model.testbed import TestbedError, load_testbed
+from swaplab.model.testbed import MOST_PROCESSES, TestbedError, load_testbed
 
 
 def reclaim_batching(
@@ -19,7 +19,9 @@ def reclaim_batching(
     procs: Annotated[str, typer.Option(metavar="LIST", help="Numbers of processes.")] = ",".join(map(str, PROCESSES)),
     chains: Annotated[str, typer.Option(metavar="LIST", help="Pages per chain.")] = ",".join(map(str, CHAINS)),
     devices: Annotated[int, typer.Option(min=1, max=16, help="Accelerators of the whole machine.")] = 8,
-    workers: Annotated[int, typer.Option(min=1, help="Trials run in so many processes; the result is the same.")] = 2,
+    workers: Annotated[
+        int, typer.Option(min=1, max=MOST_WORKERS, help="Trials run in so many processes; the result is the same.")
+    ] = 2,
     json: JsonFile = None,
 ) -> None:
     """Swap 4 KiB folios out in chains across folios, which the series announced; a chain of 1 is what v8 does.
@@ -28,26 +30,15 @@ def reclaim_batching(
     """
     with refusals("reclaim-batching", TestbedError, ValueError):
         load_testbed(testbed)
-        counts, lengths = _numbers("--procs", procs), _numbers("--chains", chains)
-        if lengths[-1] > zswap.LONGEST_CHAIN:
-            raise ValueError(f"--chains takes at most {zswap.LONGEST_CHAIN}, not {lengths[-1]}")
+        counts = sorted(parse_counts("--procs", procs, MOST_PROCESSES))
+        lengths = sorted(parse_counts("--chains", chains, zswap.LONGEST_CHAIN))
         with progress_bar("trials", len(counts) * len(lengths)) as ran:
             report = reclaim_report(testbed, counts, lengths, devices, workers, ran)
-    console = Console()
     with writing("reclaim-batching", json, report.to_json()):
-        console.print(_table(report, counts, lengths))
+        shown = console()
+        shown.print(_table(report, counts, lengths))
         for count in counts:
-            console.print(report.sentence(count), highlight=False)
-
-
-def _numbers(option: str, text: str) -> list[int]:
-    try:
-        numbers = sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        numbers = []
-    if not numbers or numbers[0] < 1:
-        raise ValueError(f"{option} takes numbers such as 1,8,32, not {text!r}")
-    return numbers
+            shown.print(report.sentence(count), highlight=False)
 
 
 def _table(report: ReclaimReport, counts: list[int], lengths: list[int]) -> Table:

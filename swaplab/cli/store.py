@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 import uvloop
-from rich.console import Console
 from rich.table import Table
 
 import acomp
 from swaplab.cli.options import FolioSize, JsonFile
+from swaplab.cli.outputs import console, writing
 from swaplab.cli.progress import progress_of
 from swaplab.cli.prose import print_prose
-from swaplab.cli.refusals import refusals, writing
+from swaplab.cli.refusals import refusals
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.realbytes.comparison import Column, Plan, Report, compare, hardware
 from swaplab.realbytes.counters import CountersColumn, CountersReport, count
@@ -55,16 +55,17 @@ def store(
     """
     compressors = list(dict.fromkeys(compressor))
     with refusals("store", InputError, acomp.AlgorithmNotFoundError):
-        pages = read_pages(inputs or [])
+        with progress_of("pages read") as read:
+            pages = read_pages(inputs or [], read)
         folios = pages.folios(FOLIO_PAGES[folio])
         run = _compare(folios, folio, compressors) if features is None else _count(folios, folio, compressors, features)
         report: Report | CountersReport = uvloop.run(run)
-    console = Console()
     left_out = f"; {pages.skipped} left out ({pages.first_skipped})" if pages.skipped else ""
     with writing("store", json, report.model_dump_json(by_alias=True, indent=2) + "\n"):
-        console.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
+        shown = console()
+        shown.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
         for table in [_counters_table(report)] if isinstance(report, CountersReport) else _tables(report):
-            console.print(table)
+            shown.print(table)
         if isinstance(report, Report):
             print_prose(*_explained(report))
         print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from swaplab.cli.options import TestbedName, parse_scale
+from swaplab.cli.options import MOST_WORKERS, TestbedName, parse_scale
+from swaplab.cli.outputs import console, writable
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals
 from swaplab.experiments import scales
 from swaplab.experiments.grid import Grid, GridError, parse_grid
-from swaplab.experiments.sweep import Sweep, SweepError, run_locally, run_on_dask
+from swaplab.experiments.sweep import JOURNAL, Sweep, SweepError, run_locally, run_on_dask
 from swaplab.experiments.usemem import KIB_PER_GIB
 from swaplab.model.columns import ColumnError
 from swaplab.model.testbed import TestbedError, load_testbed
@@ -34,7 +34,7 @@ def sweep(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results, pictures, and what resuming needs.")] = Path(
         "sweep"
     ),
-    workers: Annotated[int, typer.Option(min=1, help="Points run in so many processes.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=MOST_WORKERS, help="Points run in so many processes.")] = 2,
     dask: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Run on this Dask cluster instead, as tcp://host:8786.")
     ] = None,
@@ -50,6 +50,7 @@ def sweep(
         question = parse_grid([*grid, *(axes or [])], load_testbed(testbed), parse_scale(scale))
         job = Sweep(question, out)
         total = len(question.points()) - len(job.done())
+        _made(out)
         run = run_locally(workers) if dask is None else run_on_dask(dask)
         with _resumable(out), progress_bar("points", max(total, 0)) as ran:
             rows = job.run(run, ran)
@@ -64,6 +65,14 @@ def sweep(
         raise typer.Exit(1)
 
 
+def _made(directory: Path) -> None:
+    """Make the directory and see that it can be written in; typer.BadParameter otherwise."""
+    if directory.exists() and not directory.is_dir():
+        raise typer.BadParameter(f"{directory} is no directory; name one", param_hint="'--out'")
+    directory.mkdir(parents=True, exist_ok=True)
+    writable(directory / JOURNAL)
+
+
 @contextmanager
 def _resumable(out: Path) -> Iterator[None]:
     """Say to whoever interrupts a sweep that it is not lost."""
@@ -76,19 +85,19 @@ def _resumable(out: Path) -> Iterator[None]:
 
 def _show(grid: Grid, rows: list[dict[str, Any]]) -> None:
     names = [name for name, _ in grid.axes]
-    shown = Table(title=f"usemem, scale {grid.scale}", title_justify="left")
+    table = Table(title=f"usemem, scale {grid.scale}", title_justify="left")
     for name in (*names, "GiB/s", "elapsed, s", "sys, s", "zswpout"):
-        shown.add_column(name, justify="right")
+        table.add_column(name, justify="right")
     for row in rows[:MOST_ROWS]:
         cells = [str(row[name]) for name in names]
-        shown.add_row(*cells, *(_figures(row) if row["error"] is None else ["failed", "", "", ""]))
-    console = Console()
-    console.print(shown)
+        table.add_row(*cells, *(_figures(row) if row["error"] is None else ["failed", "", "", ""]))
+    shown = console()
+    shown.print(table)
     if len(rows) > MOST_ROWS:
-        console.print(f"... and {len(rows) - MOST_ROWS} more", highlight=False)
+        shown.print(f"... and {len(rows) - MOST_ROWS} more", highlight=False)
     for row in rows:
         if row["error"] is not None:
-            console.print(", ".join(f"{name}={row[name]}" for name in names) + f": {row['error']}", highlight=False)
+            shown.print(", ".join(f"{name}={row[name]}" for name in names) + f": {row['error']}", highlight=False)
 
 
 def _figures(row: dict[str, Any]) -> list[str]:

@@ -6,20 +6,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from swaplab.cli.outputs import WIDEST, console
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals
 from swaplab.experiments import scales
 from swaplab.experiments.tables import Request, TableReport, published
-from swaplab.model.columns import ColumnError
+from swaplab.model.columns import KERNELS, ColumnError
 from swaplab.model.testbed import TestbedError
 
 Report = TableReport[Any]
 Run = Callable[[Sequence[Request], int, Callable[[], object]], Report]
 """Runs the columns in so many processes, and calls the function once for each that is done."""
 
-WIDEST = 1000
-"""Characters, more than any table has."""
 
 OF_LARGE_FOLIOS = ("swpout_fallback", "ZSWPOUT", "SWPOUT")
 """What the kernel counts per size of large folios, and for single pages not at all."""
@@ -44,6 +43,9 @@ def print_table(report: Report, first: Request, rows: Mapping[str, str], title: 
     `first` is the request of the first column, which the changes are relative to; published figures are shown if its
     machine is the published one.
     """
+    for column in report.columns:
+        if column.name not in KERNELS:
+            print("patches, with what they need: " + ", ".join(map(str, column.patches)))
     compressor, testbed = first.compressor, first.testbed
     is_published_machine = first.is_default_machine(report.workload)
     known = published(testbed, report.folio, compressor, report.workload) if is_published_machine else None
@@ -77,7 +79,7 @@ def _change(value: float, before: float, digits: int) -> str:
 def print_whole(table: Table) -> None:
     """Print `table` however wide it is: a figure that is cut off would be worse than a long line."""
     needed = Console(width=WIDEST).measure(table).maximum
-    Console(width=max(Console().width, needed)).print(table)
+    Console(width=max(console().width, needed)).print(table)
 
 
 def _published(cell: object) -> str:

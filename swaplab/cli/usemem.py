@@ -19,10 +19,12 @@ from swaplab.cli.options import (
     WorkQueues,
     requests_of_table,
 )
-from swaplab.cli.refusals import writing
+from swaplab.cli.outputs import writing
 from swaplab.cli.tables import print_table, run_table
 from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import usemem_report
+from swaplab.model.asked import MOST_SEED
+from swaplab.model.testbed import MOST_PROCESSES
 
 ROWS = {
     "throughput_total_kBps": "throughput KB/s",
@@ -60,7 +62,9 @@ def usemem(
             " To be compared with published figures it is 1/256 or larger, with 2M folios 1/32."
         ),
     ] = "1/64",
-    procs: Annotated[int | None, typer.Option(min=1, help="Processes; default: the testbed's 30.")] = None,
+    procs: Annotated[
+        int | None, typer.Option(min=1, max=MOST_PROCESSES, help="Processes; default: the testbed's 30.")
+    ] = None,
     devices: Devices = 8,
     wqs: WorkQueues = None,
     batch: Batch = 8,
@@ -72,7 +76,9 @@ def usemem(
             help="After each wait a process continues on any cpu of the machine; default: each has one of its own.",
         ),
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the spread between processes, and of cpus if unpinned.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Of the spread between processes, and of cpus if unpinned.")
+    ] = 0,
     workers: Workers = 2,
     json: JsonFile = None,
 ) -> None:

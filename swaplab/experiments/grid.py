@@ -2,17 +2,19 @@
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 import zswap
 from iaa_emulator.hardware.config import MAX_WORK_QUEUES
-from swaplab.experiments.tables import Request
+from swaplab.experiments.tables import Request, check_batch
+from swaplab.model.asked import MOST_SEED, quoted
 from swaplab.model.columns import KERNELS, Column, patches_column
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import MOST_DEVICES
-from swaplab.model.testbed import COMPRESSORS, Testbed
+from swaplab.model.testbed import COMPRESSORS, MOST_PROCESSES, Testbed
 
 Value = int | str
 Point = tuple[tuple[str, Value], ...]
@@ -23,16 +25,9 @@ class GridError(ValueError):
     """A grid cannot be made of that; the message says why and what can."""
 
 
-def _number(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def _up_to(most: int) -> Callable[[str], int]:
+def _up_to(most: int, least: int = 1) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if (number := _number(text)) > most:
+        if not least <= (number := int(text)) <= most:
             raise ValueError
         return number
 
@@ -55,11 +50,11 @@ def _kernel_name(text: str) -> str:
 
 
 AXES: Mapping[str, tuple[Callable[[str], Value], str]] = {
-    "procs": (_number, "processes, as 1,8,30"),
+    "procs": (_up_to(MOST_PROCESSES), f"processes, up to {MOST_PROCESSES:,}, as 1,8,30"),
     "devices": (_up_to(MOST_DEVICES), f"accelerators of the whole machine, up to {MOST_DEVICES}, as 2,4,8"),
     "wqs": (_up_to(MAX_WORK_QUEUES), f"work queues per device, up to {MAX_WORK_QUEUES}, as 1,2"),
     "batch": (_up_to(zswap.LONGEST_CHAIN), f"pages per chain, up to {zswap.LONGEST_CHAIN}, as 1,2,4,8"),
-    "seed": (int, "numbers, as 0,1,2"),
+    "seed": (_up_to(MOST_SEED, least=0), "numbers, as 0,1,2"),
     "folio": (_one_of(*FOLIO_PAGES), "folio sizes: " + ",".join(FOLIO_PAGES)),
     "compressor": (_one_of(*COMPRESSORS), "compressors: " + ",".join(COMPRESSORS)),
     "kernel": (_kernel_name, "kernels: base, v8, or patches joined with +, as base,8+9,v8"),
@@ -69,6 +64,8 @@ AXES: Mapping[str, tuple[Callable[[str], Value], str]] = {
 
 FOLIO = "64K"
 """Where folio is no axis."""
+
+MOST_POINTS = 100_000
 
 PLURAL = {"processes": "procs", "columns": "kernel", "column": "kernel", "batches": "batch"}
 """What people write instead."""
@@ -88,13 +85,16 @@ class Grid:
         return [tuple(zip(names, values, strict=True)) for values in itertools.product(*(v for _, v in self.axes))]
 
     def request(self, point: Point) -> Request:
-        """The column that a point asks for; GridError for patches that are none."""
+        """The column that a point asks for; ValueError for patches that are none, and for chains beyond a folio."""
         values = dict(point)
+        folio = str(values.get("folio", FOLIO))
+        if "batch" in values:
+            check_batch(int(values["batch"]), folio)
         return Request(
             self.testbed,
             kernel(str(values.get("kernel", "v8"))),
             str(values.get("compressor", "deflate-iaa")),
-            str(values.get("folio", FOLIO)),
+            folio,
             self.scale,
             seed=int(values.get("seed", 0)),
             processes=_optional(values, "procs"),
@@ -121,13 +121,15 @@ def parse_grid(parts: Iterable[str], testbed: Testbed, scale: Fraction) -> Grid:
         name, equals, listed = part.partition("=")
         name = PLURAL.get(name, name)
         if name not in AXES or not equals:
-            raise GridError(f"{part!r} is no axis; write one of {', '.join(AXES)} as devices=1,2,4")
+            raise GridError(f"{quoted(part)} is no axis; write one of {', '.join(AXES)} as devices=1,2,4")
         if name in axes:
             raise GridError(f"{name} is given twice; write all its values in one list")
         axes[name] = _values(name, listed)
     if not axes:
         raise GridError("a sweep needs an axis, as devices=1,2,4")
     grid = Grid(tuple(axes.items()), testbed, scale)
+    if (points := math.prod(len(values) for values in axes.values())) > MOST_POINTS:
+        raise GridError(f"that are {points:,} points, and a sweep has at most {MOST_POINTS:,}; sweep fewer values")
     for point in grid.points():
         grid.request(point)
     return grid
@@ -148,7 +150,7 @@ def _values(name: str, listed: str) -> tuple[Value, ...]:
     try:
         return tuple(dict.fromkeys(parse(text.strip()) for text in listed.split(",")))
     except ValueError:
-        raise GridError(f"{name}={listed} cannot be read; write {wanted}") from None
+        raise GridError(f"{quoted(f'{name}={listed}')} cannot be read; write {wanted}") from None
 
 
 def _optional(values: Mapping[str, Value], name: str) -> int | None:

@@ -20,9 +20,12 @@ from swaplab.experiments.grid import Grid, Point, Value, key
 from swaplab.experiments.tables import Request, TableColumn
 from swaplab.experiments.usemem import UsememColumn, run_usemem
 from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
+from swaplab.model.json_file import parse_json
 
 SCHEMA = "swaplab.sweep/1"
 JOURNAL = "points.jsonl"
+MOST_BYTES = 1 << 30
+"""Far more than the largest grid has."""
 
 FIGURES: dict[str, Any] = {
     field.alias or name: field.annotation
@@ -131,7 +134,11 @@ class Sweep:
     def done(self) -> dict[str, Row]:
         """Points that were finished without an error, by key; SweepError when a journal is not that of this sweep."""
         file = self.directory / JOURNAL
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        if not file.exists():
+            return {}
+        if not file.is_file() or file.stat().st_size > MOST_BYTES:
+            raise SweepError(f"{file} is not what a sweep has written; name another directory")
+        text = file.read_text(encoding="utf-8", errors="replace")
         if not text.strip():
             return {}
         first, *lines = text.splitlines()
@@ -181,7 +188,7 @@ class Sweep:
 def _entry(place: str, line: str) -> tuple[dict[str, Value], Row] | None:
     """A line of the journal: point and row; None for one that was being written when the sweep was interrupted."""
     try:
-        entry = json.loads(line)
+        entry = parse_json(line)
     except ValueError:
         return None
     match entry:

@@ -18,6 +18,7 @@ from iaa_emulator.hardware.presets import preset
 from swaplab.experiments.scales import Workload
 from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
 from swaplab.model.columns import Column, with_needs
+from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import Setup
 from swaplab.model.published import Table
 from swaplab.model.testbed import Testbed
@@ -81,6 +82,17 @@ class Request:
     def count(self, number: int) -> int:
         """A count of the run at full scale."""
         return round(number / self.scale)
+
+
+def check_batch(batch: int, folio: str) -> None:
+    """ValueError if no chain has so many pages: it would be another name for what a smaller number gives."""
+    pages = FOLIO_PAGES[folio]
+    if batch > pages:
+        holds = f"{pages} page{'s' * (pages > 1)}"
+        raise ValueError(
+            f"a chain is no longer than a folio, and one of {folio} has {holds}: there is no batch of {batch}; "
+            f"ask for at most {pages}, or for larger folios"
+        )
 
 
 class TableColumn(BaseModel):

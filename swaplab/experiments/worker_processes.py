@@ -1,21 +1,32 @@
-"""Worker processes: each runs one request after the other, and Ctrl-C is their parent's business alone.
+"""Worker processes: each runs one request after the other, and how they end is their parent's business alone.
 
-A terminal sends SIGINT to every process. Workers have it blocked from their first instruction on, and whoever leaves
-them, for whatever reason, ends them at once. One that is killed from outside costs the request that it had, no more.
+A terminal sends SIGINT to every process, and who shuts a machine down sends SIGTERM. Workers have both blocked from
+their first instruction on; whoever leaves them, for whatever reason, ends them at once; and should their parent be
+killed, they see it and leave as well. One that is killed from outside costs the request that it had, no more.
+
+The standard library's pools cannot do the last: with `ProcessPoolExecutor` every request that is waiting fails with the
+worker that died, and `multiprocessing.Pool` waits for its answer for ever.
 """
 
+import atexit
+import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
-from multiprocessing import get_context, resource_tracker
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 K = TypeVar("K")
 Q = TypeVar("Q")
 T = TypeVar("T")
+
+
+_started: set[BaseProcess] = set()
 
 
 class ProcessDiedError(Exception):
@@ -38,8 +49,9 @@ def in_processes(
     try:
         yield answers
     finally:
-        for worker in busy:
-            worker.end()
+        with _signals_blocked():  # a second one must not come between
+            for worker in busy:
+                worker.end()
 
 
 class _Worker(Generic[K, Q, T]):
@@ -51,7 +63,8 @@ class _Worker(Generic[K, Q, T]):
         spawn = get_context("spawn")
         self.pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_serve, args=(run, theirs), daemon=True)
-        with theirs, _sigint_blocked():
+        _started.add(self._process)
+        with theirs, _signals_blocked():
             self._process.start()
 
     def give(self, key: K, request: Q) -> None:
@@ -75,6 +88,7 @@ class _Worker(Generic[K, Q, T]):
         """Kill it: there is nothing that it would have to bring to an end."""
         self._process.kill()
         self._process.join()
+        _started.discard(self._process)
         self.pipe.close()
 
 
@@ -102,6 +116,7 @@ def _answers(
 
 def _serve(run: Callable[[Q], T], requests: "Connection[Any, Any]") -> None:
     """The life of a worker, which ends with its parent's at the latest."""
+    threading.Thread(target=_leave_with_parent, name="parent's end", daemon=True).start()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             request = requests.recv()
@@ -114,12 +129,32 @@ def _serve(run: Callable[[Q], T], requests: "Connection[Any, Any]") -> None:
             requests.send(answer)
 
 
+def _leave_with_parent() -> None:
+    """Wait until the parent is gone, however it went, and leave in the middle of whatever is being run."""
+    parent = parent_process()
+    assert parent is not None, "only a worker waits for the end of its parent"
+    wait([parent.sentinel])
+    os._exit(1)
+
+
+@atexit.register
+def _leave_nobody() -> None:
+    """End whom an interrupt made us forget while it was being started.
+
+    Multiprocessing would send it SIGTERM, which it has blocked, and then wait for it for ever.
+    """
+    for process in _started:
+        if process.is_alive():
+            process.kill()
+
+
 @contextmanager
-def _sigint_blocked() -> Iterator[None]:
-    """For what is started inside. Multiprocessing's own process is started before, for that unblocks SIGINT."""
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _signals_blocked() -> Iterator[None]:
+    """For what is started inside. Multiprocessing's own process is started first, for that unblocks them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

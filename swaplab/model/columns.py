@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from iaa_emulator import DriverFeatures
 from iaa_emulator.driver import features
+from swaplab.model.asked import quoted
 from zswap import StoreFeatures
 
 ALL_PATCHES = frozenset(range(1, 15))
@@ -96,7 +97,7 @@ def patches_column(text: str) -> Column:
     try:
         asked = sorted({int(part) for part in text.split(",")})
     except ValueError:
-        raise ColumnError(f"--patches takes numbers such as 8,9, not {text!r}") from None
+        raise ColumnError(f"--patches takes numbers such as 8,9, not {quoted(text)}") from None
     return Column(f"patches:{','.join(map(str, asked))}", with_needs(asked))
 
 
@@ -110,6 +111,8 @@ def parse_columns(names: str | None = None, patches: str | None = None) -> list[
     wanted = [name.strip() for name in names.split(",")]
     for name in wanted:
         if name not in KERNELS:
-            raise ColumnError(f"there is no column {name!r}; there are base and v8, and --patches LIST makes others")
+            raise ColumnError(
+                f"there is no column {quoted(name)}; there are base and v8, and --patches LIST makes others"
+            )
     chosen = [KERNELS[name] for name in wanted] + ([] if patches is None else [patches_column(patches)])
     return sorted(set(chosen), key=lambda column: ({"base": 0, "v8": 2}.get(column.name, 1), column.name))

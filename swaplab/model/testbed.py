@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +16,8 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from iaa_emulator.hardware.presets import HOST, preset, preset_names
 from iaa_emulator.hardware.topology import Topology
+from swaplab.model.asked import parse_scale
+from swaplab.model.json_file import read_json
 from swaplab.model.parameter import KERNBENCH, LENGTH_FACTORS, PARAMETERS, Parameter, Strict, Text, faults
 from swaplab.model.published import Table, twice
 from swaplab.model.testbed_text import laid_out
@@ -27,6 +28,10 @@ COMPRESSORS = tuple(LENGTH_FACTORS)
 """Those that the modelled machine has costs for."""
 
 
+MOST_PROCESSES = 10_000
+"""Of a workload; each is a task here."""
+
+
 class TestbedError(Exception):
     """A testbed cannot be used; the message names the file, the cause and the remedy."""
 
@@ -34,12 +39,7 @@ class TestbedError(Exception):
 
 
 def _is_scale(text: str) -> str:
-    try:
-        usable = 0 < Fraction(text) <= 1
-    except (ValueError, ZeroDivisionError):
-        usable = False
-    if not usable:
-        raise ValueError(f"{text!r} is no fraction above 0 and up to 1; write 1/64, for example")
+    parse_scale(text)
     return text
 
 
@@ -76,7 +76,7 @@ class Calibration(Strict):
 class Usemem(Strict):
     """The workload of docs/kernel.md#usemem."""
 
-    processes: int = Field(ge=1, le=10_000)
+    processes: int = Field(ge=1, le=MOST_PROCESSES)
     pages_per_process: Pages
     memory_high_pages: Pages
     sleep_s: float = Field(ge=0, le=1_000_000)
@@ -205,7 +205,7 @@ def load_testbed(name_or_file: str) -> Testbed:
     """A shipped testbed by name, or any other by file name; TestbedError with the remedy for what cannot be used."""
     file = testbed_file(name_or_file)
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     except (OSError, ValueError) as error:
         raise TestbedError(f"{name_or_file}: {error}; name a testbed in JSON") from None
     _check_schema(name_or_file, content)

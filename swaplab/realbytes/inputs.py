@@ -7,15 +7,23 @@ folio is filled up with zero pages. So a tree of small files does not become mos
 import os
 import stat
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 from acomp import PAGE_SIZE
+from swaplab.memory import memory_bytes
 
 NO_LIBRARY = ("site-packages", "dist-packages", "__pycache__", "config-*")
 """Directories that lie within the standard library's and are no part of it; skipped in the default input only."""
+
+
+PIECE = 16 << 20
+"""Bytes read at a time, so that progress can be told of one large file."""
+
+PARTS_OF_MEMORY = 5
+"""The inputs may take one part: with the pool beside them, which is no larger, and an entry per page, it is half."""
 
 
 class InputError(Exception):
@@ -36,12 +44,14 @@ class Pages:
         return len(self.data) // PAGE_SIZE
 
     def folios(self, nr_pages: int) -> list[memoryview]:
-        """Views of `nr_pages` pages each, over a copy that is padded where the last one is short."""
+        """Views of `nr_pages` pages each; only the last one is a copy, padded, where it would be short."""
         size = nr_pages * PAGE_SIZE
-        padded = memoryview(
-            self.data if len(self.data) % size == 0 else bytes(self.data).ljust(-len(self.data) // size * -size, b"\0")
-        )
-        return [padded[start : start + size] for start in range(0, len(padded), size)]
+        data = memoryview(self.data)
+        whole = len(data) // size * size
+        folios = [data[start : start + size] for start in range(0, whole, size)]
+        if whole < len(data):
+            folios.append(memoryview(bytes(data[whole:]).ljust(size, b"\0")))
+        return folios
 
 
 def standard_library() -> Path:
@@ -49,64 +59,96 @@ def standard_library() -> Path:
     return Path(sysconfig.get_path("stdlib"))
 
 
-def read_pages(inputs: Sequence[Path]) -> Pages:
+def read_pages(inputs: Sequence[Path], read: Callable[[int], object] = bool) -> Pages:
     """Read files and directories (recursively, in sorted order, links not followed) into pages.
 
     A named file that cannot be read is an InputError; inside a directory, what is unreadable or no regular file is left
-    out and counted. InputError too when nothing is left, or when it would take more than half of the memory.
+    out and counted. InputError too when nothing is left, or when storing it would take more than half of the memory:
+    all sizes are summed up before the first byte is read. `read` is called with the number of pages read since.
     """
-    default = not inputs
-    data = bytearray()
-    files = skipped = 0
+    found = _measured(inputs)
+    data = bytearray(sum(_padded(size) for _, size, _ in found))
+    room = memoryview(data)
+    files = skipped = end = 0
     first_skipped = ""
-    room = _memory_limit()
-    for path, named in _walk(inputs or [standard_library()], default):
+    for path, size, named in found:
         try:
-            content = path.read_bytes()
+            _read_into(path, room[end : end + size], read)
         except OSError as error:
             if named:
                 raise InputError(f"{path}: {error.strerror or error}; name one that can be read") from None
             skipped += 1
             first_skipped = first_skipped or f"{path}: {error.strerror or error}"
             continue
-        data += content
-        data += bytes(-len(content) % PAGE_SIZE)
+        end += _padded(size)
         files += 1
-        if len(data) > room:
-            raise InputError(f"the inputs exceed {room >> 20} MiB, half of this machine's memory; name fewer of them")
+    room.release()
+    del data[end:]
     if not data:
         names = ", ".join(map(str, inputs)) or "the standard library"
         raise InputError(f"{names}: no bytes in there; name at least one file that is not empty")
     return Pages(data, files, skipped, first_skipped)
 
 
-def _walk(inputs: Sequence[Path], default: bool) -> Iterator[tuple[Path, bool]]:
-    """Every regular file, and whether it was named itself."""
+def _measured(inputs: Sequence[Path]) -> list[tuple[Path, int, bool]]:
+    """Every file, its size, and whether it was named itself; InputError when all of them are too much."""
+    room = memory_bytes() // PARTS_OF_MEMORY
+    found = []
+    for path, size, named in _walk(inputs or [standard_library()], default=not inputs):
+        room -= _padded(size)
+        if room < 0:
+            raise InputError(
+                f"the inputs exceed {memory_bytes() // PARTS_OF_MEMORY >> 20} MiB, and storing them would take more"
+                " than half of this machine's memory; name fewer of them"
+            )
+        found.append((path, size, named))
+    return found
+
+
+def _padded(size: int) -> int:
+    return -(-size // PAGE_SIZE) * PAGE_SIZE
+
+
+def _read_into(path: Path, room: memoryview, read: Callable[[int], object]) -> None:
+    """Read as much of the file as there was when it was measured; what it has lost meanwhile stays zero.
+
+    When it cannot be read to the end, the room is zero again.
+    """
+    with path.open("rb", buffering=0) as file:
+        filled = 0
+        try:
+            while got := file.readinto(room[filled : filled + PIECE]):
+                filled += got
+                read(-(-got // PAGE_SIZE))
+        except OSError:
+            room[:filled] = bytes(filled)
+            raise
+
+
+def _walk(inputs: Sequence[Path], default: bool) -> Iterator[tuple[Path, int, bool]]:
+    """Every regular file, its size, and whether it was named itself."""
     for path in inputs:
         try:
-            mode = path.stat().st_mode
+            status = path.stat()
         except OSError as error:
             raise InputError(f"{path}: {error.strerror}; name one that exists") from None
-        if stat.S_ISDIR(mode):
-            yield from ((file, False) for file in _files_below(path, default))
-        elif stat.S_ISREG(mode):
-            yield path, True
+        if stat.S_ISDIR(status.st_mode):
+            yield from ((file, size, False) for file, size in _files_below(path, default))
+        elif stat.S_ISREG(status.st_mode):
+            yield path, status.st_size, True
         else:
             raise InputError(f"{path} is neither a file nor a directory; name one that is")
 
 
-def _files_below(directory: Path, default: bool) -> Iterator[Path]:
+def _files_below(directory: Path, default: bool) -> Iterator[tuple[Path, int]]:
     for folder, subfolders, names in os.walk(directory):
         subfolders[:] = sorted(name for name in subfolders if not (default and _is_no_library(name)))
         for name in sorted(names):
             file = Path(folder, name)
-            if stat.S_ISREG(file.lstat().st_mode):
-                yield file
+            status = file.lstat()
+            if stat.S_ISREG(status.st_mode):
+                yield file, status.st_size
 
 
 def _is_no_library(name: str) -> bool:
     return any(fnmatch(name, pattern) for pattern in NO_LIBRARY)
-
-
-def _memory_limit() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from acomp import PAGE_SIZE, cpu
+from swaplab.memory import refuse_beyond_half
 from swaplab.model.corpus import pages_of, usemem_corpus
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import Machine, Setup, open_machine
@@ -21,6 +22,9 @@ from zswap import Cgroup, Folio, Placed
 
 RECLAIM_PAGES = 64
 """The least that a task over memory.high reclaims at a time."""
+
+BYTES_PER_PAGE = 80
+"""What a written page takes here, in memory or swapped out, its folio included."""
 
 NODE = 0
 """Memory is that of package 0, to whose consecutive cpus all processes are pinned."""
@@ -49,6 +53,7 @@ class Sizes:
         region = int(work.pages_per_process * scale) // unit * unit
         if not region:
             raise ValueError(f"a scale of {scale} leaves less than {unit} pages per process; choose a larger one")
+        refuse_beyond_half(count * region, BYTES_PER_PAGE)
         return cls(
             processes=count,
             region_pages=region,

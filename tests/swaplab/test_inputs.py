@@ -1,13 +1,15 @@
 """Inputs become pages: every file on a page of its own, folios of consecutive pages, and clear refusals."""
 
 import os
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from acomp import PAGE_SIZE
 from swaplab.realbytes import inputs
-from swaplab.realbytes.inputs import InputError, read_pages
+from swaplab.realbytes.inputs import PARTS_OF_MEMORY, InputError, read_pages
 
 
 @pytest.fixture
@@ -60,15 +62,17 @@ def test_what_is_neither_file_nor_directory_is_refused_or_left_out(tmp_path: Pat
     assert read_pages([tmp_path]).files == 1
 
 
-def _unreadable(path: Path) -> bytes:
-    raise PermissionError(13, "Permission denied", str(path))
-
-
 def test_an_unreadable_file_is_refused_when_named_and_counted_otherwise(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: _unreadable(path) if path.name == "a" else read(path))
+    opened = Path.open
+
+    def refused(path: Path, *how: Any, **more: Any) -> Any:
+        if path.name == "a":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", refused)
     with pytest.raises(InputError, match="a: Permission denied"):
         read_pages([tree / "a"])
     pages = read_pages([tree])
@@ -76,10 +80,59 @@ def test_an_unreadable_file_is_refused_when_named_and_counted_otherwise(
     assert "Permission denied" in pages.first_skipped
 
 
-def test_more_than_half_of_the_memory_is_refused(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs, "_memory_limit", lambda: PAGE_SIZE)
-    with pytest.raises(InputError, match="half of this machine's memory"):
+def test_what_would_take_more_than_half_of_the_memory_is_refused(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inputs, "memory_bytes", lambda: 3 * PARTS_OF_MEMORY * PAGE_SIZE)
+    assert len(read_pages([tree])) == 3
+    (tree / "b" / "more").write_bytes(b"m")
+    with pytest.raises(InputError, match="half of this machine's memory; name fewer of them"):
         read_pages([tree])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_huge_file_is_refused_by_its_size_before_a_byte_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    sparse = tmp_path / "sparse"
+    sparse.touch()
+    os.truncate(sparse, 1 << 40)
+
+    def opened(path: Path, *_: object, **__: object) -> None:
+        raise AssertionError(f"{path} was opened")
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(InputError, match="half of this machine's memory"):
+        read_pages([sparse if named else tmp_path])
+
+
+def test_pages_are_in_memory_once(tmp_path: Path) -> None:
+    size = 64 * inputs.PIECE // 16
+    (tmp_path / "large").write_bytes(b"L" * (size - 1))
+    tracemalloc.start()
+    try:
+        pages = read_pages([tmp_path])
+        folios = pages.folios(512)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(map(len, folios)) == size
+    assert peak < size * 1.05
+
+
+def test_who_waits_hears_of_every_page(tree: Path) -> None:
+    heard: list[int] = []
+    read_pages([tree], heard.append)
+    assert sum(heard) == 3
+
+
+def test_a_file_that_shrinks_while_it_is_read_leaves_zeros(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walk = inputs._walk
+
+    def shrinking(*arguments: Any, **named: Any) -> Any:
+        yield from list(walk(*arguments, **named))
+        (tree / "b" / "long").write_bytes(b"less")
+
+    monkeypatch.setattr(inputs, "_walk", shrinking)
+    assert bytes(read_pages([tree]).data[PAGE_SIZE:]) == b"less".ljust(2 * PAGE_SIZE, b"\0")
 
 
 def test_the_default_is_the_standard_library_without_installed_packages(

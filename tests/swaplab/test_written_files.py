@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from swaplab.cli.commands import app
-from swaplab.cli.refusals import replace_text
+from swaplab.cli.outputs import replace_text
 from swaplab.model import testbed as testbeds
 
 COMMANDS = (

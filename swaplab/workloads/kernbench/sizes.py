@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate, pairwise
 
+from swaplab.memory import refuse_beyond_half
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import Setup
 from swaplab.model.published import Table
@@ -14,6 +15,8 @@ TURN_PAGES = 8
 """Pages swapped out per turn of work."""
 RECLAIM_PAGES = 32
 """The least that a task at memory.max reclaims before it asks again."""
+BYTES_PER_PAGE = 100
+"""What a page that is swapped out takes here, with its part of a turn."""
 NS_PER_S = 1_000_000_000
 
 
@@ -47,6 +50,7 @@ class Sizes:
         turns = int(published["zswpout"] * scale) // TURN_PAGES
         if turns < count:
             raise KernbenchError(f"a scale of {scale} leaves {turns} turns for {count} threads; choose a larger one")
+        refuse_beyond_half(turns * TURN_PAGES, BYTES_PER_PAGE)
         memory_max = max(int(work.memory_max_pages.value * scale), 2 * RECLAIM_PAGES * count)
         return cls(
             threads=count,

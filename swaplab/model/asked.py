@@ -1,0 +1,35 @@
+"""What users write for numbers: scales and lists, read within bounds, so that no text asks for more than there is."""
+
+import re
+from fractions import Fraction
+
+MOST_SEED = 1_000_000_000
+SCALE = re.compile(r"\d{1,18}(/\d{1,18})?|\d{0,18}\.\d{1,18}", re.ASCII)
+MOST_QUOTED = 60
+"""Characters of what was given that are repeated in a refusal."""
+
+
+def parse_scale(text: str) -> Fraction:
+    """A scale such as 1/64 or 0.25, above 0 and up to 1; ValueError says what to write instead."""
+    try:
+        scale = Fraction(text) if SCALE.fullmatch(text.strip()) else None
+    except ZeroDivisionError:
+        scale = None
+    if scale is None:
+        raise ValueError(f"{quoted(text)} is no fraction; write 1/64, for example")
+    if not 0 < scale <= 1:
+        raise ValueError(f"{text} is not above 0 and up to 1; write 1/64, for example")
+    return scale
+
+
+def parse_numbers(text: str, most: int) -> list[int]:
+    """Different numbers from 1 to `most`, in the order given; ValueError, with nothing in it, for anything else."""
+    numbers = list(dict.fromkeys(int(part) for part in text.split(",")))
+    if not all(1 <= number <= most for number in numbers):
+        raise ValueError
+    return numbers
+
+
+def quoted(text: str) -> str:
+    """`text` in quotes, but not all of it where it is long."""
+    return repr(text) if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]!r}..."
