@@ -10,7 +10,7 @@ from fractions import Fraction
 import zswap
 from iaa_emulator.hardware.config import MAX_WORK_QUEUES
 from swaplab.experiments.tables import Request, check_batch
-from swaplab.model.asked import MOST_SEED, quoted
+from swaplab.model.asked import MOST_SEED, quoted, shortened
 from swaplab.model.columns import KERNELS, Column, patches_column
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import MOST_DEVICES
@@ -150,7 +150,7 @@ def _values(name: str, listed: str) -> tuple[Value, ...]:
     try:
         return tuple(dict.fromkeys(parse(text.strip()) for text in listed.split(",")))
     except ValueError:
-        raise GridError(f"{quoted(f'{name}={listed}')} cannot be read; write {wanted}") from None
+        raise GridError(f"{shortened(f'{name}={listed}')} cannot be read; write {wanted}") from None
 
 
 def _optional(values: Mapping[str, Value], name: str) -> int | None:

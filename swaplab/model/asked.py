@@ -30,6 +30,11 @@ def parse_numbers(text: str, most: int) -> list[int]:
     return numbers
 
 
+def shortened(text: str) -> str:
+    """`text`, but not all of it where it is long."""
+    return text if len(text) <= MOST_QUOTED else text[:MOST_QUOTED] + "..."
+
+
 def quoted(text: str) -> str:
-    """`text` in quotes, but not all of it where it is long."""
-    return repr(text) if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]!r}..."
+    """The same in quotes."""
+    return repr(shortened(text))

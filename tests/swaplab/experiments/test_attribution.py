@@ -224,8 +224,8 @@ def test_no_text_of_a_picture_is_cut_off(
     [
         (["--plot", "picture.gif"], "Invalid value for '--plot': picture.gif: a picture ends in .png or .svg"),
         (["--plot", "no/where.png"], "there is no directory no"),
-        (["--procs", "30,none"], "such as 30,16,8,1"),
-        (["--procs", "0"], "such as 30,16,8,1"),
+        (["--procs", "30,none"], "such as 8 or 1,8,16"),
+        (["--procs", "0"], "such as 8 or 1,8,16"),
         (["--compressor", "lz4"], "Invalid value for '--compressor': 'lz4' is not modelled; there are deflate-iaa and"),
         (["--testbed", "mine"], "use spr-2s-8iaa"),
         (["--scale", "9"], "Invalid value for '--scale': 9 is not above 0 and up to 1; write 1/64"),

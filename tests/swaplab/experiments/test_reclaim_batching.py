@@ -102,9 +102,9 @@ def test_the_command_prints_and_writes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--procs", "x"], "such as 1,8,32"),
+        (["--procs", "x"], "such as 8 or 1,8,16"),
         (["--chains", "0"], "not '0'"),
-        (["--chains", "8,33"], "at most 32, not 33"),
+        (["--chains", "8,33"], "from 1 to 32 such as 8 or 1,8,16, not '8,33'"),
     ],
 )
 def test_bad_arguments_are_refused_with_the_remedy(args: list[str], message: str) -> None:

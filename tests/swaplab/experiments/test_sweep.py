@@ -239,7 +239,7 @@ def test_saturation_is_where_a_line_has_reached_most_of_its_height() -> None:
     [
         ["procs=1,2,8"],
         ["kernel=base,v8", "procs=1,8", "devices=2,4"],
-        ["batch=1,2", "folio=4K,64K"],
+        ["batch=1,2", "folio=64K,2M"],
         ["kernel=base,8,8+9,v8"],
         ["kernel=base,v8", "folio=4K,64K", "compressor=zstd,deflate-iaa"],
     ],
@@ -372,7 +372,7 @@ def test_a_pager_that_closes_the_pipe_does_not_cost_the_picture(
     def closed(*_: object, **__: object) -> None:
         raise BrokenPipeError(EPIPE, "Broken pipe")
 
-    monkeypatch.setattr("swaplab.cli.sweep.Console.print", closed)
+    monkeypatch.setattr("swaplab.cli.outputs.Console.print", closed)
     assert runner.invoke(app, ["sweep", "--grid", "folio=4K,64K", "--out", str(tmp_path)]).exit_code != 0
     assert len(list(tmp_path.glob("throughput.*"))) == 2
 
