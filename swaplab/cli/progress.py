@@ -1,9 +1,10 @@
 """How far a command is: a bar on a terminal, gone when the results come; elsewhere a line on stderr now and then."""
 
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 from rich.console import Console
@@ -34,9 +35,14 @@ def progress_of(what: str, total: int | None = None) -> Iterator[Ran]:
         with _lines(what, total) as ran:
             yield ran
         return
-    with Progress(*_form(what, total), console=console, transient=True, expand=True) as bar:
+    bar = Progress(*_form(what, total), console=console, transient=True, expand=True)
+    try:
+        with _threads_without_signals():
+            bar.start()
         task = bar.add_task("", total=total)
         yield lambda steps: bar.advance(task, steps)
+    finally:
+        bar.stop()
 
 
 @contextmanager
@@ -69,13 +75,28 @@ def _lines(what: str, total: int | None) -> Iterator[Ran]:
         pause = FIRST_LINE_S
         while not over.wait(pause):
             of_all = "" if total is None else f" of {total:,}"
-            print(f"{what}: {done:,}{of_all} after {monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            with suppress(OSError):  # nobody listens
+                print(f"{what}: {done:,}{of_all} after {monotonic() - began:.0f} s", file=sys.stderr, flush=True)
             pause = LINE_S
 
     teller = threading.Thread(target=tell, name="progress", daemon=True)
-    teller.start()
+    with _threads_without_signals():
+        teller.start()
     try:
         yield ran
     finally:
         over.set()
         teller.join()
+
+
+@contextmanager
+def _threads_without_signals() -> Iterator[None]:
+    """For threads that are started inside: one of them could take a signal while the main thread has it blocked.
+
+    Which it has while it starts a worker, and must not be interrupted.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
