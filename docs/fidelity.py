@@ -6,8 +6,10 @@ what they found is kept beside. These make them again:
     swaplab ablate --scale 1/1024 --json docs/attribution.json
     swaplab usemem --patches 8 --columns base,v8 --scale 1/256 --json docs/pinned.json
     swaplab usemem --patches 8 --columns base,v8 --scale 1/256 --unpinned --json docs/unpinned.json
+    python docs/freeing.py
 """
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from swaplab.model.testbed import Testbed, load_testbed
 PAGE = Path(__file__).with_name("fidelity.md")
 RUN = Path(__file__).with_name("attribution.json")
 PLACEMENTS = {name: Path(__file__).with_name(f"{name}.json") for name in ("pinned", "unpinned")}
+FREEING = Path(__file__).with_name("freeing.json")
 PLACEMENT_METRICS = {"throughput_total_kBps": "throughput, KB/s", "elapsed_s": "elapsed, s", "sys_s": "sys, s"}
 TESTBED = "spr-2s-8iaa"
 
@@ -97,10 +100,22 @@ def placement(testbed: Testbed) -> Iterator[str]:
     yield f"{report.folio} folios, deflate-iaa, scale {report.scale}, seed {report.seed}."
 
 
+def freeing(testbed: Testbed) -> Iterator[str]:
+    """What processes find when they free their pages, and how long that takes."""
+    headings = ("processes in a cluster", "processes in a zspage", "entries per piece")
+    yield f"| compressor | kernel | folio | {' | '.join(headings)} | writing, s | freeing, s | elapsed, s |"
+    yield "|---|---|---|" + "---:|" * (len(headings) + 3)
+    for run in json.loads(FREEING.read_text()):
+        assert run["testbed"] == testbed.name
+        counts = [f"{run[name]:.1f}" for name in ("owners_per_cluster", "owners_per_zspage", "entries_per_piece")]
+        times = [f"{run[name]:.1f}" for name in ("write_s", "free_s", "elapsed_s")]
+        yield f"| {run['compressor']} | {run['column']} | {run['folio']} | {' | '.join([*counts, *times])} |"
+
+
 def drawn(text: str) -> str:
     """`text` with what is between each pair of marks written anew."""
     testbed = load_testbed(TESTBED)
-    for part in (parameters, cells, summary, attribution, placement):
+    for part in (parameters, cells, summary, attribution, placement, freeing):
         begin, end = f"<!-- {part.__name__} -->", f"<!-- end of {part.__name__} -->"
         filled = "\n".join([begin, *part(testbed), end])
         text = re.sub(f"{begin}.*?{end}", filled.replace("\\", r"\\"), text, flags=re.DOTALL)

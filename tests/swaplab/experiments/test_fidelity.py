@@ -18,14 +18,18 @@ DOCS = Path(__file__).parents[3] / "docs"
 TESTBED = "spr-2s-8iaa"
 
 
-@pytest.fixture
-def page() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("fidelity", DOCS / "fidelity.py")
+def _docs_module(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def page() -> ModuleType:
+    return _docs_module("fidelity")
 
 
 @pytest.fixture
@@ -82,3 +86,13 @@ def test_errors_are_those_of_the_figures(calibration: Calibration) -> None:
 
 def test_counts_follow_from_the_length_factors(calibration: Calibration) -> None:
     assert max(abs(cell.error) for cell in calibration.cells if not cell.fitted) < 0.015
+
+
+def test_the_freeing_is_counted_as_the_page_says() -> None:
+    freeing = _docs_module("freeing")
+    base, v8 = (freeing.count_column("zstd", column, "64K", Fraction(1, 2048)) for column in ("base", "v8"))
+    kept = {(run.column, run.folio): run for run in freeing.KEPT.validate_json(freeing.RUNS.read_bytes())}
+    assert base.owners_per_cluster == pytest.approx(kept["base", "64K"].owners_per_cluster, rel=0.1)
+    assert base.entries_per_piece < 2 < 4 < v8.entries_per_piece
+    assert v8.owners_per_zspage < 2 < base.owners_per_zspage
+    assert v8.free_s < base.free_s
