@@ -39,7 +39,15 @@ class PoolLimit:
     def accept_pages(self) -> int | None:
         """Pages at which full pools accept again, or None without a limit."""
         max_pages = self.max_pages
-        return None if max_pages is None else max_pages * self._settings.accept_threshold_percent // 100
+        return None if max_pages is None else self._threshold(max_pages)
+
+    def _threshold(self, max_pages: int) -> int:
+        """For a budget one page below the limit at most, as there pools are full: a run has a page to free at least.
+
+        By the kernel's limit a threshold of 100 percent lets a run end at once, and full pools stay full.
+        """
+        threshold = max_pages * self._settings.accept_threshold_percent // 100
+        return min(threshold, max_pages - 1) if self.is_budget else threshold
 
     def reached(self, total_pages: int) -> bool:
         """Whether a folio must be refused now. Sets and clears the latch.
@@ -52,6 +60,6 @@ class PoolLimit:
         elif total_pages >= max_pages:
             self._counters.pool_limit_hit += 1
             self.full = True
-        elif self.full and total_pages <= max_pages * self._settings.accept_threshold_percent // 100:
+        elif self.full and total_pages <= self._threshold(max_pages):
             self.full = False
         return self.full

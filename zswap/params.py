@@ -33,9 +33,9 @@ class Params:
     Ours: `ram_bytes`, the memory that the percentage is of, or `max_pool_bytes`, a budget for those who embed a store;
     with neither there is no limit. By the percentage, full pools refuse folios at once and shrink in the background, a
     little with each run of the worker, as in the kernel. A byte budget evicts: with a device below (`Swap`, or some
-    `backing`), a store that finds it used up waits until the oldest pages were written back down to
-    `accept_threshold_percent`, and is refused only if that did not help. Pools exceed either kind by the folios that
-    are stored at the same time.
+    `backing`), a store that finds it used up waits in line until the oldest pages were written back down to
+    `accept_threshold_percent`, and is refused only if a run of the worker did not get there. Pools exceed either kind
+    by the folios that are stored at the same time.
 
     `max_batch_size` caps the requests of a chain (1: no chains), as do the compressor's batch size and the folio.
     `long_chains` lets it be up to 32, unlike in the kernel; `zstd-threads` gains by it. `context_scope` says how long a

@@ -151,8 +151,8 @@ class Zswap:
     async def store(self, folio: Folio) -> bool:
         """Store a folio: True when it is in as a whole; False when nothing of it is, nor anything older at its slots.
 
-        Where `max_pool_bytes` is used up and there is a device below, it waits until older pages were written back (one
-        run of the shrink worker at most), and is refused only if that did not help. Any other limit refuses at once.
+        Where `max_pool_bytes` is used up and there is a device below, it waits in line until older pages were written
+        back, and is refused only when a run of the shrink worker did not free enough. Any other limit refuses at once.
         After False (or an exception) the caller holds the only copy. `stats()` says why it was refused. Cancelled, it
         raises at once and counts as not stored. CpuOfflineError: the task is pinned to a cpu that stays offline.
         Kernel counterpart: zswap_store (docs/kernel.md#store).

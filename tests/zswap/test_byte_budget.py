@@ -1,96 +1,14 @@
 """`max_pool_bytes`: a budget that is used up evicts the oldest pages, and stores wait for that, one run at most."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from errno import ENOSPC
 
 import pytest
 
 import acomp
 import zswap
-from tests.zswap.null_algorithm import PAGE, NullDevice, null_algorithm, sync_null
-
-HUGE = 4000
-"""A length that takes a whole page of the pool, which makes counting easy."""
-BUDGET = 64
-"""Pages of the pool; at 90 percent of it, 57, full pools accept again."""
-ACCEPT = 57
-
-
-def numbered(first: int, nr_pages: int = 1) -> bytes:
-    """Pages that say which they are, and take a page of the pool each."""
-    return b"".join(
-        number.to_bytes(4, "little") + bytes([1]) * (HUGE - 4) + bytes(PAGE - HUGE)
-        for number in range(first, first + nr_pages)
-    )
-
-
-def numbers_in(data: bytes) -> list[int]:
-    return [int.from_bytes(data[start : start + 4], "little") for start in range(0, len(data), PAGE)]
-
-
-class Ledger(zswap.MemoryDevice):
-    """A device that remembers the numbers of the pages written to it, and is full when told so."""
-
-    def __init__(self) -> None:
-        super().__init__(1 << 12)
-        self.written: list[int] = []
-        self.full = False
-        self.attempts = 0
-
-    def write(self, slot: int, data: bytes) -> None:
-        self.attempts += 1
-        if self.full:
-            raise OSError(ENOSPC, "the device is full")
-        self.written += numbers_in(data)
-        super().write(slot, data)
-
-
-class FileLedger(zswap.FileDevice):
-    """The same with a file, which is written on a worker thread."""
-
-    def __init__(self) -> None:
-        super().__init__(nr_slots=1 << 12)
-        self.written: list[int] = []
-
-    def write(self, slot: int, data: bytes) -> None:
-        self.written += numbers_in(data)
-        super().write(slot, data)
-
-
-@contextmanager
-def null(automatic: bool = True) -> Iterator[NullDevice]:
-    with acomp.registry(), null_algorithm(automatic=automatic) as device:
-        sync_null()
-        yield device
-
-
-def params(compressor: str = "null-async", nr_pages: int = BUDGET, threshold: int = 90) -> zswap.Params:
-    return zswap.Params(
-        compressor=compressor, max_pool_bytes=nr_pages * PAGE, accept_threshold_percent=threshold, offline_timeout=0
-    )
-
-
-@asynccontextmanager
-async def opened(compressor: str = "null-async") -> AsyncIterator[tuple[zswap.Swap, Ledger]]:
-    ledger = Ledger()
-    with null() as device:
-        async with zswap.Swap.open(params(compressor), device=ledger) as swap:
-            yield swap, ledger
-            await device.quiesce()
-
-
-async def put(swap: zswap.Swap, first: int, nr_pages: int = 1) -> zswap.Placed:
-    return await swap.store(zswap.Folio(first, numbered(first, nr_pages)))
-
-
-async def fill(swap: zswap.Swap, first: int = 0) -> int:
-    """Store single pages until the budget is used up; the next number."""
-    while swap.zswap.stats()["pool_total_size"] < BUDGET * PAGE:
-        assert await put(swap, first) is zswap.Placed.ZSWAP
-        first += 1
-    return first
+from tests.zswap.budget import ACCEPT, BUDGET, FileLedger, Gate, Ledger, Sink, fill, null, numbered, opened, params, put
+from tests.zswap.null_algorithm import PAGE
 
 
 async def store_back_to_back(swap: zswap.Swap, written: list[int], folio_pages: int) -> None:
@@ -213,13 +131,6 @@ async def test_where_every_page_is_in_use_a_run_visits_each_twice_and_ends() -> 
             assert await put(swap, number) is zswap.Placed.ZSWAP
 
 
-class Sink:
-    """A backing that takes every page without ever suspending."""
-
-    async def write_back(self, slot: int, page: bytes) -> None:
-        pass
-
-
 async def test_a_run_gives_the_loop_its_turns() -> None:
     with null():
         async with zswap.Zswap.open(params("null-sync", 640, threshold=50), backing=Sink()) as store:
@@ -240,16 +151,6 @@ async def test_without_a_device_a_folio_is_refused_at_once_and_counted_once() ->
             assert await store.store(zswap.Folio(0, numbered(0, 2)))
             assert not await store.store(zswap.Folio(2, numbered(2)))
             assert store.stats()["pool_limit_hit"] == 1
-
-
-class Gate(Sink):
-    """A backing that takes nothing until it is opened."""
-
-    def __init__(self) -> None:
-        self.open = asyncio.Event()
-
-    async def write_back(self, slot: int, page: bytes) -> None:
-        await self.open.wait()
 
 
 async def test_a_store_that_waits_for_room_can_be_cancelled_and_invalidated() -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 from ..counters import Counters
 from ..inventory.inventory import Inventory
 from ..limits import PoolLimit
+from ..mutex import Mutex
 from ..params import Params, Settings
 from ..pool.pool import PoolList
 from ..slot_locks import SlotLocks
@@ -21,13 +22,16 @@ class Backing(Protocol):
 
 
 class ShrinkWorker(Protocol):
-    """The worker that empties full pools, seen from a store that was refused."""
+    """The worker that empties full pools, seen from a store that found them full."""
+
+    runs_in_vain: int
+    """Runs so far that ended above the threshold."""
 
     def queue(self) -> None:
         """Start a run, unless there is one."""
 
     async def make_room(self) -> None:
-        """Wait until a run has ended: the one that is under way, else a new one."""
+        """Wait until a run has ended: the one that is under way, else a new one. Where none begins, it is in vain."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +49,8 @@ class Parts:
     slots: SlotLocks
     backing: Backing | None
     inline_work: InlineWork = field(default_factory=InlineWork)
+    line: Mutex = field(default_factory=Mutex)
+    """Of stores that want room under a byte budget; see `admission`."""
     worker: ShrinkWorker = field(init=False)
     """Empties full pools; set right after the others, for it needs them itself."""
     loop: asyncio.AbstractEventLoop | None = field(init=False, default=None)

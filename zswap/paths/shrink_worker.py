@@ -28,7 +28,7 @@ VISITS_PER_TURN: Final = 32
 class GlobalShrinker:
     """A task that exists only while it works; what it does from being woken to its end is a run."""
 
-    __slots__ = ("_context", "_parts", "_last_cgroup", "_last_lru", "_stopped", "_task")
+    __slots__ = ("_context", "_last_cgroup", "_last_lru", "_parts", "_stopped", "_task", "runs_in_vain")
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -37,6 +37,8 @@ class GlobalShrinker:
         self._last_lru: LruList | None = None
         self._stopped = False
         self._task: asyncio.Task[None] | None = None
+        self.runs_in_vain = 0
+        """Runs that ended above the threshold, be it by an exception; one that could not begin is one of them."""
 
     @property
     def running(self) -> bool:
@@ -50,8 +52,10 @@ class GlobalShrinker:
             self._task = loop.create_task(self._work(), name="zswap shrink worker", context=self._context)
 
     async def make_room(self) -> None:
-        """Wait until a run has ended: the one that is under way, else a new one."""
+        """Wait until a run has ended: the one that is under way, else a new one. Where none begins, it is in vain."""
         self.queue()
+        if not self.running:
+            self.runs_in_vain += 1
         await self.ended()
 
     def stop(self) -> None:
@@ -67,48 +71,66 @@ class GlobalShrinker:
             await asyncio.wait([self._task])
 
     async def _work(self) -> None:
-        if self._parts.limit.is_budget:
-            await self._evict()
-        else:
-            await self._shrink()
+        try:
+            if self._parts.limit.is_budget:
+                while await self._evict():
+                    pass
+            else:
+                await self._shrink()
+        finally:
+            self.runs_in_vain += not self._enough()
 
-    async def _evict(self) -> None:
+    async def _evict(self) -> bool:
         """Our run, for a byte budget: oldest first, until the threshold is reached or every entry had its visit.
 
         Its visit without a mark, that is: as one that only clears marks is no failure here, a run can free what it was
         woken for however young everything is. A device that refuses 16 pages in a row is full or broken, and ends it.
+
+        True when it has to be done once more: pages left, and yet it was not enough. Then stores that were let in
+        before have added theirs meanwhile; there are few of these, as all that come later wait in line.
         """
-        refused = 0
+        refused = written = 0
         for visits, lru in enumerate(self._visits(), 1):
             if self._enough() or refused == MAX_RECLAIM_RETRIES:
-                return
+                return False
             err = await visit_oldest(self._parts, lru)
             self._last_lru = lru
             if not err:
                 refused = 0
+                written += 1
             elif err not in (-EAGAIN, -EEXIST):
                 refused += 1
             if visits % VISITS_PER_TURN == 0:
                 await asyncio.sleep(0)
+        return written > 0 and not self._enough()
 
     def _visits(self) -> Iterator[LruList]:
-        """Whose oldest entry is next. All lists in turn, so that none is emptied while another one's marks are cleared.
+        """The list whose oldest entry is to be visited next, again and again.
 
-        Each at most twice as often as it has entries at the start, once to clear every mark and once to write every
-        entry back: so it ends, whatever comes of the visits.
+        The lists take turns, so that all of them get shorter at the same pace. A turn is one entry without a mark,
+        together with those before it whose marks are cleared by their visits: else a list of fresh entries would use up
+        its turns for marks, while another one that is fresh no more is emptied.
+
+        A list with n entries at the start is visited 2n times at most, so that this ends whatever comes of the visits:
+        n can be needed to clear every mark, and n to write every entry back.
         """
+        lists = _in_turn(self._parts.inventory.lrus.lists, self._last_lru)
+        visits_left = {lru: 2 * lru.length for lru in lists}
+        while visits_left:
+            for lru in list(visits_left):
+                yield from self._one_turn(lru, visits_left)
+
+    def _one_turn(self, lru: LruList, visits_left: dict[LruList, int]) -> Iterator[LruList]:
+        """The list once for each mark and once more; it leaves `visits_left` when there is nothing to visit (more)."""
         referenced = self._parts.inventory.entries.referenced
-        left = {lru: 2 * lru.length for lru in _in_turn(self._parts.inventory.lrus.lists, self._last_lru)}
-        while left:
-            for lru in list(left):
-                marked = True
-                while marked and lru in left:
-                    if not left[lru] or lru.head == NO_ENTRY or not may_write_back(self._parts, lru.cgroup):
-                        del left[lru]
-                    else:
-                        marked = bool(referenced[lru.head])
-                        left[lru] -= 1
-                        yield lru
+        marked = True
+        while marked:
+            if not visits_left[lru] or lru.head == NO_ENTRY or not may_write_back(self._parts, lru.cgroup):
+                del visits_left[lru]
+                return
+            marked = bool(referenced[lru.head])
+            visits_left[lru] -= 1
+            yield lru
 
     async def _shrink(self) -> None:
         """The kernel's run: one entry of each cgroup in turn, until the threshold is reached or 16 failures.

@@ -14,6 +14,7 @@ from ..params import ZSWAP_MAX_BATCH_SIZE
 from ..pool.context import CpuContext
 from ..slot_locks import SlotLease
 from . import shrinker
+from .admission import has_room
 from .attempt import Attempt
 from .compress import batch_compress
 from .parts import Parts
@@ -72,20 +73,7 @@ async def _admitted(parts: Parts, folio: Folio) -> bool:
     cgroup = folio.owner
     if cgroup is not None and not cgroup.may_zswap() and await shrinker.shrink_memcg(parts, cgroup):
         return False
-    return await _has_room(parts)
-
-
-async def _has_room(parts: Parts) -> bool:
-    """Whether the pools may grow. For a byte budget a store waits for the worker to make room, one run at most.
-
-    Differs from the kernel, where a full pool refuses at once. That would send to the device whatever is stored during
-    a run, hence the newest pages, while older ones stay in memory; and a program can wait where reclaim can not.
-    """
-    full = parts.limit.reached(parts.pools.total_pages)
-    if full and parts.limit.is_budget and parts.backing is not None:
-        await parts.worker.make_room()
-        full = parts.limit.reached(parts.pools.total_pages)
-    return not full
+    return await has_room(parts)
 
 
 async def _store_in_current_pool(parts: Parts, folio: Folio, lease: SlotLease) -> bool:
