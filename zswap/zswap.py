@@ -26,6 +26,7 @@ from .params import Params, Settings
 from .paths import load as load_path
 from .paths import shrinker
 from .paths import store as store_path
+from .paths.interfaces import INTERFACES
 from .paths.parts import Backing, Parts
 from .paths.shrink_worker import GlobalShrinker
 from .pool.pool import PoolList
@@ -52,7 +53,8 @@ class Zswap:
         self._nr_slots = MAX_SLOTS
         settings = Settings.of(params)
         counters = Counters()
-        pools = PoolList(params, on_empty=self._pools_alive.end)
+        make, batched = INTERFACES["chain"], params.features.batched_store
+        pools = PoolList(params, lambda wait: make(wait, batched), on_empty=self._pools_alive.end)
         self._parts = Parts(
             params=params,
             settings=settings,

@@ -19,5 +19,3 @@ class Attempt:
     """Whose compressor and allocator all its pages go to, also if another one has become current meanwhile."""
     lru: LruList
     """Of the folio's owner and node at the start; the owner may go while the attempt is under way."""
-    chained: bool = False
-    """Whether the pages of a batch are one chain; decided once, before the first batch."""

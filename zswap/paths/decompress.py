@@ -26,7 +26,7 @@ async def decompress(parts: Parts, entry: int) -> bytes:
         finally:
             pool.put()
     try:
-        req = context.reqs[0]
+        req = context.req
         acomp_request_set_params(req, blob, context.page, len(blob), PAGE_SIZE)
         code = crypto_acomp_decompress(req)
         err = await crypto_wait_req(code, context.wait) if code else 0

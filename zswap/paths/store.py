@@ -92,9 +92,10 @@ async def _store_folio(parts: Parts, attempt: Attempt) -> bool:
     """Batch after batch, each under the context of the current cpu. What a batch is, and how long a context is held:
 
     1. Without patch 14 a page is a batch, and has the context for itself.
-    2. With it, the context is locked before the first batch, as in v8, to learn how many requests it has.
-    3. If it has several, and the folio several pages, a batch is a chain of so many pages. The context is held from the
-       first batch to the last, or with `context_scope="batch"` given back after each, so that others get their turn.
+    2. With it, the pool tells how many pages its compressor takes at once. In v8 that is the number of a context's
+       requests, and to learn it the context is locked before the first batch.
+    3. If these are several, and the folio has several pages, a batch is so many pages. The context is given back after
+       each, so that others get their turn, or with `context_scope="folio"` held from the first batch to the last.
     4. Else a batch is 8 pages, compressed one by one; the context is given back after each batch.
     5. Pages that were compressed one by one took the loop's time: when a turn is due, the context is given back first.
 
@@ -102,12 +103,15 @@ async def _store_folio(parts: Parts, attempt: Attempt) -> bool:
     """
     nr_pages, pool = attempt.folio.nr_pages, attempt.pool
     context: CpuContext | None = None
-    batch_size = 1
+    at_once = batch_size = 1
     if parts.params.features.batched_store:
-        context = pool.try_lock_current() or await pool.lock_current()
-        attempt.chained = context.nr_reqs > 1 and nr_pages > 1
-        batch_size = context.nr_reqs if attempt.chained else ZSWAP_MAX_BATCH_SIZE
-    keep = attempt.chained and parts.params.context_scope == "folio"
+        size = pool.batch_size
+        if size is None:
+            context = pool.try_lock_current() or await pool.lock_current()
+            size = context.interface.batch_size
+        at_once = size if nr_pages > 1 else 1
+        batch_size = size if at_once > 1 else ZSWAP_MAX_BATCH_SIZE
+    keep = at_once > 1 and parts.params.context_scope == "folio"
     try:
         for first in range(0, nr_pages, batch_size):
             if context is not None and not keep:
@@ -118,7 +122,7 @@ async def _store_folio(parts: Parts, attempt: Attempt) -> bool:
             batch = range(first, min(first + batch_size, nr_pages))
             if not await _store_batch(parts, attempt, batch, context) or attempt.lease.invalidated:
                 return False
-            if not attempt.chained and parts.inline_work.turn_is_due(compressed=len(batch)):
+            if at_once == 1 and parts.inline_work.turn_is_due(compressed=len(batch)):
                 context.unlock()
                 context = None
                 await asyncio.sleep(0)

@@ -15,6 +15,7 @@ from acomp import AcompError, AlgorithmNotFoundError, CryptoAcomp, ProtocolError
 from ..errors import CpuOfflineError, ParameterError
 from ..params import Params
 from .context import CpuContext
+from .interface import MakeInterface
 from .zsmalloc import ZsPool
 
 POOL_ALLOC: Final = fault.declare("zswap.pool_alloc", "no memory for a pool: the compressor stays what it was, -EINVAL")
@@ -23,13 +24,26 @@ POOL_ALLOC: Final = fault.declare("zswap.pool_alloc", "no memory for a pool: the
 class Pool:
     """A pool. Made and found through `PoolList`."""
 
-    __slots__ = ("_changed", "_params", "_offline", "_on_release", "compressor", "contexts", "id", "refs", "zs")
+    __slots__ = (
+        "_changed",
+        "_make_interface",
+        "_offline",
+        "_on_release",
+        "_params",
+        "batch_size",
+        "compressor",
+        "contexts",
+        "id",
+        "refs",
+        "zs",
+    )
 
     def __init__(
         self,
         pool_id: int,
         compressor: str,
         params: Params,
+        make_interface: MakeInterface,
         offline: Set[int],
         on_release: "Callable[[Pool], None]",
     ) -> None:
@@ -37,8 +51,11 @@ class Pool:
         self.compressor = compressor
         self.zs = ZsPool()
         self.refs = 1
+        self.batch_size: int | None = None
+        """Pages that go to its compressor at once. None: ask a context that is locked, as v8 does."""
         self.contexts: list[CpuContext] = []
         self._params = params
+        self._make_interface = make_interface
         self._offline = offline
         self._on_release = on_release
         self._changed: asyncio.Event | None = None
@@ -78,8 +95,11 @@ class Pool:
     def prepare_cpu(self, cpu_id: int) -> None:
         """Bring a cpu's context online, or raise what stands in the way."""
         features = self._params.features
-        max_reqs = self._params.max_batch_size if features.request_arrays else 1
-        self.context_of(cpu_id).prepare(self.compressor, max_reqs)
+        max_pages = self._params.max_batch_size if features.request_arrays else 1
+        context = self.context_of(cpu_id)
+        context.prepare(self.compressor, max_pages)
+        if context.interface.pool_tells_size:
+            self.batch_size = context.interface.batch_size
         if self._changed is not None:
             self._changed.set()
             self._changed = None
@@ -87,7 +107,7 @@ class Pool:
     def context_of(self, cpu_id: int) -> CpuContext:
         """The context of a cpu, with nothing in it if nobody has prepared the cpu yet."""
         while cpu_id >= len(self.contexts):
-            self.contexts.append(CpuContext(len(self.contexts), self.put))
+            self.contexts.append(CpuContext(len(self.contexts), self._make_interface, self.put))
         return self.contexts[cpu_id]
 
     async def dead_cpu(self, cpu_id: int) -> None:
@@ -173,10 +193,11 @@ class Pool:
 class PoolList:
     """The pools of a store; the first one is current."""
 
-    __slots__ = ("_by_id", "_params", "_on_empty", "offline", "pools")
+    __slots__ = ("_by_id", "_make_interface", "_on_empty", "_params", "offline", "pools")
 
-    def __init__(self, params: Params, on_empty: Callable[[], None]) -> None:
+    def __init__(self, params: Params, make_interface: MakeInterface, on_empty: Callable[[], None]) -> None:
         self._params = params
+        self._make_interface = make_interface
         self._on_empty = on_empty
         self._by_id: list[Pool | None] = []
         self.pools: list[Pool] = []
@@ -272,7 +293,7 @@ class PoolList:
         if fault.should_fail(POOL_ALLOC):
             raise MemoryError("no memory for a pool")
         pool_id = next((i for i, pool in enumerate(self._by_id) if pool is None), len(self._by_id))
-        pool = Pool(pool_id, compressor, self._params, self.offline, self._release)
+        pool = Pool(pool_id, compressor, self._params, self._make_interface, self.offline, self._release)
         try:
             for cpu_id in range(cpu.nr_cpu_ids()):
                 if cpu_id not in self.offline:
