@@ -17,7 +17,7 @@ DEBUGFS: Final = (
     "pool_total_size",
     "stored_pages",
 )
-"""What `stats()` has, and nothing else."""
+"""What `stats()` has, and nothing else but `stored_incompressible_pages` where such pages are stored (v12)."""
 
 
 @dataclass(slots=True)

@@ -1,4 +1,7 @@
-"""Which patches of the series the store runs with, so that any subset can be measured (docs/kernel.md#patches)."""
+"""Which patches of the series the store runs with, so that any subset can be measured (docs/kernel.md#patches).
+
+Of the later revisions, what they changed in the store beside the interface, each switchable as well.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,7 +16,12 @@ class StoreFeatures:
     `batched_store` (patch 14): pages are stored in batches of 8 under one hold of the context, else one by one.
     `large_folios`: folios of more than one page are accepted (in the kernel since 6.13), else refused whole.
 
-    Chains need both 13, for a context with several requests, and 14, for the code that chains them.
+    `bulk_entries` (v10): the entries of a batch are allocated in one go, all or none, and where that fails one by one.
+    `raw_incompressible` (v12): a page that does not compress is stored as it is, unless its cgroup or an ancestor
+    forbids writeback, where it has its folio rejected as before.
+
+    Chains need both 13, for a context with several requests, and 14, for the code that chains them. `Params` has what
+    goes with the later generations, `Params.interface`.
 
     Differs from the kernel: without patch 14 a context is held until its page is in the tree (there, until it is in the
     allocator), and a refused large folio takes older pages of its slots with it, as every refused folio does here.
@@ -25,6 +33,8 @@ class StoreFeatures:
     request_arrays: bool = True
     batched_store: bool = True
     large_folios: bool = True
+    bulk_entries: bool = False
+    raw_incompressible: bool = False
 
     NAMES: ClassVar[tuple[str, ...]] = ("6.12", "base", "v8")
 

@@ -39,6 +39,8 @@ class Figures:
     """A store at one moment. Bytes unless the name says otherwise."""
 
     stored_pages: int
+    stored_incompressible_pages: int
+    """Those of them that did not compress and lie there as they are (`StoreFeatures.raw_incompressible`)."""
     original_bytes: int
     compressed_bytes: int
     pool_bytes: int
@@ -83,6 +85,7 @@ def figures_of(parts: Parts) -> Figures:
     limit = parts.limit.max_pages
     return Figures(
         stored_pages=parts.inventory.stored_pages,
+        stored_incompressible_pages=parts.inventory.raw_pages,
         original_bytes=parts.inventory.stored_pages * PAGE_SIZE,
         compressed_bytes=sum(pool.compressed_bytes for pool in pools),
         pool_bytes=sum(pool.pool_bytes for pool in pools),

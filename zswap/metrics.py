@@ -11,7 +11,7 @@ from acomp import PAGE_SIZE
 
 from .zswap import Zswap
 
-_STATES = ("pool_total_size", "stored_pages")
+_STATES = ("pool_total_size", "stored_pages", "stored_incompressible_pages")
 
 
 class Collector:

@@ -60,7 +60,7 @@ class Zswap:
             settings=settings,
             counters=counters,
             pools=pools,
-            inventory=Inventory(pools),
+            inventory=Inventory(pools, knows_raw=params.features.raw_incompressible),
             limit=PoolLimit(settings, counters),
             slots=SlotLocks(),
             backing=backing,
@@ -319,9 +319,13 @@ class Zswap:
         return figures_of(self._parts)
 
     def stats(self) -> Mapping[str, int]:
-        """The debugfs counters as they are now: event counts, `pool_total_size` in bytes, `stored_pages`."""
+        """The debugfs counters as they are now: event counts, `pool_total_size` in bytes, `stored_pages`.
+
+        With `StoreFeatures.raw_incompressible` also `stored_incompressible_pages`, those that are stored as they are.
+        """
         parts = self._parts
         counters = parts.counters
+        raw = {"stored_incompressible_pages": parts.inventory.raw_pages} if parts.inventory.knows_raw else {}
         return MappingProxyType(
             {
                 "pool_limit_hit": counters.pool_limit_hit,
@@ -333,5 +337,6 @@ class Zswap:
                 "written_back_pages": counters.written_back_pages,
                 "pool_total_size": parts.pools.total_pages * PAGE_SIZE,
                 "stored_pages": parts.inventory.stored_pages,
+                **raw,
             }
         )

@@ -7,6 +7,7 @@ import pytest
 
 import acomp
 import zswap
+from acomp import fault
 from tests.zswap.null_algorithm import PAGE, null_algorithm, page_of, sync_null
 from tests.zswap.test_size_classes import EXPECTED
 
@@ -103,3 +104,37 @@ async def test_columns_of_a_running_6_12(compressor: str) -> None:
             assert stats["pool_total_size"] == pages_of_pool(lengths) * PAGE
             for i, page in enumerate(pages):
                 assert await swap.load(i) == page
+
+
+@pytest.mark.parametrize("compressor", ["null-async", "null-sync"])
+async def test_check_15_entries_that_cannot_be_had_in_bulk_are_allocated_one_by_one(compressor: str) -> None:
+    """And only when one of those fails, reject_kmemcache_fail ticks; the bulk's own failure does not."""
+    asked: list[str] = []
+    failing: set[str] = set()
+
+    def decide(point: str) -> bool:
+        asked.append(point)
+        return point in failing
+
+    def entry_points() -> list[str]:
+        points = [point.rpartition(".")[2] for point in asked if "entry" in point]
+        asked.clear()
+        return points
+
+    params = zswap.Params(compressor=compressor, features=zswap.StoreFeatures(bulk_entries=True))
+    with acomp.registry(), null_algorithm():
+        sync_null()
+        async with zswap.Zswap.open(params) as store:
+            with fault.installed(decide):
+                assert await put(store, 0, 16)
+                assert entry_points() == ["entry_bulk_alloc"] * 2, "once for a batch of 8"
+                failing.add("zswap.entry_bulk_alloc")
+                assert await put(store, 0, 16)
+                assert entry_points() == ["entry_bulk_alloc", *["entry_alloc"] * 8] * 2
+                assert store.stats()["reject_kmemcache_fail"] == 0
+                failing.add("zswap.entry_alloc")
+                assert not await put(store, 0, 16)
+                assert entry_points() == ["entry_bulk_alloc", "entry_alloc"]
+                assert store.stats()["reject_kmemcache_fail"] == 1
+            assert store.stats()["stored_pages"] == 0 and not len(store._parts.inventory.entries)
+            assert await put(store, 0, 16)

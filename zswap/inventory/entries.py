@@ -20,6 +20,9 @@ _BLOCK: Final = 256
 ENTRY_ALLOC: Final = fault.declare(
     "zswap.entry_alloc", "no memory for an entry: reject_kmemcache_fail, the batch and so the folio are not stored"
 )
+ENTRY_BULK_ALLOC: Final = fault.declare(
+    "zswap.entry_bulk_alloc", "no memory for the entries of a batch in one go (v10): they are allocated one by one"
+)
 
 
 class EntryTable:
@@ -50,6 +53,15 @@ class EntryTable:
         """`nr` >= 1 entries without blobs; None, and nothing allocated, when there is no memory for one of them."""
         if fault.decider is not None and any(fault.should_fail(ENTRY_ALLOC) for _ in range(nr)):
             return None
+        return self._take(nr)
+
+    def alloc_bulk(self, nr: int) -> list[int] | None:
+        """`alloc` as it is from v10 on: in one go, which gives all or none; where that fails, one by one."""
+        if fault.should_fail(ENTRY_BULK_ALLOC):
+            return self.alloc(nr)
+        return self._take(nr)
+
+    def _take(self, nr: int) -> list[int]:
         while len(self._free) < nr:
             self._grow()
         self._used += nr

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from errno import ENOMEM
 from typing import Final
 
-from acomp import fault
+from acomp import PAGE_SIZE, fault
 
 from ..folio import MAX_SLOTS
 from ..pool.pool import Pool, PoolList
@@ -26,12 +26,19 @@ TREE_INSERT: Final = fault.declare(
 
 
 class Inventory:
-    """All entries of a store. `entries` is the table, `tree` finds a published entry by its slot, `lrus` by age."""
+    """All entries of a store. `entries` is the table, `tree` finds a published entry by its slot, `lrus` by age.
 
-    __slots__ = ("_pools", "entries", "lrus", "tree")
+    `knows_raw` is v12: a page that lies there as it is, and so 4096 bytes long, is one that did not compress. Without
+    it 4096 bytes are an output like any other.
+    """
 
-    def __init__(self, pools: PoolList) -> None:
+    __slots__ = ("_pools", "entries", "knows_raw", "lrus", "raw_pages", "tree")
+
+    def __init__(self, pools: PoolList, knows_raw: bool) -> None:
         self._pools = pools
+        self.knows_raw = knows_raw
+        self.raw_pages = 0
+        """Published entries that are raw (the kernel's stored_incompressible_pages)."""
         self.entries = EntryTable()
         self.lrus = LruTable(self.entries)
         self.tree = SlotMap()
@@ -81,6 +88,8 @@ class Inventory:
             self._free(replaced)
         nr = len(entries)
         pool.refs += nr
+        if self.knows_raw:
+            self.raw_pages += self._count_raw(entries)
         if lru.cgroup is not None:
             lru.cgroup.charge_zswap(self._lengths(entries), nr)
         slot_of, home_of, referenced = self.entries.slot, self.entries.home, self.entries.referenced
@@ -112,6 +121,11 @@ class Inventory:
         assert blob is not None
         return len(blob)
 
+    def raw_page(self, entry: int) -> bytes | None:
+        """The page of an entry that is raw, which no codec must ever see; None for one that is compressed."""
+        blob = self.entries.blob[entry]
+        return blob if self.knows_raw and blob is not None and len(blob) == PAGE_SIZE else None
+
     def pool_of(self, entry: int) -> Pool:
         """The pool that holds a published entry's page."""
         return self._pools[self.entries.home[entry] & POOL_MASK]
@@ -123,6 +137,10 @@ class Inventory:
     def _lengths(self, entries: Iterable[int]) -> int:
         """Bytes of these entries' compressed pages together."""
         return sum(map(len, map(self.entries.blob.__getitem__, entries)))  # type: ignore[arg-type] # filled: no None
+
+    def _count_raw(self, entries: Iterable[int]) -> int:
+        """How many of these entries are raw."""
+        return [*map(len, map(self.entries.blob.__getitem__, entries))].count(PAGE_SIZE)  # type: ignore[arg-type]
 
     def _free(self, entries: Sequence[int]) -> None:
         """Free published entries that left the tree; most often all are of one list and one pool."""
@@ -137,6 +155,8 @@ class Inventory:
     def _free_alike(self, entries: Sequence[int], home: int) -> None:
         lru, pool = self.lrus.lists[home >> POOL_BITS], self._pools[home & POOL_MASK]
         lru.remove(entries)
+        if self.raw_pages:
+            self.raw_pages -= self._count_raw(entries)
         handle_of = self.entries.handle
         length = pool.zs.free([handle_of[entry] for entry in entries])
         if lru.cgroup is not None:

@@ -19,3 +19,5 @@ class Attempt:
     """Whose compressor and allocator all its pages go to, also if another one has become current meanwhile."""
     lru: LruList
     """Of the folio's owner and node at the start; the owner may go while the attempt is under way."""
+    may_store_raw: bool
+    """Whether a page that does not compress is stored as it is; asked once per folio, as from v12 on."""

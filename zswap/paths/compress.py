@@ -8,6 +8,8 @@ them after a failure.
 from collections.abc import Sequence
 from errno import ENOSPC
 
+from acomp import PAGE_SIZE
+
 from ..pool.context import CpuContext
 from ..pool.pool import Pool
 from .attempt import Attempt
@@ -19,14 +21,16 @@ async def batch_compress(
 ) -> bool:
     """Compress the pages of the folio from `first` on into `entries`, one each. Needs the context locked.
 
-    True when every entry is filled. Of pages that go to the compressor at once nothing at all is stored when one of
-    them fails, and a reject counter ticks for each failing page; page by page, the first failure ends it and ticks
-    once.
+    True when every entry is filled, from v12 on with the page itself if that does not compress. Of pages that go to the
+    compressor at once nothing at all is stored when one of them fails, and a reject counter ticks for each failing
+    page; page by page, the first failure ends it and ticks once.
     """
     interface = context.interface
     for start in range(0, len(entries), interface.batch_size):
         some = entries[start : start + interface.batch_size]
         outputs = await interface.compress(attempt.folio, first + start, len(some))
+        if parts.inventory.knows_raw and not _all_compressed(outputs):
+            outputs = _with_raw_pages(attempt, first + start, outputs)
         blobs = [output for output in outputs if type(output) is bytes]
         if len(blobs) < len(outputs):
             _count_rejects(parts, outputs)
@@ -34,6 +38,28 @@ async def batch_compress(
         if not _allocate(parts, some, attempt.pool, blobs):
             return False
     return True
+
+
+def _all_compressed(outputs: Sequence[bytes | int]) -> bool:
+    """Whether every page has an output that is shorter. (Mostly so: no step of the interpreter per page.)"""
+    return set(map(type, outputs)) == {bytes} and max(map(len, outputs)) < PAGE_SIZE  # type: ignore[arg-type]
+
+
+def _with_raw_pages(attempt: Attempt, first: int, outputs: Sequence[bytes | int]) -> list[bytes | int]:
+    """What v12 makes of them: the page itself for each that did not compress, whatever the code says of it.
+
+    An output as long as a page must not be stored, for an entry of that length is raw: where raw pages are not allowed,
+    it is a page that compresses poorly.
+    """
+    stored: list[bytes | int] = []
+    for number, output in enumerate(outputs, first):
+        if type(output) is bytes and len(output) < PAGE_SIZE:
+            stored.append(output)
+        elif attempt.may_store_raw:
+            stored += attempt.folio.pages(number, number + 1)
+        else:
+            stored.append(-ENOSPC if type(output) is bytes else output)
+    return stored
 
 
 def _count_rejects(parts: Parts, outputs: Sequence[bytes | int]) -> None:

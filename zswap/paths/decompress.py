@@ -1,4 +1,7 @@
-"""Decompress the page of an entry: one plain request on the current cpu's context. For loads and for writeback."""
+"""The page of an entry, for loads and for writeback: decompressed by one plain request on the current cpu's context.
+
+Or taken as it is, if it is raw.
+"""
 
 import asyncio
 from errno import EIO
@@ -12,9 +15,16 @@ from .parts import Parts
 async def decompress(parts: Parts, entry: int) -> bytes:
     """The page of a published entry, by its own pool's compressor; DecompressError if that cannot.
 
+    A raw page is there already, whichever compressor its pool has: no context is locked for it, and it counts as one
+    decompressed inline, so that the loop gets its turns.
+
     Differs from the kernel: compressed pages are immutable here, so an async compressor needs no copy of them in
     buffer 0.
     """
+    if (raw := parts.inventory.raw_page(entry)) is not None:
+        if parts.inline_work.turn_is_due(decompressed=1):
+            await asyncio.sleep(0)
+        return raw
     entries = parts.inventory.entries
     slot, blob, pool = entries.slot[entry], entries.blob[entry], parts.inventory.pool_of(entry)
     assert blob is not None
@@ -46,6 +56,8 @@ def decompress_at_once(parts: Parts, entry: int) -> bytes | None:
 
     Nothing would wait where the context is free, the codec is software, and the loop needs no turn.
     """
+    if (raw := parts.inventory.raw_page(entry)) is not None:
+        return raw if parts.inline_work.may_decompress_at_once() else None
     context = parts.inventory.pool_of(entry).free_context_here(parts.loop)
     if context is None or context.tfm is None or context.tfm.decompress_at_once is None:
         return None

@@ -82,8 +82,12 @@ async def _store_in_current_pool(parts: Parts, folio: Folio, lease: SlotLease) -
         return False
     pool.get()
     try:
-        lru = parts.inventory.lrus.ensure(folio.owner, folio.node)
-        return lru is not None and await _store_folio(parts, Attempt(folio, lease, pool, lru))
+        owner = folio.owner
+        lru = parts.inventory.lrus.ensure(owner, folio.node)
+        if lru is None:
+            return False
+        may_store_raw = parts.inventory.knows_raw and (owner is None or owner.may_write_back)
+        return await _store_folio(parts, Attempt(folio, lease, pool, lru, may_store_raw))
     finally:
         pool.put()
 
@@ -138,7 +142,8 @@ async def _store_batch(parts: Parts, attempt: Attempt, batch: range, context: Cp
     Entries that were published before a later one failed stay in the tree; the folio's clean-up removes them.
     """
     inventory = parts.inventory
-    unpublished = inventory.entries.alloc(len(batch))
+    table = inventory.entries
+    unpublished = (table.alloc_bulk if parts.params.features.bulk_entries else table.alloc)(len(batch))
     if unpublished is None:
         parts.counters.reject_kmemcache_fail += 1
         return False
