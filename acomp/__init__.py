@@ -3,6 +3,9 @@
 It imports nothing of ours; `iaa_emulator` and `zswap` import it and never each other; nobody imports `swaplab`.
 Everything public is listed here; `acomp.cpu`, `acomp.trace`, `acomp.fault` and `acomp.testing` are facilities that the
 packages above share. What the words mean is in docs/concepts.md, what the kernel does in docs/kernel.md.
+
+`algapi`, `request` and `tfm` import each other, the only modules here that do: an algorithm's methods take requests, a
+request belongs to a transform, and a transform has an algorithm's methods. That circle is the domain's own.
 """
 
 from . import cpu, fault, testing, trace

@@ -13,7 +13,14 @@ AECS_SIZE: Final = 1568
 """Bytes of the compression tables, the second source of every compress descriptor."""
 
 
-class Opcode(IntEnum):
+class NamedNumber(IntEnum):
+    """A number of the hardware's that prints as its name."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Opcode(NamedNumber):
     """What a device can be asked to do. (It can do more; the driver asks for nothing else.)"""
 
     NOOP = 0x00
@@ -28,7 +35,7 @@ DECOMPRESS: Final = Opcode.DECOMPRESS
 """For what is asked per request: looking a member up in its class takes as long as a call."""
 
 
-class Status(IntEnum):
+class Status(NamedNumber):
     """First byte of a completion record. 0: the job is not finished."""
 
     NONE = 0x00
@@ -41,7 +48,7 @@ class Status(IntEnum):
 SUCCESS: Final = Status.SUCCESS
 
 
-class ErrorCode(IntEnum):
+class ErrorCode(NamedNumber):
     """Second byte of a completion record, after an analytics error. (The device knows more kinds of bad stream.)"""
 
     NONE = 0x00

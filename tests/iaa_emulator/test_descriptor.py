@@ -96,3 +96,10 @@ async def test_the_descriptors_of_a_chain_in_flight() -> None:
         assert all(d.flags & Flag.SOURCE2_IS_AECS and d.source2_size == 1568 for d in descriptors)
         engine_of(platform).step_all()
         assert await task == 0
+
+
+def test_numbers_of_the_hardware_print_as_their_names() -> None:
+    assert f"{Opcode.COMPRESS} {Status.ANALYTICS_ERROR} {ErrorCode.COMPRESS_OVERFLOW}" == (
+        "COMPRESS ANALYTICS_ERROR COMPRESS_OVERFLOW"
+    )
+    assert "<Status.SUCCESS: 1>" in repr(CompletionRecord(Status.SUCCESS, ErrorCode.NONE, 4096, 1379, 0))

@@ -75,6 +75,12 @@ async def test_each_folio_goes_where_it_belongs_and_is_found_again() -> None:
         assert list(swap) == [0, 1, 2, 10, 11] and 10 in swap and 20 not in swap
 
 
+def test_a_place_prints_as_its_name() -> None:
+    assert [str(place) for place in zswap.Placed] == ["ZERO", "ZSWAP", "DEVICE"]
+    assert f"{zswap.Placed.ZSWAP:>6}" == " ZSWAP" and repr(zswap.Placed.ZSWAP) == "<Placed.ZSWAP: 1>"
+    assert max(zswap.Placed.DEVICE, zswap.Placed.ZERO) is zswap.Placed.DEVICE
+
+
 async def test_where_a_page_is() -> None:
     params = zswap.Params(compressor="null-async", shrinker_enabled=True)
     async with opened(params, automatic=False) as (swap, device):

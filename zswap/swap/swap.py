@@ -33,11 +33,21 @@ _NOTHING, _ZERO, _STORED = b"\0", b"\1", b"\2"
 
 
 class Placed(IntEnum):
-    """Where a folio went; of one that had to be split, where the page furthest out went."""
+    """Where a page is, or where a folio went: nowhere since it is all zeroes, into the store, or to the device.
+
+    The numbers rank how far out that is. Of a folio that had to be split, `Swap.store` returns the place of the page
+    that went furthest. It prints as its name.
+    """
 
     ZERO = 0
     ZSWAP = 1
     DEVICE = 2
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __format__(self, format_spec: str) -> str:
+        return format(self.name, format_spec)
 
 
 class Swap:
