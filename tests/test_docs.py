@@ -1,18 +1,28 @@
 """The docs say what the code does, where they can be checked, and nothing refers to what is not in the repository."""
 
 import importlib.util
+import pkgutil
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
+
+from swaplab.cli.commands import app
+from swaplab.model.testbed import load_testbed
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
 PLACES = ("acomp", "iaa_emulator", "zswap", "swaplab", "tests", "examples", "benchmarks", "docs", ".ci")
 
 DOCUMENT = re.compile(r"(?<![\w./-])([\w./-]*\w\.md)\b(?:#([\w-]*\w))?")
 IN_FILE = re.compile(r"\((`\w+`(?:(?:, | and )`\w+`)*) in\s+`([\w/]+\.py)`")
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
+COMMAND = re.compile(r"^    (?:\.venv/bin/)?swaplab ([a-z][^#\n]*)", re.MULTILINE)
+DOTTED = re.compile(r"`((?:acomp|iaa_emulator|zswap|swaplab)(?:\.\w+)+)(?![\w/.])")
 CODE_PATH = re.compile(r"`((?:acomp|iaa_emulator|zswap|swaplab|tests)/[\w/.-]*)`")
 INVARIANT = re.compile(r"\bI([0-9]{1,2})\b")
 WORKSHOP = re.compile(
@@ -80,6 +90,23 @@ def test_what_is_not_here_is_noticed(text: str, missing: list[str]) -> None:
     assert dangling(DOCS / "acomp.md", text) == missing
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    for name, anchor in LINK.findall(page.read_text()):
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target), f"{name}#{anchor}"
+
+
+def test_commands_that_the_docs_print_are_taken() -> None:
+    commands = typer.main.get_group(app).commands
+    printed = [shlex.split(line) for page in PAGES for line in COMMAND.findall(page.read_text())]
+    assert {words[0] for words in printed} >= {"usemem", "store", "doctor", "calibrate", "kernbench"}
+    for name, *words in printed:
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= known, (name, words)
+
+
 def test_nothing_refers_to_the_workshop() -> None:
     """Chapters of papers that only their authors have tell a reader nothing: say the fact, or link docs/kernel.md."""
     wrong = {}
@@ -97,10 +124,17 @@ def test_invariants_that_are_named_are_listed() -> None:
     assert named and named <= listed
 
 
-@pytest.mark.parametrize("document", ["concepts.md", "kernel.md", "invariants.md", "acomp.md", "kernel-differences.md"])
-def test_code_that_the_docs_name_is_there(document: str) -> None:
-    text = (DOCS / document).read_text()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_that_the_docs_name_is_there(page: Path) -> None:
+    text = page.read_text()
     assert [path for path in CODE_PATH.findall(text) if not (ROOT / path).exists()] == []
     for names, path in IN_FILE.findall(text):
         defined = re.findall(r"^(?:class |async def |def |)(\w+)", (ROOT / path).read_text(), re.MULTILINE)
         assert [name for name in re.findall(r"`(\w+)`", names) if name not in defined] == [], path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_names_that_the_docs_print_are_there(page: Path) -> None:
+    for name in DOTTED.findall(page.read_text()):
+        if name not in load_testbed("spr-2s-8iaa").parameters:
+            pkgutil.resolve_name(name)
