@@ -78,6 +78,18 @@ def test_the_lower_packages_work_without_extras(embedder: Path) -> None:
     assert all(Path(file).is_relative_to(embedder.parents[1]) for file in found)
 
 
+def test_virtual_time_works_without_extras(embedder: Path) -> None:
+    program = "import asyncio; from swaplab import sim; print(sim.run(asyncio.sleep(3600, 'an hour')))"
+    assert run(embedder, "-I", "-c", program, cwd=embedder.parent) == "an hour\n"
+
+
+def test_the_command_names_the_extra_that_it_needs(embedder: Path) -> None:
+    command = [str(embedder), "-I", "-m", "swaplab", "chain"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.count("\n") == 1 and "pip install 'swaplab[lab]'" in ran.stderr
+
+
 def test_no_library_of_the_laboratory_comes_along(wheel: Path, embedder: Path) -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     optional = {distribution_name(word) for words in extras.values() for word in words} - {"swaplab"}

@@ -19,8 +19,11 @@ def main() -> None:
     _open_what_is_closed()
     terminated = _end_by_sigterm_as_by_ctrl_c()
     try:
-        from swaplab.cli.commands import app  # here, since this takes long enough for a Ctrl-C
-
+        try:
+            from swaplab.cli.commands import app  # here, since this takes long enough for a Ctrl-C
+        except ModuleNotFoundError as missing:
+            _say_which_extra(missing)
+            raise
         app()
     except (KeyboardInterrupt, SystemExit) as end:
         for signum in (signal.SIGINT, signal.SIGTERM):
@@ -31,6 +34,15 @@ def main() -> None:
         if code in SAID:
             print(SAID[code], file=sys.stderr)
         sys.exit(code)
+
+
+def _say_which_extra(missing: ModuleNotFoundError) -> None:
+    """SystemExit(2) with the remedy, where a library is missing that only the laboratory needs."""
+    if (missing.name or "swaplab").partition(".")[0] != "swaplab":
+        print(
+            f"swaplab: there is no {missing.name} here; install the extra: pip install 'swaplab[lab]'", file=sys.stderr
+        )
+        sys.exit(2)
 
 
 def _open_what_is_closed() -> None:
