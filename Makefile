@@ -10,6 +10,9 @@ VIRTUAL_DEMO := swaplab usemem --scale 1/1024
 # The event loop of `make quick`: uvloop, stock or virtual.
 LOOP ?= uvloop
 
+# Where the environment forbids to keep what is compiled, every test that starts a process would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 # Touched last, so that a failed or interrupted installation is begun again; older than pyproject.toml is out of date.

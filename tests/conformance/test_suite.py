@@ -58,6 +58,7 @@ def ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ran:
     return run(suite)
 
 
+@pytest.mark.slow
 def test_every_kind_is_counted_and_every_surprise_is_a_fault(ran: Ran) -> None:
     assert ran.counted == {
         "tests": 11,

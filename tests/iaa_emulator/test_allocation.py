@@ -179,6 +179,7 @@ async def test_without_patch_ten_chains_block_for_good_and_that_has_a_name() -> 
             await chain.run()
         assert platform.enabled
         assert_whole(platform)
+        platform.driver.in_flight.timeout_s = 60
         short = new_chain([page(n) for n in range(3)])
         assert (await short.run(), short.errs) == (0, [0] * 3)
 

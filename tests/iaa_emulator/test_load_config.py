@@ -213,6 +213,7 @@ WRITES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 2), WRITES), max_size=5))
 def test_whatever_was_written_is_reached_again_from_what_is_saved(queues: list[tuple[int, Any]]) -> None:
     loaded = load(document(*({"dev": f"wq1.{n}", **dict(writes)} for n, writes in queues)))

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from errno import EAGAIN
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -59,6 +60,7 @@ def formula_8_3(topology: Topology, nr_iaa: int, wqs: int, g: int, cpu: int) -> 
     return [f"wq{2 * n + 1}.{index}" for n in members for index in range(1, wqs)]
 
 
+@pytest.mark.slow
 @given(topologies(), st.integers(1, 9), st.integers(1, 4), st.integers(-1, 4))
 @settings(max_examples=150)
 def test_tables_equal_the_formulas(topology: Topology, devices: int, wqs: int, g: int) -> None:
@@ -95,6 +97,7 @@ def test_i7_jobs_of_a_cpu_are_spread_evenly(
         assert max(counts.values()) - min(counts.values()) <= (consecutive if by_package else 1)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(1, 2), st.integers(1, 3), st.integers(0, 2))
 @settings(max_examples=150)
 def test_i7_work_stays_in_its_package(

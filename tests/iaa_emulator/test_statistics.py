@@ -151,9 +151,11 @@ async def test_the_events_of_a_chain_in_order() -> None:
 
 async def test_every_event_of_this_room_is_declared() -> None:
     with recorded() as events:
-        async with stepped(machine(devices=1, slots_per_device=2), completion_timeout=0.02) as platform:
+        async with stepped(machine(devices=1, slots_per_device=2)) as platform:
             await new_chain([page(n) for n in range(8)]).run()
             await Single().decompress(b"\xff" * 50)
+            assert platform.enabled
+        async with stepped(completion_timeout=0.02) as platform:
             with acomp.fault.installed(lambda point: point == "iaa.lost_completion"):
                 await Single().compress(TEXT)
             assert not platform.enabled

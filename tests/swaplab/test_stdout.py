@@ -46,6 +46,7 @@ def test_store_does_the_same(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[-1].endswith("0 differ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "-"])
 def test_stdout_has_several_names(name: str) -> None:
     done = run("chain", "--trace", name, capture_output=True)
@@ -83,6 +84,7 @@ def test_a_full_disk_is_refused_before_the_work(tmp_path: Path, monkeypatch: pyt
         assert "there is no room left for" in result.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["chain"], ["usemem"], ["--help"], ["--version"], ["usemem", "--help"]])
 def test_nothing_is_begun_when_stdout_takes_nothing(arguments: list[str]) -> None:
     with open("/dev/full", "w") as full:
@@ -90,6 +92,7 @@ def test_nothing_is_begun_when_stdout_takes_nothing(arguments: list[str]) -> Non
     assert (done.returncode, done.stderr) == (2, "swaplab: stdout: No space left on device\n")
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_in_the_end_is_one_line() -> None:
     program = "import swaplab.cli.commands as c, swaplab.cli as m; c.is_full = lambda place: False; m.main()"
     with open("/dev/full", "w") as full:
@@ -103,6 +106,7 @@ def test_a_disk_that_is_full_in_the_end_is_one_line() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_closed_stdout_is_nobodys_business(tmp_path: Path) -> None:
     program = "import os; [os.close(fd) for fd in (1, 2)]; os.execv({0!r}, [{0!r}, *{1!r}])"
     arguments = ["-m", "swaplab", "chain", "--trace", str(tmp_path / "trace")]

@@ -92,7 +92,7 @@ async def test_a_load_that_outlives_the_close_reads_from_nobody(how: str, tmp_pa
 
 async def test_what_ends_between_the_timeout_and_the_close_is_not_stored() -> None:
     with acomp.registry(), null_algorithm(automatic=False) as device:
-        params = zswap.Params(compressor="null-async", close_timeout=0.05)
+        params = zswap.Params(compressor="null-async", close_timeout=0.5)
         swap = zswap.Swap.open(params, device=zswap.MemoryDevice(64))
         await swap.__aenter__()
         storing = [asyncio.ensure_future(swap.store(zswap.Folio(8, page_of(7)))) for _ in range(2)]

@@ -340,6 +340,7 @@ class TestCost:
         for handle in handles[objects // 2 :][-200:]:
             assert lines_of(pool.free, [handle])[0] < 60
 
+    @pytest.mark.slow
     def test_memory_per_object(self) -> None:
         lengths = random.Random(7).choices(range(500, 2500), k=50_000)
         tracemalloc.start()

@@ -45,6 +45,7 @@ def test_the_tables_are_those_of_the_testbed(page: ModuleType) -> None:
     assert page.drawn(text) == text, "run python docs/fidelity.py"
 
 
+@pytest.mark.slow
 def test_the_attribution_is_that_of_today() -> None:
     """The cheapest row is run again; it moves with whatever moves the others."""
     kept = AttributionReport.model_validate_json((DOCS / "attribution.json").read_text())

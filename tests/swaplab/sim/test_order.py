@@ -181,6 +181,7 @@ def in_virtual_time(program: Program, debug: bool = False) -> Log:
     return sim.run(Player().play(program), debug=debug)
 
 
+@pytest.mark.slow
 @given(PROGRAMS)
 def test_order_is_that_of_the_stock_loop(program: Program) -> None:
     with asyncio.Runner(loop_factory=StockInNoTime) as runner:
@@ -188,6 +189,7 @@ def test_order_is_that_of_the_stock_loop(program: Program) -> None:
     assert in_virtual_time(program) == stock
 
 
+@pytest.mark.slow
 @given(PROGRAMS)
 def test_order_is_repeated_and_does_not_depend_on_debug_mode(program: Program) -> None:
     first = in_virtual_time(program)
