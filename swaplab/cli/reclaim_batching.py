@@ -36,14 +36,16 @@ def reclaim_batching(
             report = reclaim_report(testbed, counts, lengths, devices, workers, ran)
     with writing("reclaim-batching", json, report.to_json()):
         shown = console()
+        shown.print(
+            f"4 KiB folios swapped out, thousands of pages per second, {report.devices} devices", highlight=False
+        )
         shown.print(_table(report, counts, lengths))
         for count in counts:
             shown.print(report.sentence(count), highlight=False)
 
 
 def _table(report: ReclaimReport, counts: list[int], lengths: list[int]) -> Table:
-    shown = Table(title=f"4 KiB folios swapped out, thousands of pages per second, {report.devices} devices")
-    shown.title_justify = "left"
+    shown = Table()
     shown.add_column("pages per chain", justify="right")
     for count in counts:
         shown.add_column(f"{count} process{'es' * (count > 1)}", justify="right")
