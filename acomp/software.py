@@ -16,8 +16,9 @@ from typing import Final
 
 from . import cpu
 from .algapi import AcompAlg, Registry, default_registry, entered
-from .codecs import Codec, CodecError, DeflateCodec, Lz4Codec, LzoCodec, ZstdCodec, check_known_vectors
+from .codecs import Codec, CodecError, DeflateCodec, Lz4Codec, LzoCodec, ZstdCodec
 from .flags import CRYPTO_ACOMP_DST_MAX
+from .known_vectors import check_known_vectors
 from .request import AcompReq
 from .tfm import CryptoAcomp
 

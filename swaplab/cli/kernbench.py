@@ -13,10 +13,10 @@ from swaplab.cli.options import (
     JsonFile,
     Patches,
     SyncMode,
+    TableOptions,
     TestbedName,
     Workers,
     WorkQueues,
-    requests_of_table,
 )
 from swaplab.cli.outputs import writing
 from swaplab.cli.prose import print_prose
@@ -73,8 +73,19 @@ def kernbench(
     report, requests = run_table(
         "kernbench",
         kernbench_report,
-        lambda: requests_of_table(
-            testbed, folio, compressor, columns, patches, scale, seed, threads, devices, wqs, batch, sync_mode
+        TableOptions(
+            testbed=testbed,
+            folio=folio,
+            compressor=compressor,
+            columns=columns,
+            patches=patches,
+            scale=scale,
+            seed=seed,
+            processes=threads,
+            devices=devices,
+            wqs=wqs,
+            batch=batch,
+            sync_mode=sync_mode,
         ),
         workers,
     )

@@ -1,6 +1,7 @@
 """Options that several commands have, said once: types for their signatures, and what is made of their values."""
 
 import os
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 from pathlib import Path
@@ -90,27 +91,45 @@ def known_compressor(name: str) -> str:
     return name
 
 
-def requests_of_table(
-    testbed: str,
-    folio: FolioSize,
-    compressor: str,
-    columns: str | None,
-    patches: str | None,
-    scale: str,
-    seed: int,
-    processes: int | None,
-    devices: int,
-    wqs: int | None,
-    batch: int,
-    sync_mode: SyncMode,
-) -> list[Request]:
-    """The columns of a table, in its order; BadParameter, ColumnError or TestbedError for what cannot be run."""
-    fraction, compressor = parse_scale(scale), known_compressor(compressor)
-    chosen = parse_columns(columns, patches)
-    if batch != zswap.ZSWAP_MAX_BATCH_SIZE:  # which is the kernel's bound, and so never more than it would do anyway
-        check_batch(batch, folio)
-    machine = load_testbed(testbed)
-    return [
-        Request(machine, column, compressor, folio, fraction, seed, processes, devices, wqs, batch, sync_mode.value)
-        for column in chosen
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """What a table of modelled columns was asked for: the options that its commands share, as they were given."""
+
+    testbed: str
+    folio: FolioSize
+    compressor: str
+    columns: str | None
+    patches: str | None
+    scale: str
+    seed: int
+    processes: int | None
+    devices: int
+    wqs: int | None
+    batch: int
+    sync_mode: SyncMode
+    pinned: bool = True
+
+    def requests(self) -> list[Request]:
+        """The columns of the table, in its order; BadParameter, ColumnError or TestbedError for what cannot be run."""
+        scale, compressor = parse_scale(self.scale), known_compressor(self.compressor)
+        columns = parse_columns(self.columns, self.patches)
+        if self.batch != zswap.ZSWAP_MAX_BATCH_SIZE:  # the kernel's bound, so never more than it would do anyway
+            check_batch(self.batch, self.folio)
+        testbed = load_testbed(self.testbed)
+        return [
+            Request(
+                testbed=testbed,
+                column=column,
+                compressor=compressor,
+                folio=self.folio,
+                scale=scale,
+                seed=self.seed,
+                processes=self.processes,
+                devices=self.devices,
+                wqs=self.wqs,
+                batch=self.batch,
+                sync_mode=self.sync_mode.value,
+                pinned=self.pinned,
+            )
+            for column in columns
+        ]

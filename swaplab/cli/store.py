@@ -17,7 +17,7 @@ from swaplab.cli.progress import progress_of
 from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals
 from swaplab.model.folio_sizes import FOLIO_PAGES
-from swaplab.realbytes.comparison import Column, Plan, Report, compare, hardware
+from swaplab.realbytes.comparison import Comparison, Report, StoreColumn, compare, hardware
 from swaplab.realbytes.counters import CountersColumn, CountersReport, count
 from swaplab.realbytes.inputs import InputError, read_pages
 
@@ -75,10 +75,10 @@ def store(
 
 async def _compare(folios: list[memoryview], folio: str, compressors: list[str]) -> Report | CountersReport:
     async with hardware(compressors):
-        plan = Plan(folios, FOLIO_PAGES[folio], compressors)
-        columns = sum(map(len, plan.modes().values()))
-        with progress_of(PAGES, plan.steps(columns)) as progress:
-            return await compare(replace(plan, progress=progress), folio)
+        comparison = Comparison(folios, FOLIO_PAGES[folio], compressors)
+        columns = sum(map(len, comparison.modes().values()))
+        with progress_of(PAGES, comparison.steps(columns)) as progress:
+            return await compare(replace(comparison, progress=progress), folio)
 
 
 async def _count(
@@ -141,7 +141,7 @@ def _table(report: Report, compressor: str) -> Table:
     return table
 
 
-def _rows(report: Report, group: list[Column]) -> Iterator[tuple[str, list[str]]]:
+def _rows(report: Report, group: list[StoreColumn]) -> Iterator[tuple[str, list[str]]]:
     timings = [report.timing(column) for column in group]
     yield "pages", [f"{column.pages:,}" for column in group]
     yield "stored", [f"{column.stored_pages:,}" for column in group]
@@ -154,7 +154,7 @@ def _rows(report: Report, group: list[Column]) -> Iterator[tuple[str, list[str]]
         yield "speed-up", [f"{timing.median / timings[0].median:.2f} x" for timing in timings]
 
 
-def _rejected(column: Column) -> str:
+def _rejected(column: StoreColumn) -> str:
     """Pages of rejected folios, and which of the kernel's counters say why (they count failing pages)."""
     reasons = {
         "compress_fail": column.reject_compress_fail,

@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from swaplab.cli.options import TableOptions
 from swaplab.cli.outputs import WIDEST, console
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.prose import print_prose
@@ -26,12 +27,10 @@ OF_LARGE_FOLIOS = ("swpout_fallback", "ZSWPOUT", "SWPOUT")
 SIZES = {"4K": "4kB", "64K": "64kB", "2M": "2048kB"}
 
 
-def run_table(
-    command: str, run: Run, requests: Callable[[], list[Request]], workers: int
-) -> tuple[Report, list[Request]]:
-    """What `run` made of the columns that `requests` returned, and these; or the command's refusal."""
+def run_table(command: str, run: Run, options: TableOptions, workers: int) -> tuple[Report, list[Request]]:
+    """What `run` made of the columns that were asked for, and these; or the command's refusal."""
     with refusals(command, ColumnError, TestbedError, ValueError):
-        columns = requests()
+        columns = options.requests()
         with progress_bar("columns", len(columns)) as ran:
             report = run(columns, workers, ran)
     return report, columns

@@ -1,6 +1,5 @@
 """`swaplab usemem`: the series' own table, made in virtual time."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -14,14 +13,13 @@ from swaplab.cli.options import (
     JsonFile,
     Patches,
     SyncMode,
+    TableOptions,
     TestbedName,
     Workers,
     WorkQueues,
-    requests_of_table,
 )
 from swaplab.cli.outputs import writing
 from swaplab.cli.tables import print_table, run_table
-from swaplab.experiments.tables import Request
 from swaplab.experiments.usemem import usemem_report
 from swaplab.model.asked import MOST_SEED
 from swaplab.model.testbed import MOST_PROCESSES
@@ -86,13 +84,25 @@ def usemem(
 
     As it is, it takes about two minutes on two cores; with --scale 1/256 half a minute, with 1/1024 ten seconds.
     """
-
-    def requests_of_command() -> list[Request]:
-        asked = requests_of_table(
-            testbed, folio, compressor, columns, patches, scale, seed, procs, devices, wqs, batch, sync_mode
-        )
-        return [replace(request, pinned=not unpinned) for request in asked]
-
-    report, requests = run_table("usemem", usemem_report, requests_of_command, workers)
+    report, requests = run_table(
+        "usemem",
+        usemem_report,
+        TableOptions(
+            testbed=testbed,
+            folio=folio,
+            compressor=compressor,
+            columns=columns,
+            patches=patches,
+            scale=scale,
+            seed=seed,
+            processes=procs,
+            devices=devices,
+            wqs=wqs,
+            batch=batch,
+            sync_mode=sync_mode,
+            pinned=not unpinned,
+        ),
+        workers,
+    )
     with writing("usemem", json, report.to_json()):
         print_table(report, requests[0], ROWS, f"usemem30{', unpinned' * unpinned}")

@@ -29,7 +29,7 @@ Progress = Callable[[int], object]
 """Called with the number of pages done since the last call."""
 
 
-class Column(BaseModel):
+class StoreColumn(BaseModel):
     """One way of storing: a compressor, sequential or batching, by so many storing tasks."""
 
     model_config = ConfigDict(extra="forbid")
@@ -84,10 +84,10 @@ class Report(BaseModel):
     verified_pages: int = Field(description="pages read back and compared in every run")
     verified_bytes: int
     differing_pages: int = Field(description="over all runs")
-    columns: list[Column]
+    columns: list[StoreColumn]
     run: Run
 
-    def timing(self, column: Column) -> Timing:
+    def timing(self, column: StoreColumn) -> Timing:
         """The timing that belongs to a column."""
         key = (column.compressor, column.mode, column.tasks)
         return next(t for t in self.run.timings if (t.compressor, t.mode, t.tasks) == key)
@@ -105,7 +105,7 @@ class _Measured:
 
 
 @dataclass(slots=True)
-class Plan:
+class Comparison:
     """What to compare: folios of `nr_pages` pages, by which compressors, how many tasks, how many runs of each."""
 
     folios: Sequence[memoryview]
@@ -148,23 +148,23 @@ def batch_size(compressor: str) -> int:
         acomp.crypto_free_acomp(tfm)
 
 
-async def compare(plan: Plan, folio: str) -> Report:
-    """Measure every column of the plan, runs interleaved, and verify each; call it inside `hardware`."""
-    columns: list[Column] = []
+async def compare(comparison: Comparison, folio: str) -> Report:
+    """Measure every column, runs interleaved, and verify each; call it inside `hardware`."""
+    columns: list[StoreColumn] = []
     timings: list[Timing] = []
     all_runs: list[_Measured] = []
-    for compressor, modes in plan.modes().items():
-        for tasks in plan.tasks:
+    for compressor, modes in comparison.modes().items():
+        for tasks in comparison.tasks:
             measured: dict[Mode, list[_Measured]] = {mode: [] for mode in modes}
-            for _ in range(plan.runs):
+            for _ in range(comparison.runs):
                 for mode in modes:
-                    measured[mode].append(await _measure(plan, compressor, mode, tasks))
+                    measured[mode].append(await _measure(comparison, compressor, mode, tasks))
             for mode, runs in measured.items():
                 all_runs += runs
-                columns.append(_column(plan, compressor, mode, tasks, runs[-1]))
-                rates = [len(plan.folios) * plan.nr_pages / run.seconds for run in runs]
+                columns.append(_column(comparison, compressor, mode, tasks, runs[-1]))
+                rates = [len(comparison.folios) * comparison.nr_pages / run.seconds for run in runs]
                 timings.append(Timing(compressor=compressor, mode=mode, tasks=tasks, pages_per_s=rates))
-    pages = len(plan.folios) * plan.nr_pages
+    pages = len(comparison.folios) * comparison.nr_pages
     verified = min(run.verified_pages for run in all_runs)
     return Report(
         folio=folio,
@@ -178,17 +178,17 @@ async def compare(plan: Plan, folio: str) -> Report:
     )
 
 
-def _column(plan: Plan, compressor: str, mode: Mode, tasks: int, run: _Measured) -> Column:
+def _column(comparison: Comparison, compressor: str, mode: Mode, tasks: int, run: _Measured) -> StoreColumn:
     stats = run.stats
     named = stats["reject_compress_fail"] + stats["reject_compress_poor"]
     size = stats["pool_total_size"]
-    return Column(
+    return StoreColumn(
         compressor=compressor,
         mode=mode,
         tasks=tasks,
-        pages=len(plan.folios) * plan.nr_pages,
+        pages=len(comparison.folios) * comparison.nr_pages,
         stored_pages=stats["stored_pages"],
-        rejected_pages=run.rejected_folios * plan.nr_pages,
+        rejected_pages=run.rejected_folios * comparison.nr_pages,
         reject_compress_fail=stats["reject_compress_fail"],
         reject_compress_poor=stats["reject_compress_poor"],
         reject_other=sum(count for name, count in stats.items() if name.startswith("reject_")) - named,
@@ -197,50 +197,50 @@ def _column(plan: Plan, compressor: str, mode: Mode, tasks: int, run: _Measured)
     )
 
 
-async def _measure(plan: Plan, compressor: str, mode: Mode, tasks: int) -> _Measured:
+async def _measure(comparison: Comparison, compressor: str, mode: Mode, tasks: int) -> _Measured:
     params = zswap.Params(compressor=compressor, max_batch_size=MAX_BATCH_SIZE[mode])
     async with zswap.Zswap.open(params) as store:
-        work = enumerate(plan.folios)
+        work = enumerate(comparison.folios)
         began = perf_counter()  # the loop's own clock may count milliseconds
         async with asyncio.TaskGroup() as group:
-            workers = [group.create_task(_store_from(store, work, plan)) for _ in range(tasks)]
+            workers = [group.create_task(_store_from(store, work, comparison)) for _ in range(tasks)]
         seconds = perf_counter() - began
         stats = dict(store.stats())
         rejected = frozenset(index for worker in workers for index in worker.result())
-        verified, differing = await _verify(store, plan, rejected)
+        verified, differing = await _verify(store, comparison, rejected)
     return _Measured(stats, len(rejected), seconds, verified, differing)
 
 
-async def _store_from(store: zswap.Zswap, work: Iterator[tuple[int, memoryview]], plan: Plan) -> list[int]:
+async def _store_from(store: zswap.Zswap, work: Iterator[tuple[int, memoryview]], comparison: Comparison) -> list[int]:
     """Store folios from the shared iterator until it is empty; the indices of those that were rejected."""
     rejected = []
     for index, data in work:
-        if not await store.store(zswap.Folio(index * plan.nr_pages, data)):
+        if not await store.store(zswap.Folio(index * comparison.nr_pages, data)):
             rejected.append(index)
-        plan.progress(plan.nr_pages)
+        comparison.progress(comparison.nr_pages)
     return rejected
 
 
-async def _verify(store: zswap.Zswap, plan: Plan, rejected: frozenset[int]) -> tuple[int, int]:
+async def _verify(store: zswap.Zswap, comparison: Comparison, rejected: frozenset[int]) -> tuple[int, int]:
     """Read every page back from wherever it went: how many were compared with the input, and how many differ.
 
     What the store rejected is on a swap device (a file) meanwhile. It must have left nothing in the store: a page that
     the store still gives for it is stale, and differs.
     """
-    device = zswap.FileDevice(nr_slots=len(plan.folios) * plan.nr_pages)
+    device = zswap.FileDevice(nr_slots=len(comparison.folios) * comparison.nr_pages)
     verified = differing = 0
     try:
         for index in sorted(rejected):
-            await asyncio.to_thread(device.write, index * plan.nr_pages, bytes(plan.folios[index]))
-        for index, folio in enumerate(plan.folios):
-            first = index * plan.nr_pages
-            loaded = [await store.load(first + page) for page in range(plan.nr_pages)]
+            await asyncio.to_thread(device.write, index * comparison.nr_pages, bytes(comparison.folios[index]))
+        for index, folio in enumerate(comparison.folios):
+            first = index * comparison.nr_pages
+            loaded = [await store.load(first + page) for page in range(comparison.nr_pages)]
             if index in rejected:
                 differing += sum(page is not None for page in loaded)
-                loaded = _cut(await asyncio.to_thread(device.read, first, plan.nr_pages))
+                loaded = _cut(await asyncio.to_thread(device.read, first, comparison.nr_pages))
             differing += sum(page != original for page, original in zip(loaded, _cut(folio), strict=True))
             verified += len(loaded)
-            plan.progress(plan.nr_pages)
+            comparison.progress(comparison.nr_pages)
     finally:
         device.close()
     return verified, differing

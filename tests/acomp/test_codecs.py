@@ -10,20 +10,18 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acomp import codecs
+from acomp import known_vectors
 from acomp.codecs import (
     CODECS,
-    KNOWN_VECTORS,
     ZLIB_IS_BYTE_EXACT,
     Codec,
     CodecError,
     DeflateCodec,
-    KnownVector,
     Lz4Codec,
     LzoCodec,
     ZstdCodec,
-    check_known_vectors,
 )
+from acomp.known_vectors import KNOWN_VECTORS, KnownVector, check_known_vectors
 
 NAMES = tuple(CODECS)
 PADDABLE = ("deflate", "zstd")
@@ -344,13 +342,13 @@ class TestKnownVectors:
         ],
     )
     def test_a_mismatch_is_an_error(self, vector: KnownVector, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(codecs, "KNOWN_VECTORS", {"deflate": (vector,)})
-        monkeypatch.setattr(codecs, "ZLIB_IS_BYTE_EXACT", True)
+        monkeypatch.setattr(known_vectors, "KNOWN_VECTORS", {"deflate": (vector,)})
+        monkeypatch.setattr(known_vectors, "ZLIB_IS_BYTE_EXACT", True)
         with pytest.raises(CodecError, match=message):
             check_known_vectors("deflate")
 
     def test_other_zlibs_may_choose_other_bytes(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stored = KnownVector(b"xyz", KNOWN_VECTORS["deflate"][1].compressed, exact=True)
-        monkeypatch.setattr(codecs, "KNOWN_VECTORS", {"deflate": (stored,)})
-        monkeypatch.setattr(codecs, "ZLIB_IS_BYTE_EXACT", False)
+        monkeypatch.setattr(known_vectors, "KNOWN_VECTORS", {"deflate": (stored,)})
+        monkeypatch.setattr(known_vectors, "ZLIB_IS_BYTE_EXACT", False)
         check_known_vectors("deflate")

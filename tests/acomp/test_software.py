@@ -22,7 +22,8 @@ from acomp import (
     crypto_acomp_decompress,
     crypto_alloc_acomp,
 )
-from acomp.codecs import KNOWN_VECTORS, ZLIB_IS_BYTE_EXACT
+from acomp.codecs import ZLIB_IS_BYTE_EXACT
+from acomp.known_vectors import KNOWN_VECTORS
 from acomp.testing import check_conformance, sample_pages
 from tests.acomp.algorithms import DATA, Calls, errs
 
