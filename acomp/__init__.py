@@ -34,6 +34,7 @@ from .flags import (
     CRYPTO_ACOMP_REQ_POLL,
     CRYPTO_ALG_ASYNC,
     CRYPTO_ALG_REQ_CHAIN,
+    CRYPTO_ALG_REQ_SEG,
     CRYPTO_TFM_REQ_CHAIN,
     CRYPTO_TFM_REQ_MAY_BACKLOG,
     CRYPTO_TFM_REQ_MAY_SLEEP,
@@ -56,6 +57,7 @@ from .request import (
 from .runners.batched import acomp_do_batch_req_chain
 from .runners.parallel import acomp_do_async_req_chain
 from .runners.serial import acomp_do_req_chain
+from .sg import FolioRange, SgEntry
 from .software import registry
 from .tfm import (
     CryptoAcomp,
@@ -65,6 +67,11 @@ from .tfm import (
     crypto_alloc_acomp,
     crypto_free_acomp,
 )
+from .units.arrays import acomp_array_method, crypto_acomp_batch_compress, crypto_acomp_batch_decompress
+from .units.batch import UnitOperation, Units
+from .units.requests import on_requests
+from .units.run import acomp_do_unit_req
+from .units.setters import acomp_request_set_dst_sg, acomp_request_set_src_folio, acomp_request_set_unit_size
 from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
 
 __all__ = [
@@ -74,6 +81,7 @@ __all__ = [
     "CRYPTO_ACOMP_REQ_POLL",
     "CRYPTO_ALG_ASYNC",
     "CRYPTO_ALG_REQ_CHAIN",
+    "CRYPTO_ALG_REQ_SEG",
     "CRYPTO_TFM_REQ_CHAIN",
     "CRYPTO_TFM_REQ_MAY_BACKLOG",
     "CRYPTO_TFM_REQ_MAY_SLEEP",
@@ -86,15 +94,21 @@ __all__ = [
     "Completion",
     "CryptoAcomp",
     "CryptoWait",
+    "FolioRange",
     "PageResult",
     "ProtocolError",
     "Registry",
     "RequestBusyError",
+    "SgEntry",
+    "UnitOperation",
+    "Units",
     "WrongLoopError",
+    "acomp_array_method",
     "acomp_chain_members",
     "acomp_do_async_req_chain",
     "acomp_do_batch_req_chain",
     "acomp_do_req_chain",
+    "acomp_do_unit_req",
     "acomp_has_async_batching",
     "acomp_is_async",
     "acomp_is_reqchain",
@@ -108,11 +122,16 @@ __all__ = [
     "acomp_request_get",
     "acomp_request_put",
     "acomp_request_set_callback",
+    "acomp_request_set_dst_sg",
     "acomp_request_set_params",
+    "acomp_request_set_src_folio",
+    "acomp_request_set_unit_size",
     "acomp_request_when_idle",
     "requests_idle",
     "compress_pages",
     "cpu",
+    "crypto_acomp_batch_compress",
+    "crypto_acomp_batch_decompress",
     "crypto_acomp_batch_size",
     "crypto_acomp_compress",
     "crypto_acomp_decompress",
@@ -126,6 +145,7 @@ __all__ = [
     "current_registry",
     "decompress_pages",
     "fault",
+    "on_requests",
     "registry",
     "testing",
     "trace",

@@ -6,7 +6,7 @@ Knows nothing of requests or transforms.
 import asyncio
 import difflib
 import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from . import cpu
 from .errors import AlgorithmNotFoundError
+from .flags import CRYPTO_ALG_REQ_SEG
 from .wait import Code
 
 if TYPE_CHECKING:
@@ -21,16 +22,23 @@ if TYPE_CHECKING:
     from .tfm import CryptoAcomp
 
 
+BatchMethod = Callable[..., Awaitable[bool]]
+"""Takes what `crypto_acomp_batch_compress` or its twin takes, and answers whether every unit went well."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AcompAlg:
     """An algorithm: names, priority, flags and methods; immutable, in as many registries as you like.
 
-    `compress(req)` and `decompress(req)` return a `Code`. They run on the loop's thread and must not block it for more
-    than a page's work. `init(tfm)` may put state on `tfm.ctx`; an error of its own making is raised from
+    `compress(req)` and `decompress(req)` return a `Code`. They run on the loop's thread and must not block it for
+    more than a page's work. `init(tfm)` may put state on `tfm.ctx`; an error of its own making is raised from
     `crypto_alloc_acomp`. `exit(tfm)` gives it back. `get_batch_size()` (patch 2) is for algorithms that gain from
-    chains; it goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN. `loop` is the event loop that what stands
-    behind the algorithm lives on (threads, a device): on any other the first use of a transform is a WrongLoopError.
-    None: any loop will do. (Ours; a kernel has no loops.)
+    chains; it goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN. Later revisions have the number itself,
+    `batch_size` (v12). `batch_compress` and `batch_decompress` take arrays (v9): see `crypto_acomp_batch_compress`,
+    whose arguments they get, and `acomp_array_method`, which makes them. An algorithm with CRYPTO_ALG_REQ_SEG (v14)
+    has either of the batch sizes, and is given requests of several units to compress: `acomp_do_unit_req` runs them.
+    `loop` is the event loop that what stands behind the algorithm lives on (threads, a device): on any other the
+    first use of a transform is a WrongLoopError. None: any loop will do. (Ours; a kernel has no loops.)
     """
 
     cra_name: str
@@ -43,6 +51,9 @@ class AcompAlg:
     init: "Callable[[CryptoAcomp], None] | None" = None
     exit: "Callable[[CryptoAcomp], None] | None" = None
     loop: asyncio.AbstractEventLoop | None = None
+    batch_compress: "BatchMethod | None" = None
+    batch_decompress: "BatchMethod | None" = None
+    batch_size: int | None = None
 
     def __post_init__(self) -> None:
         for field in ("cra_name", "cra_driver_name"):
@@ -55,9 +66,21 @@ class AcompAlg:
         for field in ("compress", "decompress"):
             if not callable(getattr(self, field)):
                 raise TypeError(f"{field} must be a function of one request, not {getattr(self, field)!r}")
-        for field in ("get_batch_size", "init", "exit"):
+        for field in ("get_batch_size", "init", "exit", "batch_compress", "batch_decompress"):
             if getattr(self, field) is not None and not callable(getattr(self, field)):
                 raise TypeError(f"{field} must be a function or None, not {getattr(self, field)!r}")
+        self._check_batch_size()
+
+    def _check_batch_size(self) -> None:
+        size = self.batch_size
+        if size is not None and (type(size) is not int or size < 1):
+            raise ValueError(f"batch_size is how many pages go down at once, at least 1, and not {size!r}")
+        if size is not None and self.get_batch_size is not None:
+            raise ValueError("batch_size and get_batch_size say the same; give one of them")
+        if size is None and self.get_batch_size is None and self.cra_flags & CRYPTO_ALG_REQ_SEG:
+            raise ValueError(
+                "CRYPTO_ALG_REQ_SEG goes with a batch_size: say how many units the algorithm takes at once"
+            )
 
 
 class Registry:

@@ -40,7 +40,8 @@ def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
     """Append `req` to the chain of `head` and set its err to -EINPROGRESS; nothing else of `req` is touched.
 
     Its parameters may be set before or after. Raises ProtocolError when `head` is no head, when `req` is `head`, a head
-    itself, or of another transform (the kernel does not check: its runners only ever look at the head's transform);
+    itself, has a unit size, or is of another transform (the kernel does not check: its runners only ever look at the
+    head's transform);
     RequestBusyError when `req` is in flight or chained already.
     """
     if type(req) is not AcompReq or type(head) is not AcompReq:
@@ -52,7 +53,7 @@ def acomp_request_chain(req: AcompReq, head: AcompReq) -> None:
         chain = _check_head(head)
     if req.held or req.chain is not None or req.tfm._freed:
         req.check_unchained("chained")
-    if base.flags & CRYPTO_TFM_REQ_CHAIN or req.tfm is not head.tfm:
+    if base.flags & CRYPTO_TFM_REQ_CHAIN or req.tfm is not head.tfm or req.unit_size:
         _refuse_member(req, head)
     base.err = -EINPROGRESS
     req.chain = chain
@@ -87,6 +88,7 @@ def acomp_reqchain_fill(
             and not req.held
             and req.chain is None
             and req.tfm is tfm
+            and not req.unit_size
             and not (base := req.base).flags & CRYPTO_TFM_REQ_CHAIN
             and type(src) is memoryview
             and src.c_contiguous
@@ -131,6 +133,11 @@ def _refuse_member(req: AcompReq, head: AcompReq) -> NoReturn:
     if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
         what = "itself" if req is head else f"#{head.serial}: it is the head of a chain; clear that first"
         raise ProtocolError(f"request #{req.serial} cannot be chained to {what}")
+    if req.unit_size:
+        raise ProtocolError(
+            f"request #{req.serial} has a unit size of {req.unit_size} bytes, and a chain's requests are one page each;"
+            " call acomp_request_set_unit_size(req, 0) first"
+        )
     raise ProtocolError(
         f"request #{req.serial} belongs to another transform ({req.tfm.alg.cra_driver_name}) than the head"
         f" #{head.serial} ({head.tfm.alg.cra_driver_name}); chain requests of one transform"

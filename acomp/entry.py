@@ -8,25 +8,34 @@ from collections.abc import Awaitable, Callable, Coroutine
 
 from .flags import CRYPTO_TFM_REQ_CHAIN
 from .request import PENDING, AcompReq, check_is_request
+from .sg import FolioRange
+from .units.dispatch import segmented
 from .wait import Code
 
 
 def crypto_acomp_compress(req: AcompReq) -> Code:
     """Start compressing: call the transform's method and return its code (see `Code` and `crypto_wait_req`).
 
-    On the head of a chain this is where the whole chain goes in. RequestBusyError for a request in flight or a member
+    On the head of a chain this is where the whole chain goes in, and with a folio and a table of entries all units
+    (see `acomp.units`). RequestBusyError for a request in flight or a member
     of a chain, WrongLoopError on a foreign loop, ProtocolError for a freed request.
     """
     if type(req) is not AcompReq:
         check_is_request(req)
-    return _enter(req, req.tfm.compress)
+    method = req.tfm.compress
+    if type(req.dst) is tuple or type(req.src) is FolioRange:
+        method = segmented(req, method, compressing=True)
+    return _enter(req, method)
 
 
 def crypto_acomp_decompress(req: AcompReq) -> Code:
     """Start decompressing; otherwise like `crypto_acomp_compress`."""
     if type(req) is not AcompReq:
         check_is_request(req)
-    return _enter(req, req.tfm.decompress)
+    method = req.tfm.decompress
+    if type(req.dst) is tuple or type(req.src) is FolioRange:
+        method = segmented(req, method, compressing=False)
+    return _enter(req, method)
 
 
 def _enter(req: AcompReq, method: Callable[[AcompReq], Code]) -> Code:

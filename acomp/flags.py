@@ -29,6 +29,8 @@ CRYPTO_ALG_ASYNC: Final = 0x00000080
 """The method may return -EINPROGRESS and complete later."""
 CRYPTO_ALG_REQ_CHAIN: Final = 0x00040000
 """The algorithm understands request chains (patch 1)."""
+CRYPTO_ALG_REQ_SEG: Final = 0x00100000
+"""The algorithm takes requests of several units (v14). Others get exactly one, as a plain request."""
 
 CRYPTO_ACOMP_DST_MAX: Final = 131072
 """Bytes; the upper limit of an output that the algorithm allocates, and of any software request."""

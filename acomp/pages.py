@@ -13,13 +13,13 @@ from .entry import crypto_acomp_compress, crypto_acomp_decompress
 from .flags import CRYPTO_TFM_REQ_MAY_BACKLOG, PAGE_SIZE
 from .request import (
     AcompReq,
-    Path,
     acomp_request_alloc,
     acomp_request_free,
     acomp_request_set_callback,
     acomp_request_set_params,
     acomp_request_when_idle,
 )
+from .sg import Path
 from .tfm import CryptoAcomp, check_is_transform, crypto_acomp_batch_size
 from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
 

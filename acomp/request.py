@@ -15,11 +15,12 @@ freed. When the last of them lets go it is idle, and whoever waits for that is t
 import itertools
 from collections.abc import Callable, Iterable
 from errno import EBUSY, EINPROGRESS
-from typing import Any, Final, Literal, NoReturn
+from typing import Any, Final, NoReturn
 
 from .call_each import call_each
 from .errors import ProtocolError, RequestBusyError
 from .flags import CRYPTO_ACOMP_ALLOC_OUTPUT, CRYPTO_ACOMP_OUTPUT_ONLY, CRYPTO_TFM_REQ_CHAIN
+from .sg import FolioRange, Path, write
 from .states import AFTER_FINISH, AFTER_SUBMIT, RequestState, request_after
 from .tfm import CryptoAcomp, check_is_transform
 
@@ -27,8 +28,6 @@ Completion = Callable[[Any, int], None]
 """A completion function, called on the loop's thread as `compl(data, err)`."""
 
 NO_ALLOC_OUTPUT: Final = ~CRYPTO_ACOMP_ALLOC_OUTPUT
-
-Path = Literal["software", "hardware"]
 
 PENDING: Final = (-EINPROGRESS, -EBUSY)
 """Codes of work that has begun and is not finished: -EINPROGRESS and -EBUSY."""
@@ -85,9 +84,10 @@ class AcompReq:
 
     `src`, `dst`: buffers of `slen` and `dlen` bytes; `dlen` is the capacity before and the produced length after
     success (the capacity stays on failure). `flags`: the acomp word. `base`: the generic part. Ours are `path`, which
-    way the last operation took ("hardware" or "software"; the kernel only counts), and `output`, what it wrote to `dst`
-    as one immutable object where the algorithm had one (else None): an owner who keeps the bytes need not copy them,
-    and with the flag OUTPUT_ONLY the algorithm does not copy them either.
+    way the last operation took ("hardware" or "software"; the kernel only counts), and `output`, what it wrote to
+    `dst` as one immutable object where the algorithm had one (else None): an owner who keeps the bytes need not copy
+    them, and with the flag OUTPUT_ONLY the algorithm does not copy them either. A unit request has a `FolioRange` and
+    a tuple of `SgEntry` in place of the buffers, and a `unit_size` in bytes, 0 for none: see `acomp.units`.
 
     The rest is for entry points and runners. `state`: see `states.py`. `held`: how many parties hold it beside its
     owner, -1 once it is freed; `jobs` of them are jobs. `chain`: the one it is the head or a member of, or was until
@@ -111,6 +111,7 @@ class AcompReq:
         "state",
         "submissions",
         "tfm",
+        "unit_size",
         "when_idle",
     )
 
@@ -120,6 +121,7 @@ class AcompReq:
         self.dst: Any = None
         self.slen = 0
         self.dlen = 0
+        self.unit_size = 0
         self.flags = 0
         self.path: Path = "software"
         self.output: bytes | None = None
@@ -207,6 +209,8 @@ class AcompReq:
                 return src if len(src) == self.slen else src[: self.slen]
         elif (kind is bytes or kind is bytearray) and len(src) == self.slen:
             return src
+        elif kind is FolioRange:
+            return src.view()
         return memoryview(src).cast("B")[: self.slen]
 
     def deliver(self, output: bytes) -> None:
@@ -221,11 +225,8 @@ class AcompReq:
             self.dst = bytearray(output)
         elif self.flags & CRYPTO_ACOMP_OUTPUT_ONLY:
             pass
-        elif type(dst) is bytearray:
-            memoryview(dst)[:length] = output  # a bytearray's own slice would copy twice
         else:
-            with memoryview(dst) as view, view.cast("B") as octets:
-                octets[:length] = output
+            write(dst, output)
         self.dlen = length
         self.output = output
 
@@ -346,7 +347,8 @@ def _size(buffer: Any, name: str, writable: bool = False) -> int:
 def acomp_request_set_callback(req: AcompReq, flags: int, compl: Completion | None, data: Any) -> None:
     """Set the completion function, its `data` and the generic flags; ends a chain that this request was the head of.
 
-    Of the old `base.flags` only the bit with ALLOC_OUTPUT's value survives; CHAIN is always cleared (patch 1).
+    Of the old `base.flags` only the bit with ALLOC_OUTPUT's value survives; CHAIN is always cleared (patch 1). The unit
+    size becomes 0 (v14).
     """
     check_is_request(req)
     if not isinstance(flags, int):
@@ -360,6 +362,7 @@ def acomp_request_set_callback(req: AcompReq, flags: int, compl: Completion | No
     base.flags = (kept | flags & ~CRYPTO_ACOMP_ALLOC_OUTPUT) & ~CRYPTO_TFM_REQ_CHAIN
     base.complete = compl
     base.data = data
+    req.unit_size = 0
 
 
 def acomp_request_err(req: AcompReq) -> int:

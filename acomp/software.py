@@ -34,7 +34,8 @@ def capacity_of(req: AcompReq) -> int:
     return req.dlen or -EINVAL
 
 
-def _compressor(name: str, too_long: int) -> Callable[[AcompReq], int]:
+def compressor(name: str, too_long: int = -EINVAL) -> Callable[[AcompReq], int]:
+    """The compress method of the generic algorithm `name`; the transform's `ctx` is its codec."""
     cost = f"{name}.compress"
 
     def compress(req: AcompReq) -> int:
@@ -94,7 +95,7 @@ def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -E
         cra_driver_name=f"{name}-generic",
         cra_priority=SOFTWARE_PRIORITY,
         cra_flags=0,
-        compress=_compressor(name, too_long),
+        compress=compressor(name, too_long),
         decompress=decompress,
         init=init,
     )

@@ -28,6 +28,8 @@ class CryptoAcomp:
         "_loop",
         "_requests",
         "alg",
+        "batch_compress",
+        "batch_decompress",
         "compress",
         "ctx",
         "decompress",
@@ -39,6 +41,8 @@ class CryptoAcomp:
         self.alg = alg
         self.compress = alg.compress
         self.decompress = alg.decompress
+        self.batch_compress = alg.batch_compress
+        self.batch_decompress = alg.batch_decompress
         self.get_batch_size = alg.get_batch_size
         self.ctx: Any = None
         self.decompress_at_once: Callable[[BytesLike, int], bytes] | None = None
@@ -115,13 +119,15 @@ def acomp_is_async(tfm: CryptoAcomp) -> bool:
 
 
 def acomp_has_async_batching(tfm: CryptoAcomp) -> bool:
-    """Whether the transform is async and its algorithm reports a batch size (patch 2)."""
-    return acomp_is_async(tfm) and tfm.get_batch_size is not None
+    """Whether the transform is async and its algorithm reports a batch size (patch 2; as a number since v12)."""
+    return acomp_is_async(tfm) and (tfm.get_batch_size is not None or tfm.alg.batch_size is not None)
 
 
 def crypto_acomp_batch_size(tfm: CryptoAcomp) -> int:
-    """How many requests the algorithm wants in one chain; 1 for those that do not batch (patch 2).
+    """How many pages the algorithm wants at once, in a chain or otherwise; 1 for those that do not batch (patch 2).
 
     It does not depend on how the driver will process a chain: `deflate-iaa` says 8 in every sync mode.
     """
-    return tfm.get_batch_size() if acomp_has_async_batching(tfm) and tfm.get_batch_size is not None else 1
+    if not acomp_is_async(tfm):
+        return 1
+    return tfm.get_batch_size() if tfm.get_batch_size is not None else tfm.alg.batch_size or 1

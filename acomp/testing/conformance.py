@@ -28,6 +28,7 @@ from ..request import (
 )
 from ..tfm import CryptoAcomp, acomp_is_async, crypto_acomp_batch_size, crypto_alloc_acomp, crypto_free_acomp
 from ..wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
+from .batches import check_arrays, check_units
 from .samples import noise, sample_pages
 
 GUARD: Final = 64
@@ -63,9 +64,12 @@ async def check_conformance(driver_name: str) -> None:
     8. Other negative errnos say that the device failed (-EIO, -ENODEV, -ETIMEDOUT), not that the page was wrong.
     9. A page compresses to the same bytes each time, and what was compressed decompresses to the page. Many requests
        may be under way at once.
-    10. `get_batch_size()`, at least 1, goes with CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN. A chain, also one that is
+    10. The batch size, at least 1, goes with CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN. A chain, also one that is
         longer, gives each request the err and the bytes that it would have alone, and leaves its list, the head's
         callback and the POLL flags as they were.
+    11. CRYPTO_ALG_REQ_SEG goes with a batch size. A folio of several units gives each the bytes that it would have
+        alone; 0, or -EINVAL with the code of each unit in its entry. So do `batch_compress` and `batch_decompress`, if
+        they are there; they answer whether all went well, and leave POLL off.
     """
     tfm = crypto_alloc_acomp(driver_name)
     try:
@@ -75,6 +79,7 @@ async def check_conformance(driver_name: str) -> None:
         await _check_corrupt_streams(tfm)
         await _check_cancellation(tfm)
         await _check_batching(tfm)
+        await _check_units_and_arrays(tfm)
         await _check_concurrent_use(tfm)
     except BaseException:
         with suppress(RequestBusyError):  # then what was found already says why
@@ -268,12 +273,12 @@ async def _check_concurrent_use(tfm: CryptoAcomp) -> None:
 
 
 async def _check_batching(tfm: CryptoAcomp) -> None:
-    if tfm.get_batch_size is None:
+    if tfm.get_batch_size is None and tfm.alg.batch_size is None:
         assert crypto_acomp_batch_size(tfm) == 1
         return
     flags = tfm.alg.cra_flags
     needed = CRYPTO_ALG_ASYNC | CRYPTO_ALG_REQ_CHAIN
-    assert flags & needed == needed, "get_batch_size goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN"
+    assert flags & needed == needed, "a batch size goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN"
     size = crypto_acomp_batch_size(tfm)
     assert size >= 1, f"get_batch_size() returned {size}"
     samples = list(sample_pages().values())
@@ -289,6 +294,14 @@ async def _check_batching(tfm: CryptoAcomp) -> None:
         )
     for req in reqs:
         acomp_request_free(req)
+
+
+async def _check_units_and_arrays(tfm: CryptoAcomp) -> None:
+    pages = list(sample_pages().values())
+    blobs = await compress_one_by_one(tfm, pages)
+    async with _request(tfm) as (req, wait):
+        await check_units(tfm, req, wait, pages, blobs)
+    await check_arrays(tfm, pages, blobs)
 
 
 async def _check_chain(

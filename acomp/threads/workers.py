@@ -71,6 +71,11 @@ class Workers:
         return self._alive - self._hungry
 
     @property
+    def busy(self) -> bool:
+        """Whether anything is queued or running."""
+        return self.running > 0 or self._work_list.queued > 0
+
+    @property
     def _sharers(self) -> int:
         """How many workers share what is queued: those without a run; all of them if the loop's thread works too.
 

@@ -38,7 +38,8 @@ from acomp import (
 from acomp.codecs import BytesLike, ZstdCodec
 from acomp.testing import check_conformance, sample_pages, sweep_cancel
 from acomp.threads import THREADED, WorkersStuckError
-from acomp.threads import algorithm as threaded
+from acomp.threads import performs as threaded
+from acomp.threads.handing import Turns
 from acomp.threads.lanes import Perform
 
 pytestmark = pytest.mark.threads
@@ -464,7 +465,7 @@ async def test_workers_that_die_fail_what_they_had_and_nobody_hangs(monkeypatch:
     def make(name: str) -> Perform:
         raise SystemExit("no codec today")
 
-    monkeypatch.setattr(threaded, "_compressing", make)
+    monkeypatch.setattr(threaded, "compressing", make)
     async with exceptions_told() as told, acomp.threads.open(2, algorithms=["zstd"]) as threads:
         tfm = crypto_alloc_acomp("zstd")
         for _ in range(3):
@@ -476,7 +477,7 @@ async def test_workers_that_die_fail_what_they_had_and_nobody_hangs(monkeypatch:
 
 
 async def test_one_worker_that_dies_leaves_the_work_to_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    make, made = threaded._compressing, list[str]()
+    make, made = threaded.compressing, list[str]()
 
     def first_fails(name: str) -> Perform:
         made.append(name)
@@ -484,7 +485,7 @@ async def test_one_worker_that_dies_leaves_the_work_to_the_other(monkeypatch: py
             raise SystemExit("no codec for the first")
         return make(name)
 
-    monkeypatch.setattr(threaded, "_compressing", first_fails)
+    monkeypatch.setattr(threaded, "compressing", first_fails)
     async with exceptions_told() as told, acomp.threads.open(2, algorithms=["zstd"]):
         tfm = crypto_alloc_acomp("zstd")
         assert codes(await compress_pages(tfm, PAGES)) <= {0, -EIO}
@@ -525,7 +526,7 @@ async def test_what_is_large_is_decompressed_by_the_workers() -> None:
 async def test_the_loop_takes_so_many_pages_and_one_request_of_more(
     monkeypatch: pytest.MonkeyPatch, size: int, most: int, decompresses: bool
 ) -> None:
-    name = "_decompressing" if decompresses else "_compressing"
+    name = "decompressing" if decompresses else "compressing"
     make: Callable[[str], Perform] = getattr(threaded, name)
     runs, loop_is_through = list[int](), threading.Event()
 
@@ -571,7 +572,7 @@ async def test_inline_decompression_gives_the_loop_its_turns() -> None:
         blob = (await compress_pages(tfm, [TEXT]))[0].data
         loop.call_soon(tick)
         req: AcompReq = acomp_request_alloc(tfm)
-        for _ in range(10 * threaded.PAGES_PER_TURN):
+        for _ in range(10 * Turns.PAGES):
             acomp_request_set_params(req, blob, bytearray(4096), len(blob), 4096)
             assert await crypto_wait_req(acomp.crypto_acomp_decompress(req), None) == 0
         assert turns >= 10 and threads.in_flight == 0
@@ -612,10 +613,10 @@ async def test_without_workers_decompression_goes_on(monkeypatch: pytest.MonkeyP
     def make(name: str) -> Perform:
         raise SystemExit("no codec today")
 
-    monkeypatch.setattr(threaded, "_compressing", make)
+    monkeypatch.setattr(threaded, "compressing", make)
     async with exceptions_told(), acomp.threads.open(1):
         tfm = crypto_alloc_acomp("zstd")
-        assert codes(await compress_pages(tfm, [TEXT])) == {-EIO}
+        assert codes(await compress_pages(tfm, PAGES)) == {-EIO}
         blobs = [page.data for page in await compress_pages(crypto_alloc_acomp("zstd-generic"), [TEXT] * 40)]
         assert [page.data for page in await decompress_pages(tfm, blobs)] == [TEXT] * 40
 

@@ -15,7 +15,7 @@ import acomp
 import acomp.threads
 import zswap
 from acomp.codecs import BytesLike, ZstdCodec
-from acomp.threads import algorithm as threaded
+from acomp.threads import performs as threaded
 from acomp.threads.lanes import Perform
 
 pytestmark = pytest.mark.threads
@@ -96,7 +96,7 @@ async def test_a_codec_that_raises_costs_the_folio_and_no_other(monkeypatch: pyt
 @pytest.fixture
 def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A bad page ends the worker that comes to it."""
-    make: Callable[[str], Perform] = threaded._compressing
+    make: Callable[[str], Perform] = threaded.compressing
 
     def made(name: str) -> Perform:
         perform = make(name)
@@ -108,7 +108,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return work
 
-    monkeypatch.setattr(threaded, "_compressing", made)
+    monkeypatch.setattr(threaded, "compressing", made)
 
 
 async def test_workers_that_die_cost_what_they_had_and_nothing_that_was_stored(deadly: None) -> None:

@@ -1,0 +1,93 @@
+"""The runner of unit requests: a folio goes down in one call, and each of its units has its own end (v14, repaired)."""
+
+from collections.abc import Callable
+from errno import ECANCELED, EINVAL
+
+from ..flags import CRYPTO_ACOMP_OUTPUT_ONLY
+from ..request import AcompReq
+from ..sg import Path, SgEntry, nbytes, write
+from ..tfm import crypto_acomp_batch_size
+from .batch import UnitOperation, Units, checked_code
+
+
+async def acomp_do_unit_req(
+    req: AcompReq,
+    op: UnitOperation,
+    abandon: Callable[[AcompReq], object] | None = None,
+    path: Path = "software",
+) -> int:
+    """Do the units of `req`, a folio with a table of entries, by `op`; for the method of an algorithm with REQ_SEG.
+
+    More units than the algorithm's batch size are done in rounds of that size. Each unit's length or error is in its
+    entry, and no error stops anything. Returns: for one unit, its own code; for several, 0 or -EINVAL; for a failure
+    before any unit ran, that code, which is in every entry then. `req.dlen` becomes the first entry's length, unless
+    that is an error; the completion function is not called.
+
+    Cancelled, it calls the plain function `abandon(req)`, which keeps the request busy for as long as anybody uses its
+    buffers, sets the entries of what is unfinished to -ECANCELED, which stays there, and re-raises. `path` is the usual
+    way of a unit. Differs from v14: nobody waits in the core, errors of polling are returned, and a short last unit is
+    compressed. (docs/generations.md)
+    """
+    entries: tuple[SgEntry, ...] = req.dst
+    units = cut(req, path)
+    count, size = len(units), crypto_acomp_batch_size(req.tfm)
+    copies = not req.flags & CRYPTO_ACOMP_OUTPUT_ONLY
+    req.output = None
+    finished = failed = 0
+    try:
+        while finished < count:
+            part = units if count <= size else units.part(finished, size)
+            err = await op(part)
+            if err:
+                return _none_ran(entries[finished:count], err, alone=not finished)
+            failed += _record(part, entries[finished : finished + size], copies)
+            finished += len(part)
+    except BaseException:
+        for entry in entries[finished:count]:
+            entry.length, entry.output = -ECANCELED, None
+        if abandon is not None:
+            abandon(req)
+        raise
+    first = entries[0]
+    req.path = first.path
+    if first.length >= 0:
+        req.dlen = first.length
+    if failed and count == 1:
+        return first.length
+    return -EINVAL if failed else 0
+
+
+def cut(req: AcompReq, path: Path) -> Units:
+    """The units of a request that is in order."""
+    size, slen = req.unit_size or req.slen, req.slen
+    folio = req.src.view()
+    sources = [folio[start : start + size] for start in range(0, slen, size)]
+    room = req.unit_size or req.dlen
+    capacities = [
+        room if type(entry.buffer) is bytearray and len(entry.buffer) >= room else min(room, nbytes(entry.buffer))
+        for entry in req.dst[: len(sources)]
+    ]
+    return Units(sources, capacities, path)
+
+
+def _none_ran(entries: tuple[SgEntry, ...], err: int, alone: bool) -> int:
+    """No unit of these was begun: the error is that of each, and of the request, unless others were done before."""
+    for entry in entries:
+        entry.length, entry.output = err, None
+    return err if alone else -EINVAL
+
+
+def _record(units: Units, entries: tuple[SgEntry, ...], copies: bool) -> int:
+    """What became of some units goes to their entries; how many failed."""
+    units.check_complete()
+    failed = 0
+    for entry, outcome, path in zip(entries, units.outcomes, units.paths, strict=False):
+        entry.path = path
+        if type(outcome) is bytes:
+            entry.output, entry.length = outcome, len(outcome)
+            if copies:
+                write(entry.buffer, outcome)
+        else:
+            entry.output, entry.length = None, checked_code(outcome)
+            failed += 1
+    return failed
