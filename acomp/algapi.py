@@ -31,14 +31,14 @@ class AcompAlg:
     """An algorithm: names, priority, flags and methods; immutable, in as many registries as you like.
 
     `compress(req)` and `decompress(req)` return a `Code`. They run on the loop's thread and must not block it for
-    more than a page's work. `init(tfm)` may put state on `tfm.ctx`; an error of its own making is raised from
-    `crypto_alloc_acomp`. `exit(tfm)` gives it back. `get_batch_size()` (patch 2) is for algorithms that gain from
-    chains; it goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN. Later revisions have the number itself,
-    `batch_size` (v12). `batch_compress` and `batch_decompress` take arrays (v9): see `crypto_acomp_batch_compress`,
-    whose arguments they get, and `acomp_array_method`, which makes them. An algorithm with CRYPTO_ALG_REQ_SEG (v14)
-    has either of the batch sizes, and is given requests of several units to compress: `acomp_do_unit_req` runs them.
-    `loop` is the event loop that what stands behind the algorithm lives on (threads, a device): on any other the
-    first use of a transform is a WrongLoopError. None: any loop will do. (Ours; a kernel has no loops.)
+    more than a page's work. `init(tfm)` may put state on `tfm.ctx`; what it raises, `crypto_alloc_acomp` raises.
+    `exit(tfm)` frees that state. `get_batch_size()` (patch 2) is for algorithms that gain from chains; it goes with the
+    flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN. Later revisions have the number itself, `batch_size` (v12).
+    `batch_compress` and `batch_decompress` take arrays (v9): see `crypto_acomp_batch_compress`, whose arguments they
+    get, and `acomp_array_method`, which makes them. An algorithm with CRYPTO_ALG_REQ_SEG (v14) has either of the batch
+    sizes, and is given requests of several units to compress: `acomp_do_unit_req` runs them. `loop` is the event loop
+    that the algorithm's threads or device live on: on any other loop the first use of a transform is a WrongLoopError.
+    None: any loop will do. (Ours; a kernel has no loops.)
     """
 
     cra_name: str

@@ -23,7 +23,8 @@ from .wait import CryptoWait, crypto_req_done
 def acomp_reqchain_init(head: AcompReq, flags: int, compl: Completion | None, data: Any) -> None:
     """Make `head` the head of an empty chain: set its callback, its err to -EINPROGRESS and its CHAIN bit.
 
-    Members of an earlier chain of this head are let go. RequestBusyError while the head is in flight or itself chained.
+    Members of this head's earlier chain become single requests. RequestBusyError while the head is in flight or itself
+    a member.
     """
     check_is_request(head)
     head.check_unchained("made the head of a chain")
@@ -67,9 +68,10 @@ def acomp_reqchain_fill(
 ) -> None:
     """Set the parameters of the head `reqs[0]` and of the others, and append those to its chain. (Ours.)
 
-    Does for each, in order, what `acomp_request_set_params` and, but for the head, `acomp_request_chain` do, and raises
-    what they raise, with those before it filled. Half the steps, where each source is a memoryview and each destination
-    a bytearray. ValueError unless there are as many of each as requests.
+    For each request in order it does what `acomp_request_set_params` does, and for each but the head what
+    `acomp_request_chain` does. It raises what they raise; the requests before the one that failed stay filled. It takes
+    half the steps where each source is a memoryview and each destination a bytearray. ValueError unless there are as
+    many sources and destinations as requests.
     """
     if not len(reqs) == len(srcs) == len(dsts):
         raise ValueError(f"{len(reqs)} requests need as many buffers, not {len(srcs)} sources and {len(dsts)} outputs")

@@ -9,10 +9,10 @@ from .request import AcompReq, acomp_request_when_idle, check_is_request
 async def requests_idle(reqs: Iterable[AcompReq]) -> None:
     """Wait until nobody else holds any of these requests: their buffers may be read, written and let go again.
 
-    For owners whose wait was cancelled and who must not touch the buffers before the hardware is through; with plain
-    functions, `acomp_request_when_idle` does it for one request. Freed requests count as idle. Put a time limit around
-    it where nobody may be left to finish the work: a request in the state `abandoned` (a parallel run was cancelled
-    whose driver gave no `abandon`) never becomes idle by itself. (Ours.)
+    It is for owners whose wait was cancelled: they must not touch the buffers before the hardware has finished.
+    `acomp_request_when_idle` does the same for one request with a plain function. Freed requests count as idle. A
+    request in the state `abandoned` never becomes idle by itself (a parallel run was cancelled, and its driver gave no
+    `abandon`): where that may happen, put a time limit around the call. (Ours.)
 
     Raises TypeError for what is not a request.
     """

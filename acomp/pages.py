@@ -26,7 +26,7 @@ from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
-    """What became of one page: `err` (0 or a negative errno), the output (empty after an error), and its way."""
+    """What became of one page: `err` (0 or a negative errno), `data` (empty after an error), and `path`."""
 
     err: int
     data: bytes

@@ -82,16 +82,18 @@ class RequestBase:
 class AcompReq:
     """A request. Made by `acomp_request_alloc`.
 
-    `src`, `dst`: buffers of `slen` and `dlen` bytes; `dlen` is the capacity before and the produced length after
-    success (the capacity stays on failure). `flags`: the acomp word. `base`: the generic part. Ours are `path`, which
-    way the last operation took ("hardware" or "software"; the kernel only counts), and `output`, what it wrote to
-    `dst` as one immutable object where the algorithm had one (else None): an owner who keeps the bytes need not copy
-    them, and with the flag OUTPUT_ONLY the algorithm does not copy them either. A unit request has a `FolioRange` and
-    a tuple of `SgEntry` in place of the buffers, and a `unit_size` in bytes, 0 for none: see `acomp.units`.
+    `src` and `dst` are buffers of `slen` and `dlen` bytes. `dlen` is the capacity before the work, and the length of
+    the output after a success; after a failure it still is the capacity. `flags` is the acomp word, `base` the generic
+    part. Two fields are ours. `path` says which way the last operation took, "hardware" or "software" (the kernel only
+    counts). `output` is what it wrote to `dst` as one immutable object, if the algorithm had one, else None: an owner
+    who keeps the bytes need not copy them, and with the flag OUTPUT_ONLY the algorithm does not copy them either. A
+    unit request has a `FolioRange` and a tuple of `SgEntry` in place of the buffers, and a `unit_size` in bytes, 0 for
+    none: see `acomp.units`.
 
-    The rest is for entry points and runners. `state`: see `states.py`. `held`: how many parties hold it beside its
-    owner, -1 once it is freed; `jobs` of them are jobs. `chain`: the one it is the head or a member of, or was until
-    others are made. `submissions`: how often it was submitted. `when_idle`: whom to tell, or None.
+    The rest is for entry points and runners. `state`: see `states.py`. `held`: how many parties hold the request beside
+    its owner, -1 once it is freed; `jobs`: how many of them are jobs. `chain`: the chain that it is the head or a
+    member of, kept after a clear until the next one. `submissions`: how often it was submitted. `when_idle`: the
+    function to call as soon as nobody holds it, or None.
     """
 
     __slots__ = (
@@ -171,7 +173,7 @@ class AcompReq:
             self.tell_if_idle()
 
     def tell_if_idle(self) -> None:
-        """A holder lets go of the request. If it was the last one, whoever waits for that is told."""
+        """Call what waits for the request to be idle, if the holder that just let go of it was the last one."""
         if self.when_idle is not None and not self.held:
             callbacks, self.when_idle = self.when_idle, None
             call_each(callbacks)
@@ -373,13 +375,13 @@ def acomp_request_err(req: AcompReq) -> int:
 
 
 def acomp_request_get(req: AcompReq) -> None:
-    """A driver's job takes hold of the request's buffers: it stays busy until `acomp_request_put`. (Ours.)"""
+    """Hold the request for a driver's job that uses its buffers: it stays busy until `acomp_request_put`. (Ours.)"""
     req.jobs += 1
     req.held += 1
 
 
 def acomp_request_put(req: AcompReq) -> None:
-    """The job has landed: `src` and `dst` are no longer used by it. A plain call, once per `acomp_request_get`."""
+    """Let go of the request, once per `acomp_request_get`: the job has landed and uses `src` and `dst` no longer."""
     if not req.jobs:
         raise ProtocolError(f"request #{req.serial} is not held by any job")
     req.jobs -= 1
@@ -391,8 +393,8 @@ def acomp_request_put(req: AcompReq) -> None:
 def acomp_request_when_idle(req: AcompReq, callback: Callable[[], None]) -> None:
     """Call the plain function `callback` once, as soon as nobody else holds the request: at once if nobody does.
 
-    For owners that were cancelled and must not touch the buffers before the job has landed; `requests_idle` is the same
-    as a coroutine. (Ours.)
+    It is for owners whose wait was cancelled: they must not touch the buffers before the job has landed.
+    `requests_idle` is the same as a coroutine. (Ours.)
     """
     if not req.busy:
         callback()

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class CryptoAcomp:
     """A transform. Made by `crypto_alloc_acomp`; the methods are copied from the algorithm, as in the kernel.
 
-    `alg` is the algorithm, `ctx` belongs to its methods (the kernel's tfm context). `decompress_at_once(src, limit)` is
-    there if the algorithm's `init` has set it: what `decompress` does, without waiting and without a request, for an
-    owner who wants one page now; the bytes, or an exception. (Ours.)
+    `alg` is the algorithm, `ctx` belongs to its methods (the kernel's tfm context). An algorithm's `init` may set
+    `decompress_at_once(src, limit)`: it does what `decompress` does, without waiting and without a request, and returns
+    the bytes or raises. It is for an owner who wants one page now; None if the algorithm has none. (Ours.)
     """
 
     __slots__ = (
@@ -101,7 +101,7 @@ def crypto_alloc_acomp(name: str) -> CryptoAcomp:
 
 
 def crypto_free_acomp(tfm: CryptoAcomp) -> None:
-    """Free a transform. RequestBusyError while one of its requests is busy; its idle requests become unusable."""
+    """Free a transform and make its requests unusable; RequestBusyError while one of them is busy."""
     check_is_transform(tfm)
     tfm.check_alive()
     busy = [req for req in tfm._requests if req.busy]

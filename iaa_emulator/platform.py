@@ -90,7 +90,7 @@ class Platform:
                 queue of the driver's that could not be enabled, even beside good ones (queues of others stay idle);
                 EEXIST for a second platform in one registry; EBUSY when a context is entered again. A platform that
                 was left binds nothing any more.
-            TypeError, ValueError: for arguments that are none.
+            TypeError, ValueError: for arguments of a wrong type or out of range.
         """
         built = accepted(_machine(machine))
         _check_times(completion_timeout, alloc_pause_ns)

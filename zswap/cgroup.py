@@ -67,13 +67,13 @@ class Cgroup:
 
     @property
     def heir(self) -> "Cgroup | None":
-        """Who owns its pages: itself while it is online, then its nearest ancestor that is (None: nobody)."""
+        """The owner of its pages: itself while it is online, then its nearest online ancestor (None: nobody)."""
         if self.online:
             return self
         return next((cgroup for cgroup in self.lineage if cgroup.online), None)
 
     def go_offline(self) -> None:
-        """It is removed; the hierarchy forgets it as soon as nothing is below it. A store calls this."""
+        """Mark it as removed; the hierarchy forgets it as soon as nothing is below it. A store calls this."""
         self.online = False
         gone = self
         while gone.parent is not None and not gone.online and not gone.children:
@@ -105,29 +105,29 @@ class Cgroup:
         return True
 
     def charge_zswap(self, length: int, nr_pages: int = 1) -> None:
-        """So many pages are stored, in `length` bytes together."""
+        """Charge the pages that were stored, and their `length` bytes together."""
         for cgroup in self.lineage:
             cgroup.zswap_current += length
             cgroup.memory_current += length
             cgroup.zswapped += nr_pages
 
     def uncharge_zswap(self, length: int, nr_pages: int = 1) -> None:
-        """Those pages are gone."""
+        """Take back the charge of pages that are gone."""
         self.charge_zswap(-length, -nr_pages)
 
     def forget_zswap(self, length: int, nr_pages: int = 1) -> None:
-        """Those pages are the heir's from now on, which goes on being charged for them."""
+        """Hand the charge of those pages over to the heir, whose pages they are from now on."""
         self.zswap_current -= length
         self.memory_current -= length
         self.zswapped -= nr_pages
 
     def count(self, event: str, n: int = 1) -> None:
-        """An event here, and so in every ancestor."""
+        """Count an event here and in every ancestor."""
         for cgroup in self.lineage:
             cgroup.events[event] += n
 
     def charge(self, nr_bytes: int) -> bool:
-        """Charge memory of a workload. Over a limit: False, no charge, and an event `max` at the level that refused."""
+        """Charge memory of a workload. Over a limit: False, nothing charged, and an event `max` where the limit is."""
         for cgroup in self.lineage:
             if cgroup.memory_max is not None and cgroup.memory_current + nr_bytes > cgroup.memory_max:
                 cgroup.count("max")

@@ -116,10 +116,10 @@ class Zswap:
             )
 
     def close_now(self) -> None:
-        """Close without waiting for anything: what is under way ends as not stored or with None, pages are dropped.
+        """Drop all pages without waiting for anything: stores under way end as not stored, loads with None.
 
-        Leaving the context does it last; where that is cancelled, at once. Contexts are freed when their jobs have
-        landed.
+        Leaving the context does this at its end, and at once if it is cancelled. Contexts are freed when their jobs
+        have landed.
         """
         self._closed = True
         self._worker.stop()
@@ -170,9 +170,10 @@ class Zswap:
             self._in_flight.end()
 
     async def load(self, offset: int, keep: bool = False) -> bytes | None:
-        """The page at this slot, or None. The entry is gone then, unless `keep`; cancelled, the page stays stored.
+        """Return the page at this slot and forget it unless `keep`; None if there is none.
 
-        DecompressError when the compressor cannot read its output, CpuOfflineError as in `store`; the entry stays.
+        DecompressError when the compressor cannot read its output, CpuOfflineError as in `store`. After either, and
+        when the load is cancelled, the page stays stored.
         Works while `enabled` is off. Kernel counterpart: zswap_load (docs/kernel.md#load).
 
         Differs from the kernel, which erases the entry before it decompresses, and where an exclusive load follows from
@@ -192,7 +193,7 @@ class Zswap:
     def invalidate(self, offset: int, nr_pages: int = 1) -> int:
         """Forget these slots, now; a plain call. Returns how many held a page.
 
-        A store or load of any of them that is under way ends as not stored, or with None.
+        A store of any of them that is under way ends as not stored, a load with None.
         """
         self._check()
         self._check_slots(offset, nr_pages)
@@ -202,7 +203,7 @@ class Zswap:
         return removed
 
     async def release(self, offset: int, nr_pages: int = 1) -> int:
-        """`invalidate` as an exiting process does: under a cost model the shared lock is held for the time it takes.
+        """Forget these slots as an exiting process does: a cost model's shared lock is held for the time it takes.
 
         For simulations. Without a cost model it is `invalidate`.
         """
@@ -231,7 +232,7 @@ class Zswap:
         self._nr_slots = nr_slots
 
     def swapoff(self) -> int:
-        """Forget every slot and the number of slots. Returns how many pages were still stored: 0, in good order."""
+        """Forget every slot and the number of slots. Returns how many pages were still stored, which should be 0."""
         self._check()
         left = self._parts.inventory.stored_pages
         self._parts.slots.invalidate_all()
@@ -245,7 +246,7 @@ class Zswap:
             raise ValueError(f"slots {offset} .. {offset + nr_pages - 1} are not below the {self._nr_slots} of swapon")
 
     def online_cpu(self, cpu_id: int) -> None:
-        """Bring a cpu online; with patch 12 what it had is still there, else it is allocated anew.
+        """Bring a cpu online. With patch 12 its context is still there, without it a new one is allocated.
 
         Raises ParameterError(ENOMEM) when that fails; the cpu stays offline. When a store is opened, all are online.
         """
@@ -267,7 +268,7 @@ class Zswap:
             self._in_flight.end()
 
     def offline_cgroup(self, cgroup: Cgroup) -> None:
-        """A cgroup is removed: its pages are its heir's from now on, those of stores under way and later ones, too.
+        """Remove a cgroup: its pages belong to its heir from now on, and so do those that stores under way bring.
 
         The heir is the nearest ancestor online. A cgroup that owns pages of several stores is taken offline in each.
         """
@@ -295,7 +296,7 @@ class Zswap:
             self._in_flight.end()
 
     def protect(self, cgroup: Cgroup | None, node: int) -> None:
-        """A page of theirs came from the disk: spare one entry from the dynamic shrinker."""
+        """Spare one entry of this cgroup and node from the dynamic shrinker, since a page came back from the disk."""
         lru = self._parts.inventory.lrus.find(cgroup.heir if cgroup is not None else None, node)
         if lru is not None:
             lru.protected += 1
@@ -311,7 +312,7 @@ class Zswap:
         return self._parts.counters.events
 
     def count_folio(self, event: str, nr_pages: int) -> None:
-        """Count one large folio under its size; what is above the store counts its own events here."""
+        """Count an event of one large folio under the folio's size. The layer above the store counts with it, too."""
         self._parts.counters.count_folio(event, nr_pages)
 
     def figures(self) -> Figures:

@@ -19,10 +19,10 @@ async def acomp_do_batch_req_chain(
 ) -> int:
     """Run the chain of `head` as one submission that lands as one, and return the head's result. (Ours.)
 
-    `op(reqs)` is awaited once, with the head first and the members in their order, all of them in flight; it ends in
-    the final code of each, and no code stops anything. Err, list, completion function, cancellation and `abandon` are
-    as in the parallel runner; what is no chain is a batch of the head alone. Anything but one final code each is a
-    ProtocolError.
+    `op(reqs)` is awaited once, with the head first and the members in their order, all of them in flight. It returns
+    the final code of each; no code stops anything, and anything but one final code for each is a ProtocolError. Err,
+    list, completion function, cancellation and `abandon` are as in the parallel runner. A request that is no chain is
+    a batch of one.
     """
     run = Run(head, abandon)
     try:

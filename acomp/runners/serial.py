@@ -31,10 +31,10 @@ async def acomp_do_req_chain(head: AcompReq, op: Callable[[AcompReq], Code]) -> 
     chain, has no members, or belongs to an algorithm without CRYPTO_ALG_REQ_CHAIN is one `op(head)`.
 
     Cancelled while it awaits an operation, the run sets the err of everything unfinished to -ECANCELED, restores the
-    head and its list, and re-raises; what the hardware still holds the operation itself has kept hold of.
+    head and its list, and re-raises. A request that the hardware still works on stays busy: the operation holds it.
 
-    Differs from the kernel: a one-element chain records the head's err, which there stays -EINPROGRESS. The head is
-    told from the members for every transform; there, one that is not async compares with a head nobody filled in.
+    Differs from the kernel: a chain of one request records the head's err, which stays -EINPROGRESS there. The head is
+    told from its members whatever the transform is; there that works for async ones only (docs/kernel.md#quirks).
     """
     if not runs_as_chain(head):
         return await _run_single(head, op)

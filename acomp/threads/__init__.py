@@ -53,19 +53,22 @@ async def open(  # read as acomp.threads.open
 ) -> AsyncIterator["Threads"]:
     """Register the threaded form of `algorithms` in the current registry, on `workers` threads, and yield the pool.
 
-    With `loop_pages` the loop's own thread is one more worker: as long as requests are queued it does so many pages at
-    a turn (or one request of more), instead of waiting for the others. Many tasks that store at once are served fastest
-    with 8 and a worker fewer than there are cores (docs/benchmarks.md). The loop is away for that long: 8 pages of zstd
-    are 0.15 ms, of deflate 0.7 ms.
+    With `loop_pages` the loop's own thread is one more worker: while requests are queued it does that many pages at a
+    time (or one longer request), instead of waiting for the others. Many tasks that store at once are served fastest
+    with 8, and a worker fewer than there are cores (docs/benchmarks.md). The loop does nothing else meanwhile: 8 pages
+    of zstd take 0.15 ms, of deflate 0.7 ms.
 
     At most `max_in_flight` requests (or one chain) are with the workers; further chains wait, first come first served.
-    Open stores inside. On leaving, new compressions get -ENODEV (which a store counts as `reject_compress_fail`), what
-    is under way ends (at most `close_timeout` seconds of loop time, else WorkersStuckError, and -ENODEV for what no
-    worker has begun), the threads end, the names go. Transforms still alive go on decompressing, inline.
 
-    Raises ValueError for a number that is not positive (`loop_pages`: not within 0 and 512), an algorithm without a
-    threaded form or named twice, ProtocolError when the current registry has these names already and when a context is
-    entered again.
+    Open stores inside of the context. Leaving it refuses new compressions with -ENODEV (which a store counts as
+    `reject_compress_fail`), waits for the work under way, ends the threads and unregisters the names. The wait takes
+    `close_timeout` seconds of loop time at most; then it raises WorkersStuckError, and what no worker has begun ends in
+    -ENODEV. Transforms that are still alive go on decompressing, on the loop.
+
+    Raises:
+        ValueError: for a number that is not positive (`loop_pages`: not within 0 and 512), and for an algorithm that
+            has no threaded form or is named twice.
+        ProtocolError: when the current registry has these names already, and when a context is entered again.
     """
     for name, number in (("workers", workers), ("max_in_flight", max_in_flight)):
         if type(number) is not int or number < 1:
@@ -100,7 +103,7 @@ async def open(  # read as acomp.threads.open
 
 
 class Threads:
-    """The workers of one context and what is on its way to them. Made by `open`, to be looked at.
+    """The workers of one context, and the requests on their way to them. `open` yields it, to be looked at.
 
     `in_flight`: requests that are with the workers, or about to be. `algorithms`: what was registered.
     """

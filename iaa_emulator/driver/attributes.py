@@ -47,7 +47,7 @@ class Attributes:
 
     @property
     def async_mode(self) -> bool:
-        """Whether requests may complete later: base `async` silently behaves as `sync`."""
+        """Whether requests may complete later. In the base they never do: its mode `async` does what `sync` does."""
         return self.use_irq or (self.sync_mode == "async" and 5 in self._features)
 
     @property
@@ -56,11 +56,11 @@ class Attributes:
         return self.sync_mode == "async_irq"
 
     def modes(self) -> Modes:
-        """What a transform that is made now remembers."""
+        """What a transform remembers that is made now."""
         return Modes(self.async_mode, self.use_irq, self.verify_compress)
 
     def names(self) -> list[str]:
-        """The attributes that there are: those of patch 9 only with it."""
+        """The attributes that there are; two of them come with patch 9."""
         return ["verify_compress", "sync_mode"] + ["g_wqs_per_iaa", "g_consec_descs_per_gwq"] * (9 in self._features)
 
     def read(self, name: str) -> str:
@@ -74,8 +74,8 @@ class Attributes:
     def write(self, name: str, text: str) -> None:
         """Set the attribute from text.
 
-        ConfigurationError: EBUSY while enabled, EINVAL for nonsense, ERANGE for an integer beyond 32 bits. TypeError
-        for what is no text.
+        ConfigurationError: EBUSY while the driver is enabled, EINVAL for a value that makes no sense, ERANGE for an
+        integer beyond 32 bits. TypeError for a value that is not text.
         """
         self._check_name(name)
         if not isinstance(text, str):

@@ -69,7 +69,7 @@ class WorkQueueConfig:
 class DeviceConfig:
     """One device, `iax<N>`: the queues that are configured, and by index the group of each engine in one.
 
-    `pasid_enabled` is what a saved file says of the device it was saved on, None if nothing.
+    `pasid_enabled` is what a saved file says of the device that it was saved from, None if it says nothing.
     """
 
     dev: str
@@ -79,7 +79,7 @@ class DeviceConfig:
 
     @property
     def number(self) -> str:
-        """What stands behind the kind in the name: "3" of `iax3`."""
+        """The part of the name behind its kind: "3" of `iax3`."""
         return self.dev.removeprefix("iax")
 
     @property

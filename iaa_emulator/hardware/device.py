@@ -31,7 +31,7 @@ class WorkQueue(DescriptorSlots):
     """One configured work queue of a device, with its descriptors.
 
     A dedicated queue has as many as its size says, a shared one as many as its threshold. `bound`: whether the driver
-    has it, so that it accepts submissions. `mapped` is "local", "global" or None: the table it was folded into
+    uses it, so that it accepts submissions. `mapped` is "local", "global" or None: the table it was folded into
     (patch 9).
     """
 

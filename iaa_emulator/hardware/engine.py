@@ -20,7 +20,7 @@ class Engine(Protocol):
         """Take over these devices' queues; called once, inside the running loop, before the first `submit`."""
 
     def submit(self, job: Job) -> None:
-        """A job has been accepted by `job.wq` of `job.wq.device`; from now on it is the engine's.
+        """Take over a job that `job.wq` of `job.wq.device` has accepted.
 
         The engine calls `job.land(record, output)` later, exactly once, on the loop's thread and never from inside
         `submit`; `silicon.perform` makes both from `job.opcode`, `job.source`, `job.limit` and `job.operation_flags`.
@@ -29,4 +29,4 @@ class Engine(Protocol):
         """
 
     def stop(self) -> None:
-        """The platform closes; nobody waits for any job now. Must not block for longer than a page's work."""
+        """Stop, since the platform closes and nobody waits for a job. Must not block for longer than a page's work."""

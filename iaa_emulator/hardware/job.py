@@ -84,8 +84,9 @@ class Job:
 
     `opcode`, `source` (a buffer), `limit` (bytes of output) and `operation_flags` say what to do; `slot` of `wq` is the
     descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time.
-    `landing` is whose landing it is a part of; without one, nobody waits for it and `callback` is called. `data` is
-    what the request's `base.data` was before the job was put there. Whatever ends the job tells `ended`, once.
+    `landing` is the `Landing` that somebody awaits, for this job and perhaps others; without one, `callback` is called.
+    `data` is what the request's `base.data` was before the job was put there. Whatever ends the job calls `ended`,
+    once.
     """
 
     __slots__ = (
@@ -149,7 +150,7 @@ class Job:
 
     @property
     def interrupt(self) -> bool:
-        """Whether the device tells of the landing by an interrupt: nobody polls, and the transform uses them."""
+        """Whether the device interrupts when the job lands: nobody polls for it, and the transform uses interrupts."""
         return self.callback is not None and bool(self.req.tfm.ctx.use_irq)
 
     @property
@@ -172,22 +173,22 @@ class Job:
         )
 
     def land(self, record: CompletionRecord, output: bytes) -> None:
-        """The device has written the completion record and the output. For engines, on the loop's thread, once."""
+        """Take the completion record and the output from the device. Engines call it on the loop's thread, once."""
         if self.state not in LANDED:  # else it was expired, and nobody waits for this any more
             self.record, self.output = record, output
             self._end()
 
     def expire(self) -> None:
-        """The device has said nothing for the completion timeout: give up on it and let everything go."""
+        """Give up on the job and release all it holds: the device did not answer within the completion timeout."""
         if self.state not in LANDED:
             self._end()
 
     def abandon(self) -> None:
-        """Nobody will come for the result: the descriptor goes back as soon as the job has landed."""
+        """Give the descriptor back as soon as the job has landed: nobody will ask for the result."""
         self._move("abandon")
 
     def release_slot(self) -> None:
-        """The result of a landed job has been read, or need not be: give the descriptor back, once."""
+        """Give the descriptor back, once: the result of the landed job has been read, or need not be."""
         self._move("release")
 
     def _end(self) -> None:

@@ -49,11 +49,11 @@ class WorkerThreads:
 
     With 0 the loop's own thread does the jobs, some at a turn. That is faster where nothing else keeps the loop busy,
     for the codec is so fast that threads cost more than they gain (docs/benchmarks.md).
-    A page decompresses faster than a thread wakes up, so few of them run on the loop's thread in any case. For one
-    platform at a time: ConfigurationError EBUSY from a second one. TypeError and ValueError for a number of workers
-    that is none.
-    When a worker dies, the loop's exception handler is told, and the jobs that it had end at once as if they had timed
-    out; when none is left, so do all.
+    A page decompresses faster than a thread wakes up, so a few pages are always decompressed on the loop's thread. It
+    serves one platform at a time: ConfigurationError EBUSY from a second one. TypeError and ValueError for `workers`
+    that is no number from 0 on.
+    When a worker dies, the loop's exception handler is called, and the jobs that it had end at once as if they had
+    timed out. When no worker is left, all jobs do.
     """
 
     def __init__(self, workers: int | None = None) -> None:
@@ -76,7 +76,7 @@ class WorkerThreads:
         )
 
     def start(self, devices: Sequence[Device]) -> None:
-        """Start the workers: one per compress engine, as far as there are so many."""
+        """Start the workers: `workers` of them, or one per compress engine if there are fewer engines."""
         if self._workers is not None:
             raise ConfigurationError(
                 EBUSY, "these worker threads serve a platform already", "Make another WorkerThreads() for this one."
@@ -97,7 +97,7 @@ class WorkerThreads:
         self._submitted[job.wq.group].append(job)
 
     def stop(self) -> None:
-        """Tell the workers to end, and wait for those who have nothing to do. Of others the loop's handler is told."""
+        """Tell the workers to end and wait for the idle ones; the loop's exception handler is told of the others."""
         workers, self._workers = self._workers, None
         if workers is None:
             return

@@ -79,7 +79,7 @@ class TimeBoundError(BoundReachedError):
 
 
 class RefusedError(SimError, NotImplementedError):
-    """Asked for something that a deterministic world has not got: threads, sockets, processes, signals.
+    """A program asked for something that a deterministic world does not have: threads, sockets, processes, signals.
 
     It is a NotImplementedError too, which is what a loop of asyncio raises for what its platform cannot do.
     """

@@ -54,8 +54,9 @@ class Swap:
     """Swap space of one device below one compressed store. Open it with `async with Swap.open(params) as swap`.
 
     The verbs are those of `Zswap`, but `Folio.offset` counts pages of the caller's memory, 0 .. 2**50: slots of the
-    device are allocated inside. Pages live as long as the context; leaving it closes store and device, after what is
-    under way has ended or `Params.close_timeout` has passed; what then still is ends as not stored, or with None.
+    device are allocated inside. Pages live as long as the context. Leaving it waits until the calls under way have
+    ended, at most `Params.close_timeout`, and closes store and device. A store that is still under way then ends as not
+    stored, a load with None.
 
     Differs from the kernel: there is no swap cache, so a page that is loaded gives its slot back at once, and a folio
     that is stored again gets other slots. A write to the device is waited for.
@@ -127,7 +128,7 @@ class Swap:
     def where(self, offset: int) -> Placed | None:
         """Where the page at this offset is at the moment; None if there is none, or its store has not ended yet.
 
-        A plain call that changes nothing. Written back later, a page that went to ZSWAP is on the DEVICE.
+        A plain call that changes nothing. A page that went to ZSWAP is on the DEVICE once it was written back.
         """
         self._check()
         slot = self._pages.get(check_slots(offset))
@@ -236,9 +237,10 @@ class Swap:
             self.zswap.events[f"thp_{event}"] += 1
 
     async def load(self, offset: int, keep: bool = False) -> bytes | None:
-        """The page at this offset, wherever it is, or None; gone then, unless `keep`.
+        """Return the page at this offset, wherever it is, and forget it unless `keep`; None if there is none.
 
-        OSError when the device cannot read, DecompressError when the compressor cannot: the page stays. Cancelled, too.
+        OSError when the device cannot read it, DecompressError when the compressor cannot: then the page stays stored,
+        as it does when the load is cancelled.
         """
         self._check()
         check_slots(offset)
@@ -288,7 +290,7 @@ class Swap:
         return self._forget(offset, nr_pages)
 
     async def release(self, offset: int, nr_pages: int = 1) -> int:
-        """`invalidate` as an exiting process does it: see `Zswap.release`. Nobody finds the pages from the call on."""
+        """Forget these pages as an exiting process does: see `Zswap.release`. From the call on nobody finds them."""
         self._check()
         check_slots(offset, nr_pages)
         self._locks.invalidate(offset, nr_pages)  # a load under way must not look for released pages on the device
@@ -332,7 +334,7 @@ class Swap:
     async def swapoff(self) -> AsyncIterator[tuple[int, bytes]]:
         """Hand every page back, by ascending offset, until there are none: `async for offset, page in swap.swapoff()`.
 
-        A page is gone from here when it was handed out. What cannot be read raises as `load` does, and stays.
+        A page is forgotten when it is handed out. One that cannot be read raises as `load` does, and stays.
         """
         for offset in list(self._pages):
             page = await self.load(offset)
