@@ -223,7 +223,7 @@ def begin_run(head: AcompReq, whole: bool) -> list[AcompReq]:
 
 
 def end_run(head: AcompReq) -> None:
-    """The runner is through: every member is in the head's list again, and whoever waits for idle requests is told."""
+    """End a run: put every member back into the head's list, and call what waits for the requests to be idle."""
     chain = head.chain
     if chain is None or chain.head is not head:
         return

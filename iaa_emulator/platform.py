@@ -74,22 +74,24 @@ class Platform:
         """Open a machine (a MachineConfig, a preset's name, a file; default: one that suits this host) and its driver.
 
         Registers `deflate-iaa` in the current registry and binds every queue with the driver name "crypto", one at a
-        time in device order; those of others are left alone.
-        `features`: the patches (default v8); `engine`: what runs the jobs (default worker threads); `attributes`: text
-        by name, written before binding. A job that has not landed `completion_timeout` seconds after its submission
-        (loop time) ends in -ETIMEDOUT and disables the driver. A request waits for a descriptor at most 1000 (compress)
-        or 500 (decompress) times `alloc_pause_ns`. (Worker threads are slower than a device by an order of magnitude: a
-        program whose tasks ask for more descriptors than there are does well to set 100,000 or more.)
-        `batch_size`: the requests per chain that the driver asks for, though it takes any number. Others than the
-        kernel's 8 are for experiments; at most the 128 descriptors of a device.
+        time in device order. Queues of other drivers are left alone.
 
-        Leaving unregisters, unbinds, waits for jobs in flight (bounded by the timeout) and stops the engine; transforms
-        that are still alive then get -ENODEV for a compression, and decompress in software.
+        `features`: the patches (default: v8). `engine`: what runs the jobs (default: worker threads). `attributes`:
+        text by name, written before binding. `completion_timeout`, in seconds of loop time: a job that has not landed
+        so long after its submission ends in -ETIMEDOUT and disables the driver. `alloc_pause_ns`: a request waits for a
+        descriptor 1000 times that long at most to compress, 500 times to decompress. (Worker threads are slower than a
+        device by an order of magnitude: if your tasks ask for more descriptors than there are, set 100,000 or more.)
+        `batch_size`: how many requests per chain the driver asks for, 128 at most; it takes chains of any length.
+        Numbers other than the kernel's 8 are for experiments.
+
+        Leaving unregisters, unbinds, waits for jobs in flight (bounded by the timeout) and stops the engine. Transforms
+        that are still alive then get -ENODEV for a compression, and decompress in software. A platform that was left
+        cannot bind queues again.
+
         Raises:
             ConfigurationError: for what the kernel would refuse, with file and line if it is from a file, and for a
-                queue of the driver's that could not be enabled, even beside good ones (queues of others stay idle);
-                EEXIST for a second platform in one registry; EBUSY when a context is entered again. A platform that
-                was left binds nothing any more.
+                queue of the driver's that could not be enabled, even beside good ones (queues of other drivers stay
+                idle); EEXIST for a second platform in one registry; EBUSY when a context is entered again.
             TypeError, ValueError: for arguments of a wrong type or out of range.
         """
         built = accepted(_machine(machine))

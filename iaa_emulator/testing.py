@@ -36,7 +36,7 @@ class SteppedEngine:
 
     @property
     def auto(self) -> bool:
-        """Whether jobs land by themselves. Setting it to True lands what is there, one job per pass of the loop."""
+        """Whether jobs land by themselves. Setting it to True lands the waiting ones, one per pass of the loop."""
         return self._auto
 
     @auto.setter
@@ -70,7 +70,7 @@ class SteppedEngine:
         return n
 
     def step_all(self) -> int:
-        """Land everything, also what is submitted by those whom a landing tells at once; returns how many."""
+        """Land every job, those included that a landing's callback submits; returns how many landed."""
         landed = 0
         while self.step():
             landed += 1

@@ -16,13 +16,13 @@ class Mutex:
         return f"<Mutex {'locked' if self.locked else 'free'}, {len(self._waiters)} waiting>"
 
     async def acquire(self) -> None:
-        """Take it, after all who asked before. A waiter that is cancelled when it was just served passes it on."""
+        """Take the mutex, in order of call. A waiter that is cancelled after it was served passes it on."""
         if self.locked:
             await self._waiters.park(self._pass_on)
         self.locked = True
 
     def release(self) -> None:
-        """Give it to the next waiter, or leave it free. The releaser need not be who acquired it."""
+        """Give the mutex to the next waiter, or leave it free. Any task may release it, not only its holder."""
         self.locked = self._waiters.hand_over(None)
 
     def _pass_on(self, _nothing: None) -> None:

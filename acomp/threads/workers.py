@@ -62,7 +62,7 @@ class Workers:
 
     @property
     def at_work(self) -> bool:
-        """Whether there is anybody who takes what is submitted."""
+        """Whether a worker is left to take what is submitted."""
         return self._alive > 0 and not self._stopping
 
     @property
@@ -84,7 +84,7 @@ class Workers:
         return self._alive if self._loop_run else self._hungry
 
     def submit(self, *batches: Batch) -> None:
-        """Queue batches and wake who sleeps. NoWorkersError when nobody is left who would take them."""
+        """Queue batches and wake sleeping workers. NoWorkersError when there is no worker left to take them."""
         if not self.at_work:
             raise NoWorkersError("no worker is left; open others")
         with self._lock:
@@ -98,7 +98,7 @@ class Workers:
         self._give_turn()
 
     def stop(self, timeout_s: float) -> list[str]:
-        """Tell the threads to end after the run they are at, and wait for all; the names of those that have not ended.
+        """Tell the threads to end after the run they are at, and wait for all. Returns the names of those still alive.
 
         Items that no worker has begun fail before this returns. A run that ends later still lands, if the loop runs.
         """

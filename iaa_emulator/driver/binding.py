@@ -61,10 +61,10 @@ class Binding:
         self.tables.rebalance(self.devices)
 
     def unbind(self, wq: WorkQueue) -> None:
-        """Give a queue away; the last one disables the driver. ConfigurationError ENODEV when it does not have it.
+        """Remove a queue; removing the last one disables the driver. ConfigurationError ENODEV if it has none such.
 
-        Jobs in flight go on and end as usual; who waits for one of its descriptors ends with -ENXIO. Its counters are
-        discarded, except from our own book.
+        Jobs in flight go on and end as usual; requests that wait for one of its descriptors end with -ENXIO. Its
+        counters are discarded, except from our own book.
         """
         if not wq.bound:
             raise ConfigurationError(errno.ENODEV, f"{wq.name} is not bound", "Name a queue that is bound.")

@@ -62,7 +62,7 @@ class DescriptorSlots:
             self._free.append(slot)
 
     def turn_away(self) -> None:
-        """The queue is being removed: everybody who waits for a slot ends with -ENXIO."""
+        """End every request that waits for a slot with -ENXIO: the queue is being removed."""
         while self._waiters.hand_over(-ENXIO):
             pass
 

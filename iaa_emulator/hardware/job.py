@@ -74,7 +74,7 @@ class Landing:
         return self.future
 
     def complete(self) -> None:
-        """The last job has landed: tell who waits, if anybody does."""
+        """Wake the waiter, if there is one: the last job has landed."""
         if self.future is not None and not self.future.done():
             self.future.set_result(None)
 

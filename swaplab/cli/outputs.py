@@ -110,7 +110,7 @@ def writing(command: str, file: Path | None, text: str) -> Iterator[None]:
 
 
 def flush_stdout() -> None:
-    """Bring out what was printed; OSError when it cannot be, and then the interpreter does not try it once more."""
+    """Flush what was printed. OSError when that fails, and then the interpreter does not try it again at its end."""
     try:
         sys.stdout.flush()
     except OSError as error:

@@ -51,7 +51,7 @@ def fit(testbed: str, scale: Fraction, seed: int = 0, workers: int = 1) -> dict[
 
 
 def solve(work: Kernbench, columns: Sequence[Base]) -> dict[str, float]:
-    """The values with which both columns, which were simulated with those of `work`, meet what is published."""
+    """The values with which both columns would meet the published ones; they were simulated with those of `work`."""
     one, other = columns
     order0_s = (one.missing("sys_s") - other.missing("sys_s")) / (one.order0_pages - other.order0_pages)
     waits_s = [

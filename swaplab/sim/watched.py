@@ -20,7 +20,7 @@ LOOP_FILES = {str(Path(__file__).with_name(name)) for name in ("loop.py", "sched
 
 
 def forget_the_loop(made: Any) -> None:
-    """Let the traceback of where a handle or a task was made, if it has one, end with whoever called the loop."""
+    """Cut the loop's own frames off the traceback of where a handle or a task was made, if it has one."""
     origin = made._source_traceback
     while origin and origin[-1].filename in LOOP_FILES:
         del origin[-1]

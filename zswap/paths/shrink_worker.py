@@ -59,7 +59,7 @@ class GlobalShrinker:
         await self.ended()
 
     def stop(self) -> None:
-        """End the run that is under way, for those who wait for it too, and start none any more."""
+        """End the run that is under way, also for the stores that wait for it, and start no other."""
         self._stopped = True
         if self._task is not None:
             self._task.cancel()

@@ -129,13 +129,13 @@ class CpuContext:
         return True
 
     async def lock(self) -> None:
-        """Take the context, after all who asked before. Release it with `unlock`, whatever happens."""
+        """Take the context, in order of call. Release it with `unlock`, whatever happens."""
         await self.mutex.acquire()
         if trace.sink is not None:
             trace.emit("zswap.context.lock", cpu=self.cpu)
 
     def unlock(self) -> None:
-        """The holder is through: the next one gets the context as soon as no job uses it any more. A plain call."""
+        """Give the context to the next waiter as soon as no job uses it any more. A plain call of its holder."""
         busy = self.interface.busy_requests()
         if not busy:
             self._pass_on()
