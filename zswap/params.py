@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass, field
 from errno import EINVAL, ENOENT
-from typing import Final, Literal
+from typing import Any, Final, Literal, Self, get_args
 
 from .errors import ParameterError
 from .features import StoreFeatures
@@ -20,6 +20,18 @@ ZPOOL: Final = "zsmalloc"
 """The one allocator there is."""
 
 ContextScope = Literal["folio", "batch"]
+InterfaceName = Literal["chain", "array", "unit"]
+Generation = Literal["base", "v8", "v9", "v14"]
+
+_SCOPES: Final[dict[InterfaceName, ContextScope]] = {"chain": "folio", "array": "batch", "unit": "batch"}
+"""How long a store held its cpu's context when it had that interface."""
+_LATER: Final = StoreFeatures(bulk_entries=True, raw_incompressible=True)
+_GENERATIONS: Final[dict[Generation, tuple[InterfaceName, StoreFeatures]]] = {
+    "base": ("chain", StoreFeatures.named("base")),
+    "v8": ("chain", StoreFeatures()),
+    "v9": ("array", StoreFeatures()),
+    "v14": ("unit", _LATER),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +49,17 @@ class Params:
     `accept_threshold_percent`, and is refused only if a run of the worker did not get there. Pools exceed either kind
     by the folios that are stored at the same time.
 
-    `max_batch_size` caps the requests of a chain (1: no chains), as do the compressor's batch size and the folio.
+    `interface` is how a batch of pages goes to the compressor: as a "chain" of requests (v8), as an "array" of them
+    (v9), or as one request for so many pages ("unit", v12 on); where the algorithm does not take that, page by page.
+    What is stored is the same. `for_generation` gives interface, scope and features together.
+
+    `max_batch_size` caps the pages of a batch (1: page by page), as do the compressor's batch size and the folio.
     `long_chains` lets it be up to 32, unlike in the kernel; `zstd-threads` gains by it. `context_scope` says how long a
-    chaining store holds its cpu's context: "folio" as in v8, or "batch" (what v9 did: a load on that cpu waits for 8
-    pages, not for 512). Tasks share contexts, so beside folios of 2 MiB those with smaller ones that meet them on a cpu
-    get a fair part with "batch" only. `features` switches patches off. `offline_timeout` and `close_timeout` are
-    seconds of loop time: how long a pinned task waits for its cpu, and how long closing waits for work in flight.
+    store that batches holds its cpu's context: "folio" as in v8, or "batch" as from v9 on (a load on that cpu waits for
+    8 pages, not for 512); None is what the interface did. Tasks share contexts, so beside folios of 2 MiB those with
+    smaller ones that meet them on a cpu get a fair part with "batch" only. `features` switches patches off.
+    `offline_timeout` and `close_timeout` are seconds of loop time: how long a pinned task waits for its cpu, and how
+    long closing waits for work in flight.
     """
 
     compressor: str = "zstd"
@@ -55,10 +72,29 @@ class Params:
     max_pool_bytes: int | None = None
     max_batch_size: int = ZSWAP_MAX_BATCH_SIZE
     long_chains: bool = False
-    context_scope: ContextScope = "folio"
+    interface: InterfaceName = "chain"
+    context_scope: ContextScope | None = None
     features: StoreFeatures = field(default_factory=StoreFeatures)
     offline_timeout: float = 1.0
     close_timeout: float = 5.0
+
+    @classmethod
+    def for_generation(cls, generation: Generation, **rest: Any) -> Self:
+        """What a store of that revision had: interface, context scope and features; `rest` is as in `Params`.
+
+        "base" is what the series applies to; "v9" has the arrays, and else what v8 had; "v14" takes its entries in bulk
+        and stores pages that do not compress as they are. ParameterError for other names.
+        """
+        if generation not in _GENERATIONS:
+            remedy = f"write one of {', '.join(map(repr, _GENERATIONS))}"
+            raise ParameterError(EINVAL, "generation", generation, remedy)
+        interface, features = _GENERATIONS[generation]
+        return cls(**{"interface": interface, "context_scope": _SCOPES[interface], "features": features, **rest})
+
+    @property
+    def scope(self) -> ContextScope:
+        """What `context_scope` comes to."""
+        return self.context_scope or _SCOPES[self.interface]
 
     def __post_init__(self) -> None:
         if not isinstance(self.compressor, str) or not self.compressor.strip():
@@ -78,8 +114,10 @@ class Params:
         longest = LONGEST_CHAIN if self.long_chains else ZSWAP_MAX_BATCH_SIZE
         more = "" if self.long_chains else f", or up to {LONGEST_CHAIN} with long_chains=True, unlike the kernel"
         self._check_int("max_batch_size", 1, f"write 1 (no chains) to {longest}{more}", longest)
-        if self.context_scope not in ("folio", "batch"):
-            raise ParameterError(EINVAL, "context_scope", self.context_scope, "write 'folio' or 'batch'")
+        if self.interface not in get_args(InterfaceName):
+            raise ParameterError(EINVAL, "interface", self.interface, "write 'chain', 'array' or 'unit'")
+        if self.context_scope not in (None, *get_args(ContextScope)):
+            raise ParameterError(EINVAL, "context_scope", self.context_scope, "write 'folio', 'batch' or None")
         if not isinstance(self.features, StoreFeatures):
             raise ParameterError(EINVAL, "features", self.features, "write StoreFeatures.named('v8'), for example")
         for name in ("offline_timeout", "close_timeout"):

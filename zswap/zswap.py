@@ -53,7 +53,7 @@ class Zswap:
         self._nr_slots = MAX_SLOTS
         settings = Settings.of(params)
         counters = Counters()
-        make, batched = INTERFACES["chain"], params.features.batched_store
+        make, batched = INTERFACES[params.interface], params.features.batched_store
         pools = PoolList(params, lambda wait: make(wait, batched), on_empty=self._pools_alive.end)
         self._parts = Parts(
             params=params,

@@ -8,14 +8,19 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from errno import E2BIG, EINPROGRESS, EINVAL
+from typing import Any
 
 from acomp import (
     CRYPTO_ALG_ASYNC,
     CRYPTO_ALG_REQ_CHAIN,
+    CRYPTO_ALG_REQ_SEG,
     AcompAlg,
     AcompReq,
     Code,
+    Units,
+    acomp_array_method,
     acomp_do_async_req_chain,
+    acomp_do_unit_req,
     acomp_is_reqchain,
     acomp_request_get,
     acomp_request_put,
@@ -36,8 +41,15 @@ def null_compress(page: bytes) -> bytes:
     return page.rstrip(b"\0") or b"\0"
 
 
+class UnitJob:
+    """One unit under way. `reqs` are held for it, because whoever submitted it was cancelled."""
+
+    def __init__(self) -> None:
+        self.reqs: list[AcompReq] = []
+
+
 class NullDevice:
-    """The device behind the asynchronous null algorithm.
+    """The device behind the asynchronous null algorithm, which takes chains, arrays and units.
 
     With `automatic` a job lands in a later turn of the loop; else a test calls `land`. `errors` maps the number of a
     compression (from 0) to the code that it ends with.
@@ -47,27 +59,30 @@ class NullDevice:
         self.batch_size = batch_size
         self.automatic = automatic
         self.errors: dict[int, int] = {}
-        self.jobs: list[AcompReq] = []
+        self.jobs: list[AcompReq | UnitJob] = []
         self.calls: list[str] = []
         self.compressions = 0
         self.decompressions = 0
         self._results: dict[int, tuple[int, bytes]] = {}
+        self._left: list[UnitJob] = []
         self._progress: asyncio.Event = asyncio.Event()
         self.alg = AcompAlg(
             cra_name="null",
             cra_driver_name="null-async",
             cra_priority=200,
-            cra_flags=CRYPTO_ALG_ASYNC | CRYPTO_ALG_REQ_CHAIN,
+            cra_flags=CRYPTO_ALG_ASYNC | CRYPTO_ALG_REQ_CHAIN | CRYPTO_ALG_REQ_SEG,
             compress=self._compress,
             decompress=self._decompress,
             get_batch_size=lambda: self.batch_size,
+            batch_compress=self._batch_compress,
         )
 
     def land(self, count: int | None = None) -> None:
         """Finish the oldest `count` jobs, or all."""
-        for req in self.jobs[:count]:
-            self.jobs.remove(req)
-            acomp_request_put(req)
+        for job in self.jobs[:count]:
+            self.jobs.remove(job)
+            for req in job.reqs if isinstance(job, UnitJob) else [job]:
+                acomp_request_put(req)
         self._progress.set()
 
     async def quiesce(self) -> None:
@@ -77,8 +92,36 @@ class NullDevice:
             await asyncio.sleep(0)
 
     def _compress(self, req: AcompReq) -> Code:
+        if type(req.dst) is tuple:
+            self.calls.append("unit")
+            return acomp_do_unit_req(req, self._do_units, self._abandon_units)
         self.calls.append("chain" if acomp_is_reqchain(req) else "compress")
         return self._run(req, self._begin_compress)
+
+    async def _batch_compress(self, *arrays: Any) -> bool:
+        self.calls.append("array")
+        return await acomp_array_method(self._do_units, self._abandon_units, compressing=True)(*arrays)
+
+    async def _do_units(self, units: Units) -> int:
+        outcomes = [
+            self._outcome(bytes(source), room) for source, room in zip(units.sources, units.capacities, strict=True)
+        ]
+        mine = [UnitJob() for _ in outcomes]
+        self.jobs += mine
+        try:
+            while not {*self.jobs}.isdisjoint(mine):
+                await self._relax([])
+        except BaseException:
+            self._left = [job for job in mine if job in self.jobs]
+            raise
+        units.outcomes = [err or output for err, output in outcomes]
+        return 0
+
+    def _abandon_units(self, req: AcompReq) -> None:
+        for job in self._left:
+            acomp_request_get(req)
+            job.reqs.append(req)
+        self._abandon(req)
 
     def _decompress(self, req: AcompReq) -> Code:
         self.calls.append("decompress")
@@ -88,12 +131,16 @@ class NullDevice:
         return await acomp_do_async_req_chain(head, submit, self._poll, relax=self._relax, abandon=self._abandon)
 
     def _begin_compress(self, req: AcompReq) -> int:
-        blob = null_compress(bytes(req.source()))
+        return self._begin(req, *self._outcome(bytes(req.source()), req.dlen))
+
+    def _outcome(self, page: bytes, room: int) -> tuple[int, bytes]:
+        """The code that compressing this page ends with, and the output."""
+        blob = null_compress(page)
         err = self.errors.get(self.compressions, 0)
         self.compressions += 1
         if fault.should_fail(COMPRESS_FAULT):
             err = -EINVAL
-        return self._begin(req, err or (-E2BIG if len(blob) > req.dlen or len(blob) == PAGE else 0), blob)
+        return err or (-E2BIG if len(blob) > room or len(blob) == PAGE else 0), blob
 
     def _begin_decompress(self, req: AcompReq) -> int:
         self.decompressions += 1

@@ -71,6 +71,8 @@ async def test_calls_with_wrong_arguments_leave_stored_pages_alone() -> None:
         ("max_batch_size", 9),
         ("long_chains", 1),
         ("context_scope", "page"),
+        ("interface", "pipe"),
+        ("interface", None),
         ("features", "v8"),
         ("offline_timeout", -1),
         ("close_timeout", float("nan")),

@@ -7,6 +7,7 @@ them after a failure.
 
 from collections.abc import Sequence
 from errno import ENOSPC
+from typing import cast
 
 from acomp import PAGE_SIZE
 
@@ -31,11 +32,10 @@ async def batch_compress(
         outputs = await interface.compress(attempt.folio, first + start, len(some))
         if parts.inventory.knows_raw and not _all_compressed(outputs):
             outputs = _with_raw_pages(attempt, first + start, outputs)
-        blobs = [output for output in outputs if type(output) is bytes]
-        if len(blobs) < len(outputs):
+        if int in set(map(type, outputs)):
             _count_rejects(parts, outputs)
             return False
-        if not _allocate(parts, some, attempt.pool, blobs):
+        if not _allocate(parts, some, attempt.pool, cast("Sequence[bytes]", outputs)):
             return False
     return True
 

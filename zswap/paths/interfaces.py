@@ -4,18 +4,21 @@ Counting rejects, allocating and publishing see the list of outputs and codes th
 what is in here. Where the algorithm lacks what an interface needs, pages go one by one, each as a single request.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 from typing import ClassVar, Final
 
 from acomp import (
     CRYPTO_ACOMP_OUTPUT_ONLY,
     CRYPTO_ALG_REQ_CHAIN,
+    CRYPTO_ALG_REQ_SEG,
     CRYPTO_TFM_REQ_MAY_BACKLOG,
     PAGE_SIZE,
     AcompReq,
     CryptoAcomp,
     CryptoWait,
+    SgEntry,
     acomp_is_reqchain,
     acomp_reqchain_clear,
     acomp_reqchain_fill,
@@ -24,7 +27,11 @@ from acomp import (
     acomp_request_err,
     acomp_request_free,
     acomp_request_set_callback,
+    acomp_request_set_dst_sg,
     acomp_request_set_params,
+    acomp_request_set_src_folio,
+    acomp_request_set_unit_size,
+    crypto_acomp_batch_compress,
     crypto_acomp_batch_size,
     crypto_acomp_compress,
     crypto_req_done,
@@ -33,7 +40,7 @@ from acomp import (
 )
 
 from ..folio import Folio
-from ..params import LONGEST_CHAIN
+from ..params import LONGEST_CHAIN, InterfaceName
 from ..pool.context import BUFFER_SIZE
 from ..pool.interface import Interface
 
@@ -56,6 +63,8 @@ class _Requests:
     needs: ClassVar[str]
     """What it takes of an algorithm, for people."""
     pool_tells_size: ClassVar[bool] = True
+    most_requests: ClassVar[int] = LONGEST_CHAIN
+    """How many requests it has at most; of buffers there is one for each page."""
     buffer_size: ClassVar[int] = BUFFER_SIZE
     """Bytes of each output buffer."""
 
@@ -95,9 +104,10 @@ class _Requests:
     def _allocate_one(self, tfm: CryptoAcomp) -> None:
         if fault.should_fail(CONTEXT_ALLOC):
             raise MemoryError("no memory for a request and buffer")
-        self.reqs.append(req := acomp_request_alloc(tfm))
-        req.flags |= CRYPTO_ACOMP_OUTPUT_ONLY
         self.buffers.append(bytearray(self.buffer_size))
+        if len(self.reqs) < self.most_requests:
+            self.reqs.append(req := acomp_request_alloc(tfm))
+            req.flags |= CRYPTO_ACOMP_OUTPUT_ONLY
 
     def busy_requests(self) -> list[AcompReq]:
         """Those that somebody still holds, of all that were submitted since the last `reset`."""
@@ -152,7 +162,75 @@ class Chain(_Requests):
             acomp_reqchain_clear(self.reqs[0], self._wait)
 
 
-INTERFACES: Final[Mapping[str, Callable[[CryptoWait, bool], Interface]]] = MappingProxyType({"chain": Chain})
+class Array(_Requests):
+    """v9: pages, buffers, lengths and errors side by side, and a request for each as well."""
+
+    __slots__ = ()
+    needs = "takes no arrays"
+
+    def serves(self, tfm: CryptoAcomp) -> bool:
+        """Whether the algorithm takes arrays."""
+        return tfm.alg.batch_compress is not None
+
+    async def compress(self, folio: Folio, first: int, nr: int) -> list[bytes | int]:
+        """One call with arrays; a single page is a single request."""
+        if nr == 1:
+            return await self.compress_single(folio, first)
+        self._used = max(self._used, nr)
+        reqs, buffers, pages = self.reqs[:nr], self.buffers[:nr], _pages(folio, first, nr)
+        lengths, errors = [0] * nr, [0] * nr
+        await crypto_acomp_batch_compress(reqs, pages, buffers, lengths, errors, nr)
+        return [
+            err or _output(req.output, buffer, length)
+            for req, buffer, length, err in zip(reqs, buffers, lengths, errors, strict=True)
+        ]
+
+
+class Unit(_Requests):
+    """v12 to v14: one request with the pages as its units, and a table of entries that is made once.
+
+    An algorithm that takes no units is given one at a time, by acomp's wrapper.
+    """
+
+    __slots__ = ("_entries",)
+    needs = "takes no units"
+    most_requests = 1
+    buffer_size = PAGE_SIZE
+
+    def serves(self, tfm: CryptoAcomp) -> bool:
+        """Whether the algorithm takes requests of several units."""
+        return bool(tfm.alg.cra_flags & CRYPTO_ALG_REQ_SEG)
+
+    def allocate(self, tfm: CryptoAcomp, nr: int) -> None:
+        """A request, and buffers for batches of at most `nr` pages. MemoryError, and nothing is left behind."""
+        super().allocate(tfm, nr)
+        acomp_request_set_unit_size(self.reqs[0], PAGE_SIZE)  # after its callback was set, which resets it
+        self._entries = tuple(map(SgEntry, self.buffers))
+
+    async def compress(self, folio: Folio, first: int, nr: int) -> list[bytes | int]:
+        """One request, whatever the number of pages."""
+        req = self.reqs[0]
+        entries = self._entries if nr == len(self._entries) else self._entries[:nr]
+        acomp_request_set_src_folio(req, folio.data, first * PAGE_SIZE, nr * PAGE_SIZE)
+        acomp_request_set_dst_sg(req, entries, nr * PAGE_SIZE)
+        err = await crypto_wait_req(crypto_acomp_compress(req), self._wait)
+        outputs = [*map(_OUTPUT_OF, entries)]
+        if not err and None not in outputs:
+            return outputs
+        if err and min(one.length for one in entries) >= 0:
+            return [err] * nr  # none of them was begun, so the entries say nothing
+        return [min(one.length, 0) or _output(one.output, one.buffer, one.length) for one in entries]
+
+
+_OUTPUT_OF: Final[Callable[[SgEntry], bytes]] = attrgetter("output")
+"""Of an entry of which every page has one, as most often; asked for without a step of the interpreter."""
+
+_BY_NAME: Final[dict[InterfaceName, Callable[[CryptoWait, bool], Interface]]] = {
+    "chain": Chain,
+    "array": Array,
+    "unit": Unit,
+}
+INTERFACES: Final = MappingProxyType(_BY_NAME)
 """By the name that `Params.interface` has for them."""
 
 

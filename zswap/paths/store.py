@@ -115,7 +115,7 @@ async def _store_folio(parts: Parts, attempt: Attempt) -> bool:
             size = context.interface.batch_size
         at_once = size if nr_pages > 1 else 1
         batch_size = size if at_once > 1 else ZSWAP_MAX_BATCH_SIZE
-    keep = at_once > 1 and parts.params.context_scope == "folio"
+    keep = at_once > 1 and parts.params.scope == "folio"
     try:
         for first in range(0, nr_pages, batch_size):
             if context is not None and not keep:

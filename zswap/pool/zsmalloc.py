@@ -120,13 +120,11 @@ class ZsPool:
         if wanted and not (min(wanted) > 0 and max(wanted) <= PAGE_SIZE):
             nr, err = next((nr, class_index(length)) for nr, length in enumerate(wanted) if not 0 < length <= PAGE_SIZE)
             del wanted[nr:]
-        handles: list[int] = []
-        heads, stored = self._heads, self._lengths
-        for length in wanted:
-            index = INDEX_OF_LENGTH[length]
-            handle = (heads[index] or self._next_head(index)).pop()
+        heads, next_head = self._heads, self._next_head
+        handles = [(heads[index] or next_head(index)).pop() for index in map(INDEX_OF_LENGTH.__getitem__, wanted)]
+        stored = self._lengths
+        for handle, length in zip(handles, wanted, strict=True):
             stored[handle] = length
-            handles.append(handle)
         return handles, err
 
     def free(self, handles: Iterable[int]) -> int:
