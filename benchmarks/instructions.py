@@ -2,8 +2,8 @@
 
 The codec does nothing, so what is counted is the store, the request and the way to a worker thread and back: the cost
 that is ours. It hardly depends on the machine or on who else uses it. Two runs that store differently many pages are
-compared, so that what happens once cancels out. Batches are as long as the folio, up to 32 pages. A run ends without closing its store: freeing is not storing. Needs
-`valgrind`, and takes minutes.
+compared, so that what happens once cancels out. Batches are as long as the folio, up to 32 pages. A run ends without
+closing its store: freeing is not storing. Needs `valgrind`, and takes minutes.
 """
 
 import argparse

@@ -83,7 +83,8 @@ class Zswap:
         inventory = self._parts.inventory
         calls, pool = self._in_flight.count, self._parts.pools.current
         compressor = self._parts.settings.compressor if pool is None else pool.driver_name
-        return f"<Zswap {compressor} {state}: {inventory.stored_pages} pages, {calls} calls>"
+        how = "" if pool is None else f", {pool.how}"
+        return f"<Zswap {compressor} {state}: {inventory.stored_pages} pages, {calls} calls{how}>"
 
     async def __aenter__(self) -> Self:
         if self._closed:

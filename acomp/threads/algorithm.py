@@ -66,7 +66,7 @@ class ThreadedAlgorithm:
             decompress=self.decompress,
             batch_compress=self._array_method(self._compression, compressing=True),
             batch_decompress=self._array_method(self._decompression, compressing=False),
-            batch_size=BATCH_SIZE,
+            get_batch_size=lambda: BATCH_SIZE,
             init=self._init_tfm,
             loop=pool.loop,
         )

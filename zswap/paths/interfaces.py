@@ -214,7 +214,7 @@ class Unit(_Requests):
         acomp_request_set_src_folio(req, folio.data, first * PAGE_SIZE, nr * PAGE_SIZE)
         acomp_request_set_dst_sg(req, entries, nr * PAGE_SIZE)
         err = await crypto_wait_req(crypto_acomp_compress(req), self._wait)
-        outputs = [*map(_OUTPUT_OF, entries)]
+        outputs: list[bytes | int] = [*map(_OUTPUT_OF, entries)]
         if not err and None not in outputs:
             return outputs
         if err and min(one.length for one in entries) >= 0:

@@ -61,7 +61,8 @@ class Pool:
         self._changed: asyncio.Event | None = None
 
     def __repr__(self) -> str:
-        return f"<Pool zswap{self.id:x} {self.compressor}: {self.refs} references, {self.zs.total_pages} pages>"
+        pages = self.zs.total_pages
+        return f"<Pool zswap{self.id:x} {self.compressor} {self.how}: {self.refs} references, {pages} pages>"
 
     @property
     def tfm(self) -> CryptoAcomp:
@@ -70,6 +71,12 @@ class Pool:
             if context.tfm is not None:
                 return context.tfm
         raise ProtocolError(f"{self!r} has no transform")
+
+    @property
+    def how(self) -> str:
+        """How pages go to its compressor, for people: the interface, and what the algorithm may lack for it."""
+        interface = next((one.interface for one in self.contexts if one.tfm is not None), None)
+        return "without a context" if interface is None else repr(interface)
 
     @property
     def driver_name(self) -> str:
