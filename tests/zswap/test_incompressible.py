@@ -17,6 +17,8 @@ MIXED = [page_of(9), RANDOM, page_of(700), RANDOM[::-1], *[page_of(40)] * 6]
 """Ten pages, so two batches; the second and the fourth do not compress."""
 NR = len(MIXED)
 
+each_interface = pytest.mark.parametrize("interface", ["chain", "array", "unit"])
+
 
 class Disk:
     """A backing that remembers pages."""
@@ -30,9 +32,12 @@ class Disk:
 
 @asynccontextmanager
 async def opened(
-    compressor: str = "null-async", backing: Disk | None = None, features: zswap.StoreFeatures = RAW
+    compressor: str = "null-async",
+    backing: Disk | None = None,
+    features: zswap.StoreFeatures = RAW,
+    interface: zswap.params.InterfaceName = "chain",
 ) -> AsyncIterator[tuple[zswap.Zswap, NullDevice]]:
-    params = zswap.Params(compressor=compressor, features=features, shrinker_enabled=True)
+    params = zswap.Params(compressor=compressor, features=features, interface=interface, shrinker_enabled=True)
     with acomp.registry(), null_algorithm() as device:
         sync_null(code=lambda page: -E2BIG if page in MIXED[1:4:2] else 0)
         async with zswap.Zswap.open(params, backing=backing) as store:
@@ -56,9 +61,12 @@ def rejects(store: zswap.Zswap) -> dict[str, int]:
     return {name: count for name, count in store.stats().items() if name.startswith("reject") and count}
 
 
+@each_interface
 @pytest.mark.parametrize("compressor", ["null-async", "null-sync", "zstd", "deflate", "lz4", "lzo"])
-async def test_check_11_a_page_that_does_not_compress_is_stored_as_it_is_and_the_folio_with_it(compressor: str) -> None:
-    async with opened(compressor) as (store, device):
+async def test_check_11_a_page_that_does_not_compress_is_stored_as_it_is_and_the_folio_with_it(
+    compressor: str, interface: zswap.params.InterfaceName
+) -> None:
+    async with opened(compressor, interface=interface) as (store, device):
         assert await store.store(mixed())
         assert store.stats()["stored_incompressible_pages"] == 2 and store.stats()["stored_pages"] == NR
         assert store.events["zswpout"] == NR and rejects(store) == {}
@@ -73,9 +81,10 @@ async def test_check_11_a_page_that_does_not_compress_is_stored_as_it_is_and_the
         assert_nothing_left(store)
 
 
+@each_interface
 @pytest.mark.parametrize("code", [-E2BIG, -ENOSPC, -EINVAL, -ENODEV, -ETIMEDOUT])
-async def test_any_error_of_a_page_counts(code: int) -> None:
-    async with opened() as (store, device):
+async def test_any_error_of_a_page_counts(code: int, interface: zswap.params.InterfaceName) -> None:
+    async with opened(interface=interface) as (store, device):
         device.errors = {0: code, 5: code}
         folio = zswap.Folio(0, b"".join(page_of(20 + i) for i in range(8)))
         assert await store.store(folio)
@@ -92,10 +101,11 @@ async def test_any_error_of_a_page_counts(code: int) -> None:
     ],
 )
 @pytest.mark.parametrize("who_forbids", ["itself", "its parent"])
+@each_interface
 async def test_check_11_where_writeback_is_forbidden_the_folio_is_rejected_as_before(
-    compressor: str, ticks: dict[str, int], who_forbids: str
+    compressor: str, ticks: dict[str, int], who_forbids: str, interface: zswap.params.InterfaceName
 ) -> None:
-    async with opened(compressor, backing=Disk()) as (store, _):
+    async with opened(compressor, backing=Disk(), interface=interface) as (store, _):
         parent = zswap.Cgroup("parent", zswap.Cgroup("root"))
         cgroup = zswap.Cgroup("jobs", parent)
         (cgroup if who_forbids == "itself" else parent).zswap_writeback = False
@@ -228,9 +238,12 @@ async def test_what_replaces_or_forgets_raw_pages_counts_them_out() -> None:
         assert_nothing_left(store)
 
 
+@each_interface
 @pytest.mark.parametrize("compressor", ["null-async", "null-sync"])
-async def test_the_cancel_sweep_over_a_store_with_raw_pages(compressor: str) -> None:
-    async with opened(compressor) as (store, device):
+async def test_the_cancel_sweep_over_a_store_with_raw_pages(
+    compressor: str, interface: zswap.params.InterfaceName
+) -> None:
+    async with opened(compressor, interface=interface) as (store, device):
 
         async def check() -> None:
             await device.quiesce()

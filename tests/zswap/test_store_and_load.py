@@ -206,12 +206,15 @@ async def test_disabled_it_stores_nothing_forgets_stale_pages_and_still_loads() 
     ],
 )
 @pytest.mark.parametrize("compressor", ["null-async", "null-sync"])
-async def test_the_nth_allocation_fails(point: str, counter: dict[str, int], compressor: str) -> None:
+@pytest.mark.parametrize("interface", ["chain", "array", "unit"])
+async def test_the_nth_allocation_fails(
+    point: str, counter: dict[str, int], compressor: str, interface: zswap.params.InterfaceName
+) -> None:
     """N = 1, 2, ... until nothing fails any more: counters, references, bytes, and stale entries gone."""
     with acomp.registry(), null_algorithm():
         sync_null()
         for n in range(1, 100):
-            async with zswap.Zswap.open(zswap.Params(compressor=compressor)) as store:
+            async with zswap.Zswap.open(zswap.Params(compressor=compressor, interface=interface)) as store:
                 seen = 0
 
                 def fail_nth(asked: str, n: int = n) -> bool:
@@ -261,9 +264,12 @@ async def test_how_often_the_context_is_locked() -> None:
         assert await lock_trace(zswap.Params(compressor="null-async", features=base), 16) == pair * 16
 
 
-async def test_a_cancelled_store_raises_at_once_and_its_context_waits_for_the_jobs() -> None:
+@pytest.mark.parametrize("interface", ["chain", "array", "unit"])
+async def test_a_cancelled_store_raises_at_once_and_its_context_waits_for_the_jobs(
+    interface: zswap.params.InterfaceName,
+) -> None:
     with acomp.registry(), null_algorithm(automatic=False) as device, acomp.cpu.on_cpu(0):
-        async with zswap.Zswap.open(zswap.Params(compressor="null-async")) as store:
+        async with zswap.Zswap.open(zswap.Params(compressor="null-async", interface=interface)) as store:
             first = asyncio.ensure_future(store.store(folio_of(0, *[9] * 8)))
             await asyncio.sleep(0)
             second = asyncio.ensure_future(store.store(folio_of(100, *[8] * 8)))
@@ -288,10 +294,13 @@ async def test_a_cancelled_store_raises_at_once_and_its_context_waits_for_the_jo
 
 @pytest.mark.parametrize("compressor", ["null-async", "null-sync", "zstd"])
 @pytest.mark.parametrize("scope", ["folio", "batch"])
-async def test_the_cancel_sweep_over_store(compressor: str, scope: zswap.params.ContextScope) -> None:
+@pytest.mark.parametrize("interface", ["chain", "array", "unit"])
+async def test_the_cancel_sweep_over_store(
+    compressor: str, scope: zswap.params.ContextScope, interface: zswap.params.InterfaceName
+) -> None:
     with acomp.registry(), null_algorithm() as device, acomp.cpu.on_cpu(0):
         sync_null()
-        params = zswap.Params(compressor=compressor, context_scope=scope)
+        params = zswap.Params(compressor=compressor, context_scope=scope, interface=interface)
         async with zswap.Zswap.open(params) as store:
             assert await store.store(folio_of(900, 90))
 

@@ -19,9 +19,13 @@ PAGES = [SAMPLES[name] for name in ("zero", "one byte", "counters", "text")]
 
 @asynccontextmanager
 async def on_accelerator(
-    scope: zswap.params.ContextScope = "folio", max_batch_size: int = 8
+    scope: zswap.params.ContextScope = "folio",
+    max_batch_size: int = 8,
+    interface: zswap.params.InterfaceName = "chain",
 ) -> AsyncIterator[tuple[zswap.Zswap, iaa_emulator.Platform]]:
-    params = zswap.Params(compressor="deflate-iaa", context_scope=scope, max_batch_size=max_batch_size)
+    params = zswap.Params(
+        compressor="deflate-iaa", context_scope=scope, max_batch_size=max_batch_size, interface=interface
+    )
     with acomp.registry():
         machine = iaa_emulator.machine(devices=2)
         async with iaa_emulator.Platform.open(machine, engine=SteppedEngine(auto=True)) as platform:
@@ -65,8 +69,11 @@ async def test_a_page_that_does_not_shrink_counts_as_failed_not_as_poor() -> Non
 
 
 @pytest.mark.parametrize("scope", ["folio", "batch"])
-async def test_the_cancel_sweep_on_the_stepped_engine(scope: zswap.params.ContextScope) -> None:
-    async with on_accelerator(scope) as (store, platform):
+@pytest.mark.parametrize("interface", ["chain", "array", "unit"])
+async def test_the_cancel_sweep_on_the_stepped_engine(
+    scope: zswap.params.ContextScope, interface: zswap.params.InterfaceName
+) -> None:
+    async with on_accelerator(scope, interface=interface) as (store, platform):
         folio = zswap.Folio(0, b"".join(PAGES * 3))
 
         async def check() -> None:
