@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -142,16 +143,7 @@ async def test_an_algorithm_that_was_made_of_another_is_asked_itself(compressor:
                 return made_of.decompress(req)
 
             acomp.crypto_register_acomp(
-                acomp.AcompAlg(
-                    cra_name="counting",
-                    cra_driver_name="counting",
-                    cra_priority=1,
-                    cra_flags=made_of.cra_flags,
-                    compress=made_of.compress,
-                    decompress=decompress,
-                    get_batch_size=made_of.get_batch_size,
-                    init=made_of.init,
-                )
+                replace(made_of, cra_name="counting", cra_driver_name="counting", cra_priority=1, decompress=decompress)
             )
             async with zswap.Zswap.open(zswap.Params(compressor="counting")) as store:
                 assert await store.store(zswap.Folio(0, b"".join(PAGES)))
