@@ -5,7 +5,7 @@ from errno import ECANCELED, EINVAL
 
 from ..flags import CRYPTO_ACOMP_OUTPUT_ONLY
 from ..request import AcompReq
-from ..sg import Path, SgEntry, nbytes, write
+from ..sg import Path, SgEntry, rooms, write
 from ..tfm import crypto_acomp_batch_size
 from .batch import UnitOperation, Units, checked_code
 
@@ -63,10 +63,8 @@ def cut(req: AcompReq, path: Path) -> Units:
     folio = req.src.view()
     sources = [folio[start : start + size] for start in range(0, slen, size)]
     room = req.unit_size or req.dlen
-    capacities = [
-        room if type(entry.buffer) is bytearray and len(entry.buffer) >= room else min(room, nbytes(entry.buffer))
-        for entry in req.dst[: len(sources)]
-    ]
+    found = rooms(req.dst[: len(sources)])
+    capacities = [room] * len(found) if min(found) >= room else [min(room, one) for one in found]
     return Units(sources, capacities, path)
 
 
@@ -80,14 +78,20 @@ def _none_ran(entries: tuple[SgEntry, ...], err: int, alone: bool) -> int:
 def _record(units: Units, entries: tuple[SgEntry, ...], copies: bool) -> int:
     """What became of some units goes to their entries; how many failed."""
     units.check_complete()
-    failed = 0
-    for entry, outcome, path in zip(entries, units.outcomes, units.paths, strict=False):
-        entry.path = path
-        if type(outcome) is bytes:
-            entry.output, entry.length = outcome, len(outcome)
-            if copies:
-                write(entry.buffer, outcome)
-        else:
-            entry.output, entry.length = None, checked_code(outcome)
-            failed += 1
+    outcomes, failed = units.outcomes, 0
+    if set(map(type, outcomes)) == {bytes}:  # as a rule, and this is done once a page
+        for entry, outcome, length, path in zip(entries, outcomes, map(len, outcomes), units.paths, strict=False):
+            entry.output = outcome
+            entry.length = length
+            entry.path = path
+    else:
+        for entry, outcome, path in zip(entries, outcomes, units.paths, strict=False):
+            done = type(outcome) is bytes
+            entry.output, entry.path = outcome if done else None, path
+            entry.length = len(outcome) if done else checked_code(outcome)
+            failed += not done
+    if copies:
+        for entry in entries[: len(outcomes)]:
+            if entry.output is not None:
+                write(entry.buffer, entry.output)
     return failed

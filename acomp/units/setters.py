@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import ProtocolError
 from ..flags import CRYPTO_ACOMP_DST_MAX, CRYPTO_TFM_REQ_CHAIN
 from ..request import NO_ALLOC_OUTPUT, AcompReq, check_is_request
-from ..sg import FolioRange, SgEntry, nbytes
+from ..sg import FolioRange, SgEntry, rooms
 
 
 def acomp_request_set_unit_size(req: AcompReq, size: int) -> None:
@@ -75,7 +75,7 @@ def acomp_request_set_dst_sg(req: AcompReq, entries: Iterable[SgEntry], total: i
     if entries is not req.dst or type(entries) is not tuple:
         entries = tuple(entries)
         _check_entries(entries)
-    room = sum(map(_room, entries))
+    room = sum(rooms(entries))
     if not 0 <= total <= room:
         raise ValueError(f"a total of {total} is not within the {room} bytes of the entries")
     _check_apart(req, "a table of entries")
@@ -94,10 +94,6 @@ def _size(data: Any) -> int:
         if not view.c_contiguous:
             raise TypeError("a folio must be contiguous; copy it first")
         return view.nbytes
-
-
-def _room(entry: SgEntry) -> int:
-    return nbytes(entry.buffer)
 
 
 def _check_entries(entries: tuple[SgEntry, ...]) -> None:

@@ -79,6 +79,25 @@ class EntryTable:
         self.referenced.extend(bytes(_BLOCK))
         self._free.extend(range(first + _BLOCK - 1, first - 1, -1))
 
+    def describe(self, entries: Sequence[int], slot: int, home: int, prev: int) -> None:
+        """All that is known of entries from their publication on: consecutive slots, a home, links, and no visit yet.
+
+        They follow each other and `prev` (or nothing); the last one has nobody behind it. Links and all in one go, for
+        this is done once a page.
+        """
+        slot_of, home_of, referenced = self.slot, self.home, self.referenced
+        prev_of, next_of = self.prev, self.next
+        first = before = entries[0]
+        for its_slot, entry in enumerate(entries, slot):
+            slot_of[entry] = its_slot
+            home_of[entry] = home
+            referenced[entry] = 1
+            prev_of[entry] = before
+            next_of[before] = entry
+            before = entry
+        prev_of[first] = prev
+        next_of[before] = NO_ENTRY
+
     def free(self, entries: Sequence[int]) -> None:
         """Give entries back; their handles and links were given back before."""
         blob = self.blob

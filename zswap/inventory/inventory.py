@@ -92,12 +92,8 @@ class Inventory:
             self.raw_pages += self._count_raw(entries)
         if lru.cgroup is not None:
             lru.cgroup.charge_zswap(self._lengths(entries), nr)
-        slot_of, home_of, referenced = self.entries.slot, self.entries.home, self.entries.referenced
-        for its_slot, entry in enumerate(entries, slot):
-            slot_of[entry] = its_slot
-            home_of[entry] = home
-            referenced[entry] = 1
-        lru.add(entries)
+        self.entries.describe(entries, slot, home, lru.tail)
+        lru.add_linked(entries)
         return nr
 
     def remove(self, slot: int) -> bool:

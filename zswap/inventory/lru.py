@@ -44,19 +44,22 @@ class LruList:
     def add(self, new: Sequence[int]) -> None:
         """Put entries at the tail, in this order; one at least."""
         prev, following = self._entries.prev, self._entries.next
-        first, tail = new[0], self.tail
-        if tail == NO_ENTRY:
-            self.head = first
+        before = self.tail
+        for entry in new:
+            prev[entry] = before
+            if before != NO_ENTRY:
+                following[before] = entry
+            before = entry
+        following[before] = NO_ENTRY
+        self.add_linked(new)
+
+    def add_linked(self, new: Sequence[int]) -> None:
+        """`add` for entries that are linked already, to each other and to the tail (`EntryTable.describe`)."""
+        if self.tail == NO_ENTRY:
+            self.head = new[0]
         else:
-            following[tail] = first
-        prev[first] = tail
-        tail = first
-        for entry in new[1:]:
-            following[tail] = entry
-            prev[entry] = tail
-            tail = entry
-        following[tail] = NO_ENTRY
-        self.tail = tail
+            self._entries.next[self.tail] = new[0]
+        self.tail = new[-1]
         self.length += len(new)
 
     def remove(self, gone: Sequence[int]) -> None:

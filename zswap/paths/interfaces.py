@@ -215,7 +215,7 @@ class Unit(_Requests):
         acomp_request_set_dst_sg(req, entries, nr * PAGE_SIZE)
         err = await crypto_wait_req(crypto_acomp_compress(req), self._wait)
         outputs: list[bytes | int] = [*map(_OUTPUT_OF, entries)]
-        if not err and None not in outputs:
+        if not err and set(map(type, outputs)) == {bytes}:
             return outputs
         if err and min(one.length for one in entries) >= 0:
             return [err] * nr  # none of them was begun, so the entries say nothing
