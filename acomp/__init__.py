@@ -8,7 +8,9 @@ packages above share. What the words mean is in docs/concepts.md, what the kerne
 request belongs to a transform, and a transform has an algorithm's methods. That circle is the domain's own.
 """
 
-from . import cpu, fault, testing, trace
+import typing
+
+from . import cpu, fault, on_demand, trace
 from .algapi import (
     AcompAlg,
     Registry,
@@ -73,6 +75,11 @@ from .units.requests import on_requests
 from .units.run import acomp_do_unit_req
 from .units.setters import acomp_request_set_dst_sg, acomp_request_set_src_folio, acomp_request_set_unit_size
 from .wait import Code, CryptoWait, crypto_req_done, crypto_wait_req
+
+if typing.TYPE_CHECKING:
+    from . import testing
+else:
+    __getattr__, __dir__ = on_demand.attributes(__name__, {"testing": ".testing"})
 
 __all__ = [
     "CRYPTO_ACOMP_ALLOC_OUTPUT",

@@ -1,6 +1,6 @@
-"""What the codecs are checked against before their algorithms are registered: plain pages and their compressed forms.
+"""What the codecs are checked against before their first transform: plain pages and their compressed forms.
 
-Called once per process and algorithm by `software.registry`. A binding that was built over another library, or
+Called once per process and algorithm by `codecs.self_test`. A binding that was built over another library, or
 miscompiled, is found here and not by whoever reads a page back.
 """
 
@@ -97,7 +97,7 @@ KNOWN_VECTORS: Final[Mapping[str, tuple[KnownVector, ...]]] = MappingProxyType(
 def check_known_vectors(name: str) -> None:
     """Check the codec of the generic algorithm `name` against its known vectors, or raise CodecError.
 
-    Called once per process when the algorithm is first registered, as the kernel's self-tests are. Exact vectors are
+    `codecs.self_test` calls it before there is a transform, as the kernel has its self-tests. Exact vectors are
     compared as compressed only where zlib is the kernel's (`ZLIB_IS_BYTE_EXACT`): a Python over zlib-ng is a fine
     Python. An unknown name is a KeyError.
     """

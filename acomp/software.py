@@ -8,7 +8,6 @@ series did not check its limit, so that the scomp wrapper did. `lzo` is the kern
 only binding with wheels compresses harder than LZO1X-1, so its ratios are not the kernel's.
 """
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EINVAL, ENOSPC
@@ -16,9 +15,8 @@ from typing import Final
 
 from . import cpu
 from .algapi import AcompAlg, Registry, default_registry, entered
-from .codecs import Codec, CodecError, DeflateCodec, Lz4Codec, LzoCodec, ZstdCodec
+from .codecs import CODECS, Codec, CodecError, self_test
 from .flags import CRYPTO_ACOMP_DST_MAX
-from .known_vectors import check_known_vectors
 from .request import AcompReq
 from .tfm import CryptoAcomp
 
@@ -78,14 +76,14 @@ def decompressor(name: str) -> Callable[[AcompReq], int]:
 def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -EINVAL) -> AcompAlg:
     """The algorithm `name` (driver name `name`-generic) over `codec`; each transform gets a codec of its own.
 
-    The known vectors of that name are checked here, once per process; CodecError if one does not hold. A laboratory
-    that models lengths registers the same algorithm over a codec of its own.
+    The known vectors of that name are checked before it has its first transform, once per process: CodecError from
+    `crypto_alloc_acomp` if one does not hold, ImportError if the codec's binding is missing. A laboratory that models
+    lengths registers the same algorithm over a codec of its own.
     """
-    _check_once(name)
-
     decompress = decompressor(name)
 
     def init(tfm: CryptoAcomp) -> None:
+        self_test(name)
         tfm.ctx = codec()
         if tfm.decompress is decompress:  # and not another method, of an algorithm that was made of this one
             tfm.decompress_at_once = tfm.ctx.decompress
@@ -101,20 +99,10 @@ def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -E
     )
 
 
-@functools.cache
-def _check_once(name: str) -> None:
-    check_known_vectors(name)
-
-
 def register_software(registry: Registry) -> None:
     """Register the software algorithms in `registry`. A fresh registry holds these and nothing else."""
-    for alg in (
-        software_algorithm("deflate", DeflateCodec),
-        software_algorithm("zstd", ZstdCodec),
-        software_algorithm("lz4", Lz4Codec),
-        software_algorithm("lzo", LzoCodec, too_long=-ENOSPC),
-    ):
-        registry.add(alg)
+    for name, codec in CODECS.items():
+        registry.add(software_algorithm(name, codec, too_long=-ENOSPC if name == "lzo" else -EINVAL))
 
 
 @contextmanager

@@ -4,6 +4,10 @@
 acomp's names that are used. `iaa_emulator.testing` has an engine that a test steps by hand.
 """
 
+import typing
+
+from acomp import on_demand
+
 from .driver.attributes import Attributes
 from .driver.features import DriverFeatures
 from .errors import ConfigurationError, DescriptorDeadlockError
@@ -14,10 +18,21 @@ from .hardware.engine import Engine
 from .hardware.job import Job
 from .hardware.machine import MachineConfig, machine
 from .hardware.presets import preset, preset_names
-from .hardware.silicon import Outcome, perform
 from .hardware.topology import Topology
-from .hardware.worker_threads import WorkerThreads
 from .platform import Platform
+
+if typing.TYPE_CHECKING:
+    from .hardware.silicon import Outcome, perform
+    from .hardware.worker_threads import WorkerThreads
+else:  # these load the device's codec
+    __getattr__, __dir__ = on_demand.attributes(
+        __name__,
+        {
+            "Outcome": ".hardware.silicon",
+            "WorkerThreads": ".hardware.worker_threads",
+            "perform": ".hardware.silicon",
+        },
+    )
 
 __all__ = [
     "Attributes",

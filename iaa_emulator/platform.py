@@ -25,7 +25,6 @@ from .hardware.engine import Engine
 from .hardware.machine import MachineConfig, accepted, load
 from .hardware.presets import HOST, preset
 from .hardware.topology import Topology
-from .hardware.worker_threads import WorkerThreads
 
 
 def _entered_before() -> ConfigurationError:
@@ -235,6 +234,8 @@ def _features(features: object) -> DriverFeatures:
 
 def _engine(engine: object) -> Engine:
     if engine is None:
+        from .hardware.worker_threads import WorkerThreads  # loads the device's codec
+
         return WorkerThreads()
     if isinstance(engine, Engine) and not isinstance(engine, type):
         return engine

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ..algapi import AcompAlg
 from ..chain import acomp_is_reqchain
-from ..codecs import CODECS
+from ..codecs import CODECS, self_test
 from ..flags import CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, CRYPTO_ALG_REQ_SEG, PAGE_SIZE
 from ..request import AcompReq
 from ..runners.batched import acomp_do_batch_req_chain
@@ -46,6 +46,7 @@ class ThreadedAlgorithm:
     """The threaded form of the generic algorithm `name`: its registration, and a lane for each direction."""
 
     def __init__(self, name: str, pool: Pool) -> None:
+        self_test(name)  # here, and not in a worker: what is missing is the opener's to know
         self.name = name
         self.pool = pool
         self._turns = turns = Turns()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from errno import EINVAL
 from typing import Any
 
-from ..codecs import CODECS, CodecError, ZstdCodec
+from ..codecs import CODECS, CodecError
 from ..flags import PAGE_SIZE
 from .lanes import Perform
 
@@ -12,11 +12,12 @@ from .lanes import Perform
 def compressing(name: str) -> Perform:
     """For one thread: compress pages; an exception of the codec is that page's outcome alone."""
     codec = CODECS[name]()
+    compress_many = getattr(codec, "compress_many", None)  # zstd has it
 
     def perform(pages: list[Any]) -> list[Any]:
-        if isinstance(codec, ZstdCodec):
+        if compress_many is not None:
             try:
-                frames = codec.compress_many(pages)
+                frames: list[Any] = compress_many(pages)
                 if len(frames) == len(pages):
                     return frames
             except Exception:  # one of them is to blame; the others get their frames below

@@ -6,7 +6,6 @@ from acomp import fault
 
 from ..hardware.descriptor import COMPRESS, SUCCESS, CompletionRecord, ErrorCode, Status
 from ..hardware.job import Job
-from ..hardware.silicon import perform
 from . import faults
 from .statistics import GlobalStats
 
@@ -41,6 +40,8 @@ def spoil(job: Job) -> None:
     elif fault.should_fail(faults.ANALYTICS_ERROR):
         job.record, job.output = CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b""
     elif job.opcode == COMPRESS and job.output and fault.should_fail(faults.CORRUPT_OUTPUT):
+        from ..hardware.silicon import perform  # no one else here needs it, and it loads the device's codec
+
         plain = bytearray(job.source)
         plain[0] ^= 1
         job.output = perform(COMPRESS, plain, job.limit).output or job.output

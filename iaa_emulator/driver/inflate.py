@@ -4,7 +4,7 @@ import asyncio
 from errno import EINVAL
 
 from acomp import PAGE_SIZE, AcompReq, cpu
-from acomp.codecs import CodecError, DeflateCodec
+from acomp.codecs import CodecError, DeflateCodec, self_test
 
 
 class SoftwareInflate:
@@ -15,6 +15,7 @@ class SoftwareInflate:
     """
 
     def __init__(self, serialised: bool) -> None:
+        self_test("deflate")
         self._codec = DeflateCodec()
         self._lock = asyncio.Lock() if serialised else None
 

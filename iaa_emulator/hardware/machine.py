@@ -7,11 +7,9 @@ those of this host). Whichever way a machine came, its devices are written key b
 import errno
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING, Final, Literal
 
 from ..errors import ConfigurationError
 from .config import MAX_ENGINES, WORK_QUEUE_SLOTS, DeviceConfig, WorkQueueConfig
@@ -20,6 +18,9 @@ from .outcomes import judge
 from .save_config import save_config
 from .saved_json import Array, Object, plain, read, tree
 from .topology import Topology
+
+if TYPE_CHECKING:
+    from .machine_head import MachineHead
 
 MACHINE_SCHEMA: Final = "swaplab.machine/1"
 LARGEST_FILE: Final = 1 << 20
@@ -36,17 +37,6 @@ class MachineConfig:
     devices: list[DeviceConfig]
     version: str = ""
     description: str = ""
-
-
-class _Head(BaseModel):
-    """What a machine file says beside its devices."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    schema_: Literal["swaplab.machine/1"] = Field(alias="schema")
-    version: str = ""
-    description: str = ""
-    topology: Topology
 
 
 def machine(
@@ -69,12 +59,15 @@ def machine(
     """
     size = slots_per_device // max(wqs_per_device, 1)
     limit = (size // 2 if threshold is None else threshold) if mode == "shared" else 0
-    topology = _topology(
-        packages=packages,
-        cores_per_package=cores_per_package,
-        threads_per_core=threads_per_core,
-        numa_nodes=packages if numa_nodes is None else numa_nodes,
-    )
+    try:
+        topology = Topology(
+            packages=packages,
+            cores_per_package=cores_per_package,
+            threads_per_core=threads_per_core,
+            numa_nodes=packages if numa_nodes is None else numa_nodes,
+        )
+    except ValueError as error:
+        raise ConfigurationError(errno.EINVAL, f"the topology: {error}", "Correct this value.") from error
     built = [
         device(2 * n + 1, size=size, wqs=wqs_per_device, engines=engines_per_device, mode=mode, threshold=limit)
         for n in range(devices)
@@ -181,9 +174,13 @@ def _loaded(document: Array, name: str) -> Loaded:
     return loaded
 
 
-def _head(document: Object, name: str) -> _Head:
+def _head(document: Object, name: str) -> "MachineHead":
+    from pydantic import ValidationError  # which no machine without a file needs
+
+    from .machine_head import MachineHead
+
     try:
-        return _Head.model_validate(plain(document))
+        return MachineHead.model_validate(plain(document))
     except ValidationError as error:
         first = error.errors()[0]
         line, inner = document[0].line, document
@@ -203,7 +200,7 @@ def dump_machine(machine: MachineConfig) -> str:
         "schema": MACHINE_SCHEMA,
         "version": machine.version,
         "description": machine.description,
-        "topology": machine.topology.model_dump(mode="json"),
+        "topology": asdict(machine.topology),
         "devices": save_config(machine.devices),
     }
     return json.dumps(document, indent=2) + "\n"
@@ -236,12 +233,3 @@ def _misnamed(devices: Sequence[DeviceConfig]) -> Iterator[ConfigurationError]:
         for wq in device.work_queues:
             if not wq.dev.startswith(f"wq{device.number}."):
                 yield ConfigurationError(errno.ENXIO, f"{wq.dev} is not of {device.dev}", "Move it to its own device.")
-
-
-def _topology(**counts: int) -> Topology:
-    try:
-        return Topology.model_validate(counts)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, ("the topology", *first["loc"])))
-        raise ConfigurationError(errno.EINVAL, f"{place}: {first['msg']}", "Correct this value.") from error

@@ -4,44 +4,49 @@ The numbering "blocks" and the order of a node's cpus are those of the series' t
 """
 
 import os
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
+from dataclasses import dataclass
+from typing import ClassVar, Literal, get_args
 
 MAX_CPUS = 8192
 """The most that Linux can be configured for on x86."""
 
 
-class Topology(BaseModel):
+Numbering = Literal["blocks", "interleaved"]
+
+
+@dataclass(frozen=True)
+class Topology:
     """A machine's cpus. `numa_nodes` is a multiple of `packages`; each node holds an equal block of a package's cores.
 
     `numbering` says how logical cpus are numbered. "blocks": first thread of all cores, package after package, then the
     second threads in the same order (the test machine: package 0 has 0-55 and 112-167). "interleaved": neighbouring ids
     alternate between packages.
+
+    Raises ValueError for a machine that cannot be.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}  # where a machine file has one
 
-    packages: PositiveInt = 1
-    cores_per_package: PositiveInt = 8
-    threads_per_core: PositiveInt = 1
-    numa_nodes: PositiveInt = 1
-    numbering: Literal["blocks", "interleaved"] = "blocks"
+    packages: int = 1
+    cores_per_package: int = 8
+    threads_per_core: int = 1
+    numa_nodes: int = 1
+    numbering: Numbering = "blocks"
 
-    @model_validator(mode="after")
-    def _can_be(self) -> "Topology":
+    def __post_init__(self) -> None:
+        for name in ("packages", "cores_per_package", "threads_per_core", "numa_nodes"):
+            count = getattr(self, name)
+            if type(count) is not int or count < 1:
+                raise ValueError(f"{name} must be a positive int, not {count!r}")
+        if self.numbering not in get_args(Numbering):
+            raise ValueError(f"numbering must be one of {', '.join(get_args(Numbering))}, not {self.numbering!r}")
         if self.nr_cpus > MAX_CPUS:
             raise ValueError(f"{self.nr_cpus:,} cpus are more than the {MAX_CPUS:,} that Linux can have; use fewer")
-        return self
-
-    @model_validator(mode="after")
-    def _nodes_divide_packages(self) -> "Topology":
         if self.numa_nodes % self.packages or self.cores_per_package % (self.numa_nodes // self.packages):
             raise ValueError(
                 f"{self.numa_nodes} NUMA nodes do not divide {self.packages} packages of {self.cores_per_package} cores"
                 " evenly; choose a multiple of the packages that divides the cores"
             )
-        return self
 
     @classmethod
     def of_host(cls) -> "Topology":

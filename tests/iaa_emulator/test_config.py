@@ -155,7 +155,7 @@ def test_more_than_a_device_has_is_refused(options: dict[str, int], key: str) ->
             '[{"dev": "iax1", "groups": [{"dev": "group1.0",\n "grouped_workqueues": [{"dev": "wq1"}]}]}]',
             ":2 dev: 'wq1'",
         ),
-        ('{"schema": "swaplab.machine/1",\n"topology": {"cores": 4}, "devices": []}', ":2 topology.cores: Extra"),
+        ('{"schema": "swaplab.machine/1",\n"topology": {"cores": 4}, "devices": []}', ":2 topology.cores: Unexpected"),
         ('{"schema": "swaplab.machine/1",\n"devices": []}', ":1 topology: Field required"),
         ('{"schema": "swaplab.machine/1", "topology": {}}', "no list of devices"),
         ("[" * 100_000, "31 deep"),

@@ -6,11 +6,14 @@
 import errno
 from copy import deepcopy
 from functools import cache
-from importlib import resources
+from typing import TYPE_CHECKING
 
 from ...errors import ConfigurationError
 from ..machine import MachineConfig, machine, parse
 from ..topology import Topology
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 HOST = "host"
 
@@ -30,14 +33,19 @@ def preset(name: str) -> MachineConfig:
 
 @cache
 def _read(name: str) -> MachineConfig:
-    file = resources.files(__package__) / f"{name}.json"
-    return parse(file.read_text(encoding="utf-8"), name)[0]
+    return parse((_folder() / f"{name}.json").read_text(encoding="utf-8"), name)[0]
 
 
 def preset_names() -> list[str]:
     """Names of all presets, `host` first."""
-    files = resources.files(__package__).iterdir()
-    return [HOST, *sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json"))]
+    names = (file.name for file in _folder().iterdir())
+    return [HOST, *sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))]
+
+
+def _folder() -> "Traversable":
+    from importlib import resources  # which `host` does not need
+
+    return resources.files(__package__)
 
 
 def host_machine() -> MachineConfig:
