@@ -13,30 +13,28 @@ def on_requests(op: UnitOperation, path: Path = "software") -> BatchOperation:
     """What `acomp_do_batch_req_chain` needs, of a primitive: each request is a unit, and keeps its own code."""
 
     async def operation(reqs: Sequence[AcompReq]) -> Sequence[int]:
-        units = Units([source_of(req) for req in reqs], [room_of(req) for req in reqs], path)
+        # `room_of` and what delivers are spelled out as far as they can be: this is done once a page.
+        sources = [b"" if req.src is None else req.source() for req in reqs]
+        most = CRYPTO_ACOMP_DST_MAX
+        rooms = [req.dlen if req.dlen < most and req.dst is not None else room_of(req) for req in reqs]
+        units = Units(sources, rooms, path)
         err = await op(units)
         if err:
             return [err] * len(reqs)
         units.check_complete()
-        return [deliver(req, outcome, way) for req, outcome, way in zip(reqs, units.outcomes, units.paths, strict=True)]
+        codes = []
+        for req, outcome, way in zip(reqs, units.outcomes, units.paths, strict=True):
+            req.path = way
+            if type(outcome) is bytes:
+                req.deliver(outcome)
+                codes.append(0)
+            else:
+                codes.append(checked_code(outcome))
+        return codes
 
     return operation
-
-
-def source_of(req: AcompReq) -> object:
-    """What the request reads; nothing if it has no source."""
-    return b"" if req.src is None else req.source()
 
 
 def room_of(req: AcompReq) -> int:
     """Bytes that the request's output may have."""
     return CRYPTO_ACOMP_DST_MAX if req.dst is None else min(req.dlen, CRYPTO_ACOMP_DST_MAX)
-
-
-def deliver(req: AcompReq, outcome: object, path: Path) -> int:
-    """Hand the outcome of a unit to the request that it was made of; its code."""
-    req.path = path
-    if type(outcome) is bytes:
-        req.deliver(outcome)
-        return 0
-    return checked_code(outcome)

@@ -24,7 +24,6 @@ from acomp import (
     acomp_reqchain_fill,
     acomp_reqchain_init,
     acomp_request_alloc,
-    acomp_request_err,
     acomp_request_free,
     acomp_request_set_callback,
     acomp_request_set_dst_sg,
@@ -148,8 +147,8 @@ class Chain(_Requests):
         acomp_reqchain_init(head, 0, crypto_req_done, self._wait)
         acomp_reqchain_fill(reqs, _pages(folio, first, nr), buffers, PAGE_SIZE, PAGE_SIZE)
         await crypto_wait_req(crypto_acomp_compress(head), self._wait)
-        outputs: list[bytes | int] = [
-            acomp_request_err(req) or _output(req.output, buffer, req.dlen)
+        outputs = [
+            req.base.err or (req.output if req.output is not None else _output(None, buffer, req.dlen))
             for req, buffer in zip(reqs, buffers, strict=True)
         ]
         acomp_reqchain_clear(head, self._wait)
