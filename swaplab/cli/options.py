@@ -38,7 +38,7 @@ class FolioSize(StrEnum):
 TestbedName = Annotated[str, typer.Option(help="A testbed's name, or a testbed file.")]
 Compressor = Annotated[str, typer.Option(help="deflate-iaa or zstd.")]
 Columns = Annotated[
-    str | None, typer.Option(metavar="LIST", help="base, v8, or both; default: both, or base beside --patches.")
+    str | None, typer.Option(metavar="LIST", help="Of base, v8, v9, v14; default: base,v8, or base beside --patches.")
 ]
 Patches = Annotated[str | None, typer.Option(metavar="LIST", help="Any of 1..14, as a column of their own.")]
 Devices = Annotated[

@@ -1,12 +1,18 @@
-"""Columns: which patches of the series a kernel has, and what follows for driver, store and queue configuration."""
+"""Columns: which patches of the series a kernel has, and what follows for driver, store and queue configuration.
+
+Columns of later revisions have all patches, the driver of v8, and a store of their own: nothing is fitted for them, and
+what differs is what the store's code does (docs/generations.md).
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from iaa_emulator import DriverFeatures
 from iaa_emulator.driver import features
 from swaplab.model.asked import quoted
-from zswap import StoreFeatures
+from zswap import Params, StoreFeatures
+from zswap.params import Generation
 
 ALL_PATCHES = frozenset(range(1, 15))
 NEEDS = {**features.NEEDS, 13: {2, 12}, 14: {1, 2, 3, 4, 12, 13}}
@@ -42,6 +48,8 @@ class Column:
 
     name: str
     patches: frozenset[int]
+    generation: Generation | None = None
+    """The revision whose store it has, where that is more than its patches."""
 
     @property
     def driver(self) -> DriverFeatures:
@@ -50,12 +58,18 @@ class Column:
 
     @property
     def store(self) -> StoreFeatures:
-        """The store's part."""
+        """The store's part, as far as it is patches of the series."""
         return StoreFeatures(
             pool_lifetime_contexts=12 in self.patches,
             request_arrays=13 in self.patches,
             batched_store=14 in self.patches,
         )
+
+    def store_params(self, **rest: Any) -> Params:
+        """What its store is opened with; `rest` is as in `Params`."""
+        if self.generation is not None:
+            return Params.for_generation(self.generation, **rest)
+        return Params(features=self.store, **rest)
 
     @property
     def wqs_per_device(self) -> int:
@@ -72,7 +86,9 @@ class Column:
 
 BASE = Column("base", frozenset())
 V8 = Column("v8", ALL_PATCHES)
-KERNELS = {column.name: column for column in (BASE, V8)}
+KERNELS = {
+    column.name: column for column in (BASE, V8, Column("v9", ALL_PATCHES, "v9"), Column("v14", ALL_PATCHES, "v14"))
+}
 """Those that have a name."""
 
 
@@ -102,7 +118,7 @@ def patches_column(text: str) -> Column:
 
 
 def parse_columns(names: str | None = None, patches: str | None = None) -> list[Column]:
-    """Columns by name, and that of `patches` as well; always in the order base, patches:..., v8.
+    """Columns by name, and that of `patches` as well; always in the order base, patches:..., v8, v9, v14.
 
     Without names: base, and beside it the column of `patches`, or else v8.
     """
@@ -112,7 +128,8 @@ def parse_columns(names: str | None = None, patches: str | None = None) -> list[
     for name in wanted:
         if name not in KERNELS:
             raise ColumnError(
-                f"there is no column {quoted(name)}; there are base and v8, and --patches LIST makes others"
+                f"there is no column {quoted(name)}; there are {', '.join(KERNELS)}, and --patches LIST makes others"
             )
     chosen = [KERNELS[name] for name in wanted] + ([] if patches is None else [patches_column(patches)])
-    return sorted(set(chosen), key=lambda column: ({"base": 0, "v8": 2}.get(column.name, 1), column.name))
+    order = {name: place or -1 for place, name in enumerate(KERNELS)}  # patches come between base and v8
+    return sorted(set(chosen), key=lambda column: (order.get(column.name, 0), column.name))

@@ -106,11 +106,10 @@ async def open_machine(setup: Setup, swap_pages: int, extra_costs_ns: Mapping[st
     model = EngineModel(testbed.ns("iaa.pipeline_ns"), testbed.ns("iaa.service_ns"), testbed.compress_engines)
     engine = ModelledEngine(model, device)
     costs = setup.costs_ns() | dict(extra_costs_ns)
-    params = zswap.Params(
+    params = setup.column.store_params(
         compressor=setup.compressor,
         max_batch_size=setup.batch,
         long_chains=setup.batch > zswap.ZSWAP_MAX_BATCH_SIZE,
-        features=setup.column.store,
         close_timeout=3600.0,
     )
     built = iaa_emulator.machine(devices=setup.devices, wqs_per_device=setup.wqs or setup.column.wqs_per_device)

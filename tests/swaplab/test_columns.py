@@ -14,6 +14,7 @@ from swaplab.model.columns import (
     with_needs,
     without,
 )
+from zswap import Params, StoreFeatures
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_columns_that_were_named_are_there_whatever_else_is(
 @pytest.mark.parametrize(
     ("names", "patches", "message"),
     [
-        ("base,v9", None, "'v9'.*--patches LIST"),
+        ("base,v7", None, "'v7'; there are base, v8, v9, v14, and --patches LIST"),
         ("", None, "no column ''"),
         ("base", "8,nine", "numbers such as 8,9"),
         ("base", "", "numbers such as 8,9"),
@@ -97,6 +98,21 @@ def test_columns_that_were_named_are_there_whatever_else_is(
 def test_what_is_no_column_is_refused_with_what_is(names: str, patches: str | None, message: str) -> None:
     with pytest.raises(ColumnError, match=message):
         parse_columns(names, patches)
+
+
+def test_columns_of_later_revisions_differ_from_v8_in_their_store_alone() -> None:
+    columns = parse_columns("v14,v9,v8,base", "8")
+    assert [column.name for column in columns] == ["base", "patches:8", "v8", "v9", "v14"]
+    v8, *later = columns[2:]
+    for column in later:
+        assert column.generation is not None
+        assert (column.driver, column.attributes(), column.wqs_per_device) == (v8.driver, v8.attributes(), 2)
+        assert column.store_params(compressor="zstd") == Params.for_generation(column.generation, compressor="zstd")
+    for column in columns[:3]:
+        params = column.store_params(compressor="zstd")
+        assert (params.interface, params.scope, params.features) == ("chain", "folio", column.store)
+    for column in (columns[0], v8):
+        assert column.store_params().features == StoreFeatures.named(column.name)
 
 
 def test_the_name_of_a_column_lists_what_was_asked_for() -> None:

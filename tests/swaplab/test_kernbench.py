@@ -174,7 +174,7 @@ def test_threads_may_be_called_procs_as_in_usemem(tmp_path: Path) -> None:
     [
         (["--folio", "2M"], "leave in folios of 2M was not published; use 4K or 64K"),
         (["--scale", "1/1000000"], "leaves 13 turns for 32 threads; choose a larger one"),
-        (["--columns", "v9"], "there is no column 'v9'"),
+        (["--columns", "v7"], "there is no column 'v7'"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_remedy(args: list[str], says: str) -> None:

@@ -182,7 +182,7 @@ def test_a_chain_is_as_long_as_asked_and_at_most_a_folio(batch: int, length: int
         (["--scale", "0"], "write 1/64"),
         (["--scale", "two"], "write 1/64"),
         (["--scale", "1/1000000"], "choose a larger one"),
-        (["--columns", "v9"], "there are base and v8"),
+        (["--columns", "v7"], "there are base, v8, v9, v14"),
         (["--patches", "15"], "1 to 14"),
         (["--compressor", "lz4"], "deflate-iaa and zstd"),
         (["--testbed", "mine"], f"use {TESTBED.name}"),

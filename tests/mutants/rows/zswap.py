@@ -1,11 +1,15 @@
 """The compressed store: second chances, the threshold, what is counted as what, and the line under a byte budget."""
 
-from tests.mutants.operators import Drop, Negate, Replace
+from tests.mutants.operators import Drop, Negate, Replace, Swap
 from tests.mutants.row import Row
 
 SHRINKER = "zswap.paths.shrinker"
 WORKER = "zswap.paths.shrink_worker"
 COMPRESS = "zswap.paths.compress"
+INTERFACES = "zswap.paths.interfaces"
+INVENTORY = "zswap.inventory.inventory"
+ENTRIES = "zswap.inventory.entries"
+POOL = "zswap.pool.pool"
 STORE = "zswap.paths.store"
 LIMITS = "zswap.limits"
 ADMISSION = "zswap.paths.admission"
@@ -15,12 +19,18 @@ LIMIT = "zswap/test_limits.py::"
 LINE = "zswap/test_budget_line.py::"
 BUDGET = "zswap/test_byte_budget.py::"
 STORED = "zswap/test_store_and_load.py::"
+RAW = "zswap/test_incompressible.py::"
+ALIKE = "zswap/test_interfaces.py::"
 
 SECOND_CHANCE = WRITEBACK + "test_new_entries_go_to_the_tail_and_a_fresh_one_survives_the_first_visit"
 THRESHOLD = LIMIT + "test_full_pools_accept_again_only_at_the_threshold"
 TO_THE_THRESHOLD = WRITEBACK + "test_the_worker_empties_full_pools_down_to_the_threshold"
 EACH_FAILURE_TICKS = STORED + "test_a_batch_ticks_once_for_each_failing_page_and_stores_nothing"
 NONE_REFUSED = LINE + "test_none_of_many_at_once_is_refused"
+STORED_RAW = RAW + "test_check_11_a_page_that_does_not_compress_is_stored_as_it_is_and_the_folio_with_it"
+FORBIDDEN = RAW + "test_check_11_where_writeback_is_forbidden_the_folio_is_rejected_as_before"
+COUNTED_OUT = RAW + "test_what_replaces_or_forgets_raw_pages_counts_them_out"
+LOCKS = ALIKE + "test_check_14_how_often_the_context_is_locked_for_a_folio_of_64_kib"
 OLDEST_GONE = BUDGET + "test_the_oldest_pages_are_on_the_device_and_the_newest_in_memory"
 
 ROWS = [
@@ -126,5 +136,58 @@ ROWS = [
         "PoolLimit._threshold",
         Negate("is_budget"),
         [LINE + "test_a_threshold_at_the_budget_or_above_it_still_frees_a_page"],
+    ),
+    Row(
+        "zswap: a page that does not compress is stored as it is",
+        COMPRESS,
+        "_with_raw_pages",
+        Negate("may_store_raw"),
+        [STORED_RAW, FORBIDDEN],
+    ),
+    Row(
+        "zswap: an output as long as a page is none",
+        COMPRESS,
+        "_all_compressed",
+        Replace("PAGE_SIZE", by="2 * PAGE_SIZE"),
+        [RAW + "test_an_output_as_long_as_a_page_is_none"],
+    ),
+    Row(
+        "zswap: a page of 4096 bytes is raw with the feature only",
+        INVENTORY,
+        "Inventory.raw_page",
+        Negate("knows_raw"),
+        [RAW + "test_without_the_feature_4096_bytes_are_an_output_like_any_other"],
+    ),
+    Row(
+        "zswap: raw pages are counted in", INVENTORY, "Inventory.publish", Drop("raw_pages"), [STORED_RAW, COUNTED_OUT]
+    ),
+    Row("zswap: ... and out", INVENTORY, "Inventory._free_alike", Drop("raw_pages"), [STORED_RAW, COUNTED_OUT]),
+    Row(
+        "zswap: entries that cannot be had in bulk are allocated one by one",
+        ENTRIES,
+        "EntryTable.alloc_bulk",
+        Swap("alloc", by="(lambda nr: None)"),
+        ["zswap/test_features.py::test_check_15_entries_that_cannot_be_had_in_bulk_are_allocated_one_by_one"],
+    ),
+    Row(
+        "zswap: v8 learns the size of a batch under the lock",
+        POOL,
+        "Pool.prepare_cpu",
+        Negate("pool_tells_size"),
+        [LOCKS],
+    ),
+    Row(
+        "zswap: a refusal before any unit ran is that of each",
+        INTERFACES,
+        "Unit.compress",
+        Negate("err", 2),
+        [ALIKE + "test_a_request_that_is_refused_before_any_unit_ran_failed_for_all_of_them"],
+    ),
+    Row(
+        "zswap: a single page of an array is a single request",
+        INTERFACES,
+        "Array.compress",
+        Negate("nr"),
+        [ALIKE + "test_how_often_the_algorithm_is_called"],
     ),
 ]
