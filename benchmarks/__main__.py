@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from . import chains, loads, memory, report, simulation, stores
+from . import chains, loads, memory, report, simulation, start, stores
 from .pages import work
 from .rows import Row
 
@@ -53,6 +53,8 @@ def main() -> None:
     began = time.perf_counter()
     with asyncio.Runner(loop_factory=LOOPS[options.loop]) as runner:
         rows = runner.run(real_time(options.quick))
+    say("starting")
+    rows.append(start.row(3 if options.quick else 9))
     say("memory")
     rows.append(memory.row(100_000 if options.quick else 500_000))
     say("virtual time")
