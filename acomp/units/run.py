@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from errno import ECANCELED, EINVAL
+from functools import lru_cache
+from typing import Final
 
 from ..flags import CRYPTO_ACOMP_OUTPUT_ONLY
 from ..request import AcompReq
@@ -61,11 +63,22 @@ def cut(req: AcompReq, path: Path) -> Units:
     """The units of a request that is in order."""
     size, slen = req.unit_size or req.slen, req.slen
     folio = req.src.view()
-    sources = [folio[start : start + size] for start in range(0, slen, size)]
+    places = _usual_places(slen, size) if slen <= _USUAL_UNITS * size else _places(slen, size)
+    sources = [*map(folio.__getitem__, places)]
     room = req.unit_size or req.dlen
     found = rooms(req.dst[: len(sources)])
     capacities = [room] * len(found) if min(found) >= room else [min(room, one) for one in found]
     return Units(sources, capacities, path)
+
+
+def _places(slen: int, size: int) -> list[slice]:
+    """Where the units of a source lie."""
+    return [slice(start, start + size) for start in range(0, slen, size)]
+
+
+_USUAL_UNITS: Final = 64
+_usual_places: Final = lru_cache(maxsize=32)(_places)
+"""`_places` of not too many units, kept: a store asks for few lengths, and all the time."""
 
 
 def _none_ran(entries: tuple[SgEntry, ...], err: int, alone: bool) -> int:

