@@ -10,7 +10,7 @@ import concurrent.futures
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextvars import Context
 from itertools import count, repeat
 from typing import Any, TypeVar, TypeVarTuple
@@ -22,7 +22,7 @@ from .internals import format_callback
 from .interrupts import ends_a_run, is_stranded, whose
 from .refusals import Refusals
 from .schedule import NEVER, Schedule
-from .task import Generators, VirtualTask, in_order
+from .task import Generators, VirtualTask, identity, in_order
 from .wall_clock import follow, unfollow
 from .watched import forget_the_loop, watched
 
@@ -38,13 +38,24 @@ class VirtualLoop(Refusals, Schedule):
     DeadlockError. `events` counts what was taken from the ready queue or became due; it is compared with its bound
     once per iteration. With `wall_clock` the functions of the module `time` tell virtual time while the loop runs; see
     `run`.
+
+    `after_event(loop)` is called after each event, outside of any task. There `last_event` says what has just run and
+    `ready_events()` what will, `bring_forward` changes the order, and `task.cancel()` cancels between two events. What
+    it raises ends the run.
     """
 
     def __init__(
-        self, *, max_events: int | None = None, max_time_ns: int | None = None, wall_clock: bool = False
+        self,
+        *,
+        max_events: int | None = None,
+        max_time_ns: int | None = None,
+        wall_clock: bool = False,
+        after_event: Callable[["VirtualLoop"], object] | None = None,
     ) -> None:
         super().__init__()
         self.wall_clock = wall_clock
+        self.after_event = after_event
+        self.last_event: int | str | None = None
         self.events = 0
         self.max_events = max_events
         self.max_time_ns = max_time_ns
@@ -129,7 +140,8 @@ class VirtualLoop(Refusals, Schedule):
                 self.events += batch
                 # Taken in C: a signal handler that raises does so between lines, and would take a handle with it.
                 handles = map(deque.popleft, repeat(ready, batch))
-                for handle in watched(self, handles) if self._debug else handles:
+                watch = self._debug or self.after_event is not None
+                for handle in self._watched(handles) if watch else handles:
                     if handle._callback is not None:
                         try:
                             if handle._args is None:  # it is asleep
@@ -141,7 +153,7 @@ class VirtualLoop(Refusals, Schedule):
                 del handle  # it may be the last that knows of a task, and the next batch may be far away
             elif not self._stopping:
                 self._advance()
-                if self._debug:
+                if self._debug or self.after_event is not None:
                     self._put_due_first()  # which are then watched as everything else is
                 else:
                     self._run_due()
@@ -151,6 +163,29 @@ class VirtualLoop(Refusals, Schedule):
         self.raise_refusal()
         turn = whose_turn([*ready, *self.timers()])
         raise EventBoundError(self.max_events or 0, self.now_ns, turn, who_waits(in_order(asyncio.all_tasks(self))))
+
+    def _watched(self, handles: Iterable[Entry]) -> Generator[Entry]:
+        """Pass `handles` on to be run, and look at what each has done: for debug mode, and for `after_event`."""
+        for handle in watched(self, handles) if self._debug else handles:
+            event = None if handle._callback is None else identity(handle)  # asked first, for it may cancel itself
+            yield handle
+            if event is not None and self.after_event is not None:
+                self.last_event = event
+                self.after_event(self)
+
+    def ready_events(self) -> list[int | str]:
+        """Say what is ready, in the order of its turn: serial numbers of tasks, and names of other callbacks."""
+        return [identity(handle) for handle in self._ready if handle._callback is not None]
+
+    def bring_forward(self, index: int) -> None:
+        """Let number `index` of `ready_events()` be next; the others keep their order. For `after_event` only.
+
+        IndexError if there are not so many.
+        """
+        alive = [handle for handle in self._ready if handle._callback is not None]
+        chosen = alive[index]
+        self._ready.remove(chosen)
+        self._ready.appendleft(chosen)
 
     def _run_due(self) -> None:
         """Run the timers of this very moment: they were asked for before anything in the ready queue was."""

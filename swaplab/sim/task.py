@@ -9,6 +9,8 @@ from collections.abc import AsyncGenerator, Coroutine, Generator
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from .handle import Entry
+
 T = TypeVar("T")
 
 
@@ -38,6 +40,18 @@ def in_order(tasks: set[asyncio.Task[Any]]) -> list[asyncio.Task[Any]]:
     return sorted(
         tasks, key=lambda task: (task.serial, "") if isinstance(task, VirtualTask) else (1 << 62, task.get_name())
     )
+
+
+def identity(handle: Entry) -> int | str:
+    """Who runs when `handle` does, equal in equal runs: the serial number of a task, or the name of a callback."""
+    callback = handle._callback
+    owner = getattr(callback, "__self__", None)
+    if isinstance(owner, VirtualTask):
+        return owner.serial
+    if isinstance(owner, asyncio.Task):
+        return owner.get_name()
+    callback = getattr(callback, "func", callback)  # a partial is named for what it calls
+    return str(getattr(callback, "__qualname__", type(callback).__qualname__))
 
 
 class Generators(WeakKeyDictionary[AsyncGenerator[Any, Any], None]):
