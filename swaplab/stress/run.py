@@ -1,0 +1,196 @@
+"""One run: a scenario with a seed and a cancellation, from an empty loop until everything is at rest."""
+
+import asyncio
+import gc
+import random
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from random import Random
+from typing import Any
+
+from swaplab.sim import DeadlockError, EventBoundError, SimError
+from swaplab.sim.deadlock import who_waits
+
+from .cancel import Cancel
+from .loop import StressLoop
+from .order import POLICIES
+from .scenario import Scenario
+from .world import NS_PER_S, BrokenError, World, what_left
+
+CLEANING_EVENTS = 10_000
+"""What is left of a broken run is cancelled; it may take so many events to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of one run. It failed if `broken`, what did not hold, is not empty.
+
+    `trace` has for each event the time in ns and who ran: the serial number of a task or the name of a callback.
+    `lengths` counts the events of each target until it was over.
+    """
+
+    seed: int
+    cancel: Cancel | None
+    policy: str
+    broken: tuple[str, ...]
+    faults: tuple[str, ...]
+    told: tuple[str, ...]
+    waiting: tuple[str, ...]
+    swallowed: tuple[str, ...]
+    reached: dict[str, bool]
+    lengths: tuple[int, ...]
+    cancelled: bool
+    trace: tuple[tuple[int, int | str | None], ...]
+
+    @property
+    def trace_hash(self) -> str:
+        """A hash over time and name of every event: equal in equal runs."""
+        return blake2b(repr(self.trace).encode(), digest_size=8).hexdigest()
+
+
+def run(scenario: Scenario, seed: int, cancel: Cancel | None = None, policy: str | None = None) -> Run:
+    """Run `scenario` once. What it does follows from the arguments alone.
+
+    Raises:
+        RuntimeError: A loop runs in this thread.
+    """
+    policy = scenario.policy if policy is None else policy
+    loop = StressLoop(
+        random=Random(f"{seed}:jitter"),
+        jitter_ms=scenario.jitter_ms,
+        max_events=scenario.max_events,
+        max_time_ns=round(scenario.max_time_s * NS_PER_S),
+    )
+    world = World(loop, seed, cancel, POLICIES[policy](Random(f"{seed}:order")))
+    unseen: list[str] = []
+    loop.set_exception_handler(lambda _, context: unseen.append(_unseen(context)))
+    waiting: tuple[str, ...] = ()
+    with _same_every_time(seed):
+        try:
+            loop.after_event = world.look
+            waiting = _until_it_rests(scenario, world, loop)
+        finally:
+            loop.after_event = None
+            world.broken += unseen
+            _clean_up(loop)
+    trace = tuple(world.trace)
+    return Run(
+        seed,
+        cancel,
+        policy,
+        tuple(world.broken),
+        tuple(world.faults),
+        tuple(world.told),
+        waiting,
+        tuple(
+            target.task.get_name()
+            for target in world.targets
+            if target.cancelled and target.over and not target.task.cancelled() and target.task.exception() is None
+        ),
+        world.checks.reached,
+        tuple((target.over or len(trace)) - target.born for target in world.targets),
+        any(target.cancelled for target in world.targets),
+        trace,
+    )
+
+
+def _until_it_rests(scenario: Scenario, world: World, loop: StressLoop) -> tuple[str, ...]:
+    """Run everything, note in the world what does not hold, and return who waits for whom if something does not."""
+    try:
+        _scenario_to_its_end(scenario, world, loop)
+        if not world.broken:
+            _let_all_be_done_that_is_ready(loop, scenario.max_events)
+            world.rest()
+            _left_over(world, loop)
+    except BrokenError as broken:
+        world.broken.append(broken.what)
+    except DeadlockError as deadlock:
+        world.broken.append("a deadlock: nothing is ready, no timer is set, and the scenario has not returned")
+        world.broken += filter(None, (what_left(target) for target in world.targets if target.task.done()))
+        return tuple(map(str, deadlock.waiting))
+    except SimError as bound:
+        world.broken.append(str(bound).partition("\n")[0])
+    return tuple(map(str, who_waits(loop.tasks))) if world.broken else ()
+
+
+def _scenario_to_its_end(scenario: Scenario, world: World, loop: StressLoop) -> None:
+    async def whole() -> None:
+        await scenario.body(world)
+
+    main = loop.create_task(whole(), name="the scenario")
+    try:
+        loop.run_until_complete(main)
+    except asyncio.CancelledError:
+        if not any(target.cancelled for target in world.targets):
+            world.broken.append("the scenario was cancelled, and not by us")
+    except (BrokenError, SimError):
+        raise
+    except Exception as error:
+        world.broken.append(f"the scenario ended with {error!r}")
+
+
+def _let_all_be_done_that_is_ready(loop: StressLoop, max_events: int) -> None:
+    """Run until nothing is ready, without moving the clock.
+
+    Raises:
+        EventBoundError: `max_events` rounds were not enough.
+    """
+    for _ in range(max_events):
+        if not loop.ready_events():
+            return
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+    raise EventBoundError(max_events, loop.now_ns, "somebody who is always ready", who_waits(loop.tasks))
+
+
+def _left_over(world: World, loop: StressLoop) -> None:
+    """Note what outlives the scenario: tasks and timers, and exceptions that nobody has seen."""
+    tasks = [task for task in loop.tasks if not task.done()]
+    if tasks:
+        world.broken.append(f"left over: {', '.join(f'task {task.get_name()!r}' for task in tasks)}")
+    elif loop.timers():
+        world.broken.append(f"left over: {len(loop.timers())} timers")
+    for task in loop.tasks:
+        if task.done() and not task.cancelled() and getattr(task, "_log_traceback", False):
+            world.broken.append(f"nobody saw what task {task.get_name()!r} ended with: {task.exception()!r}")
+
+
+def _unseen(context: dict[str, Any]) -> str:
+    error = context.get("exception")
+    return context["message"] if error is None else f"{context['message'].partition(' <')[0]}: {error!r}"
+
+
+def _clean_up(loop: StressLoop) -> None:
+    """Cancel what is left, give it a bounded time to end, and close the loop. What goes wrong now is of no interest."""
+    loop.set_exception_handler(lambda *_: None)
+    loop.max_events = CLEANING_EVENTS
+    left = [task for task in loop.tasks if not task.done()]
+    for task in left:
+        task.cancel()
+    try:
+        if left:
+            loop.run_until_complete(asyncio.wait(left))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    except SimError:
+        pass
+    finally:
+        for task in loop.tasks:
+            if task.done() and not task.cancelled():
+                task.exception()  # seen, so that no log tells it again
+        loop.close()
+
+
+@contextmanager
+def _same_every_time(seed: int) -> Generator[None]:
+    """Seed the module `random`, and let no collection of garbage come in between; all is put back at the end."""
+    state, collects = random.getstate(), gc.isenabled()
+    random.seed(seed)
+    gc.disable()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        if collects:
+            gc.enable()

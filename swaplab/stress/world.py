@@ -1,0 +1,225 @@
+"""The world of a run: what a scenario makes its clients, faults and checks with.
+
+The loop calls `World.look` after each event. A world lives for one run; `run` makes it and asks it afterwards.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from random import Random
+from typing import Any, ParamSpec, TypeVar
+
+from swaplab import sim
+from swaplab.sim import VirtualLoop
+
+from .cancel import Cancel
+from .loop import NS_PER_MS, StressLoop
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Check = Callable[[], object]
+
+NS_PER_S = 1_000_000_000
+
+
+class InjectedFault(ConnectionError):  # noqa: N818 (the name is part of the interface)
+    """What a call that was wrapped by `World.faulty` raises when it is made to fail."""
+
+
+class BrokenError(Exception):
+    """Something does not hold: `what`. It ends the run, and never reaches a program."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(what)
+
+
+@dataclass(slots=True)
+class Target:
+    """A task that may be cancelled. It was made in event `born` of the loop and was over after event `over`, else 0."""
+
+    task: asyncio.Task[Any]
+    born: int
+    over: int = 0
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class Checks:
+    """What was promised, by name."""
+
+    always: dict[str, Check] = field(default_factory=dict)
+    sometimes: dict[str, Check] = field(default_factory=dict)
+    at_rest: dict[str, Check] = field(default_factory=dict)
+    reached: dict[str, bool] = field(default_factory=dict)
+
+
+class World:
+    """What a scenario is given; each run has its own."""
+
+    def __init__(self, loop: StressLoop, seed: int, cancel: Cancel | None, order: Callable[[VirtualLoop], None]):
+        self._loop = loop
+        self._seed = seed
+        self._cancel = cancel
+        self._order = order
+        self._calls = 0
+        self.random = Random(f"{seed}:world")
+        """A stream of random numbers of this seed."""
+        self.checks = Checks()
+        self.targets: list[Target] = []
+        self.faults: list[str] = []
+        self.told: list[str] = []
+        self.broken: list[str] = []
+        self.trace: list[tuple[int, int | str | None]] = []
+
+    def always(self, check: Check, name: str) -> None:
+        """From now on `check()` is true after every event."""
+        _plain(check, name)
+        self.checks.always[name] = check
+
+    def sometimes(self, check: Check, name: str) -> None:
+        """In one run of the campaign at least, `check()` is true after some event."""
+        _plain(check, name)
+        self.checks.sometimes[name] = check
+        self.checks.reached.setdefault(name, False)
+
+    def at_rest(self, check: Check, name: str) -> None:
+        """When the scenario has returned and nothing is ready any more, `check()` is true."""
+        _plain(check, name)
+        self.checks.at_rest[name] = check
+
+    def log(self, what: str) -> None:
+        """Note something for the report of a failure, with the time."""
+        self.told.append(f"{self._loop.now_ns} ns: {what}")
+
+    async def sleep(self, delay_s: float) -> None:
+        """Sleep `delay_s` seconds, and up to the jitter longer."""
+        await sim.sleep_ns(round(delay_s * NS_PER_S) + self._loop.jitter_ns())
+
+    def faulty(
+        self,
+        fn: Callable[P, Awaitable[T]],
+        *,
+        fail: float = 0.0,
+        error: type[BaseException] = InjectedFault,
+        delay_ms: tuple[float, float] = (0, 0),
+        lose: float = 0.0,
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Wrap a coroutine function: it takes `delay_ms` (at least, at most) and the jitter, and may go wrong.
+
+        With probability `fail` it raises `error` before the call, with `lose` it makes the call and never returns.
+        Only `InjectedFault` and what is derived from it may leave a client.
+        """
+        if not (0 <= fail <= 1 and 0 <= lose <= 1 and 0 <= delay_ms[0] <= delay_ms[1]):
+            raise ValueError("fail and lose are probabilities, and delay_ms is (at least, at most)")
+        self._calls += 1
+        name = getattr(fn, "__qualname__", repr(fn))
+        random = Random(f"{self._seed}:faulty:{self._calls}")
+
+        @wraps(fn)
+        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            delay_ns = round(random.uniform(*delay_ms) * NS_PER_MS) + self._loop.jitter_ns()
+            fails, lost = random.random() < fail, random.random() < lose
+            if delay_ns:
+                await sim.sleep_ns(delay_ns)
+            if fails:
+                self.faults.append(f"{self._loop.now_ns} ns: {name} failed")
+                raise error(f"injected into {name}")
+            result = await fn(*args, **kwargs)
+            if lost:
+                self.faults.append(f"{self._loop.now_ns} ns: the answer of {name} was lost")
+                await self._loop.create_future()
+            return result
+
+        return call
+
+    def target(self, coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
+        """Make a task of `coroutine` that is one of those to be cancelled. Whoever awaits it gets the cancellation."""
+        task: asyncio.Task[T] = self._loop.create_task(coroutine, name=name)
+        self.targets.append(Target(task, born=len(self.trace) + 1))
+        return task
+
+    @asynccontextmanager
+    async def clients(self, client: Callable[[], Coroutine[Any, Any, object]], n: int) -> AsyncGenerator[None]:
+        """Start `n` tasks of `client()`, each to be cancelled in turn, and wait for all of them at the end."""
+        first = len(self.targets)
+        for _ in range(n):
+            _ = self.target(client(), name=f"client {len(self.targets)}")
+        mine = self.targets[first:]
+        try:
+            yield
+        except BaseException:
+            for target in mine:
+                target.task.cancel()
+            raise
+        finally:
+            if mine:
+                await asyncio.wait([target.task for target in mine])
+        self.broken += filter(None, map(what_left, mine))
+
+    def look(self, loop: VirtualLoop) -> None:
+        """Look at everything; cancel whose turn it is, and choose who is next. The loop calls it after each event."""
+        self.trace.append((loop.now_ns, loop.last_event))
+        for name, check in self.checks.always.items():
+            _hold(check, f"always: {name}")
+        for name, check in list(self.checks.sometimes.items()):
+            if _asked(check, f"sometimes: {name}"):
+                self.checks.reached[name] = True
+                del self.checks.sometimes[name]
+        now = len(self.trace)
+        for target in self.targets:
+            if not target.over and target.task.done():
+                target.over = now
+        self._cancel_if_due(now)
+        self._order(loop)
+
+    def rest(self) -> None:
+        """Look at what must hold in the end, and note what does not."""
+        for name, check in self.checks.at_rest.items():
+            try:
+                _hold(check, f"at rest: {name}")
+            except BrokenError as broken:
+                self.broken.append(broken.what)
+
+    def _cancel_if_due(self, now: int) -> None:
+        if self._cancel is None or self._cancel.target >= len(self.targets):
+            return
+        target = self.targets[self._cancel.target]
+        if now - target.born == self._cancel.k and not target.over:
+            target.cancelled = True
+            for _ in range(self._cancel.times):
+                target.task.cancel()
+
+
+def what_left(target: Target) -> str | None:
+    """What left a client and should not have; None if all is well."""
+    task = target.task
+    if task.cancelled():
+        return None if target.cancelled else f"{task.get_name()} was cancelled, and not by us"
+    error = task.exception()
+    return None if error is None or _is_injected(error) else f"{task.get_name()} ended with {error!r}"
+
+
+def _is_injected(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_injected, error.exceptions))
+    return isinstance(error, InjectedFault)
+
+
+def _plain(check: Check, name: str) -> None:
+    if asyncio.iscoroutinefunction(check):
+        raise TypeError(f"the check {name!r} is a coroutine function: checks are plain functions, called at once")
+
+
+def _asked(check: Check, name: str) -> bool:
+    try:
+        return bool(check())
+    except Exception as error:
+        raise BrokenError(f"{name} raised {error!r}") from error
+
+
+def _hold(check: Check, name: str) -> None:
+    if not _asked(check, name):
+        raise BrokenError(name)
