@@ -1,6 +1,5 @@
 """Which runs are made: a full sweep of the first seeds, in turn with runs of the others."""
 
-import os
 from collections.abc import Generator, Iterable
 from itertools import count
 from random import Random
@@ -123,7 +122,7 @@ def _note(report: Report, scenario: Scenario, became: Run) -> None:
     if again.trace != became.trace:
         raise NotReproducibleError(_difference(scenario, became, again))
     in_order = became.policy == "fifo" or bool(run(scenario, became.seed, became.cancel, "fifo").broken)
-    name = token(scenario.name, became.seed, became.policy, became.cancel, os.environ.get("PYTHONHASHSEED", "random"))
+    name = token(scenario.name, became.seed, became.policy, became.cancel)
     report.finding = Finding(scenario.name, became, report.runs, name, not in_order)
 
 

@@ -20,6 +20,10 @@ class Finding:
     needs_another_order: bool
 
     def __str__(self) -> str:
+        return self.describe(f"stress.explore({self.scenario.partition(':')[2]}, token={self.token!r})")
+
+    def describe(self, replay: str) -> str:
+        """Say all that is known; `replay` is the command or call that repeats it."""
         run = self.run
         lines = [f"{self.scenario} fails with seed {run.seed} (run {self.run_number}, policy {run.policy})"]
         lines.append(f"cancelled: {run.cancel if run.cancelled else 'nobody'}")
@@ -34,7 +38,7 @@ class Finding:
                 lines += [f"{title}:", *(f"  {entry}" for entry in entries)]
         if self.needs_another_order:
             lines.append("it needs another order than FIFO, which asyncio promises: a hint, and perhaps no bug")
-        lines.append(f"replay: PYTHONHASHSEED=0, stress.explore(scenario, token={self.token!r})")
+        lines.append(f"replay: {replay}")
         return "\n".join(lines)
 
 

@@ -61,7 +61,9 @@ def scenario(
         try:
             inspect.signature(body).bind(None)
         except TypeError:
-            raise TypeError(f"the scenario {name} takes one argument, the stress.World, and nothing else") from None
+            raise TypeError(
+                f"the scenario {name} takes one argument, the stress.World, and nothing else (no fixtures)"
+            ) from None
         return Scenario(body, seeds, sweep_seeds, jitter_ms, policy, cancel, max_events, max_time_s)
 
     return make
