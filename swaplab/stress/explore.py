@@ -29,6 +29,7 @@ def explore(
     Raises:
         NotReproducibleError: A run that failed went another way when it was repeated.
         TokenError: The token is damaged, or of another scenario or version.
+        RuntimeError: A loop runs in this thread.
         ValueError: `seeds` is empty, there is no such policy, or the scenario never suspends.
     """
     seeds = range(scenario.seeds) if seeds is None else seeds

@@ -17,7 +17,7 @@ from .cancel import Cancel
 from .loop import StressLoop
 from .order import POLICIES
 from .scenario import Scenario
-from .world import NS_PER_S, BrokenError, World, what_left
+from .world import NS_PER_S, BrokenError, World, described, what_left
 
 CLEANING_EVENTS = 10_000
 """What is left of a broken run is cancelled; it may take so many events to end."""
@@ -56,6 +56,8 @@ def run(scenario: Scenario, seed: int, cancel: Cancel | None = None, policy: str
     Raises:
         RuntimeError: A loop runs in this thread.
     """
+    if asyncio._get_running_loop() is not None:
+        raise RuntimeError(f"{scenario.name} can not be run inside of a running loop: call it from a plain function")
     policy = scenario.policy if policy is None else policy
     loop = StressLoop(
         random=Random(f"{seed}:jitter"),
@@ -128,7 +130,7 @@ def _scenario_to_its_end(scenario: Scenario, world: World, loop: StressLoop) -> 
     except (BrokenError, SimError):
         raise
     except Exception as error:
-        world.broken.append(f"the scenario ended with {error!r}")
+        world.broken.append(f"the scenario ended with {described(error)}")
 
 
 def _let_all_be_done_that_is_ready(loop: StressLoop, max_events: int) -> None:

@@ -8,7 +8,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import wraps
+from pathlib import Path
 from random import Random
+from traceback import extract_tb
 from typing import Any, ParamSpec, TypeVar
 
 from swaplab import sim
@@ -199,7 +201,13 @@ def what_left(target: Target) -> str | None:
     if task.cancelled():
         return None if target.cancelled else f"{task.get_name()} was cancelled, and not by us"
     error = task.exception()
-    return None if error is None or _is_injected(error) else f"{task.get_name()} ended with {error!r}"
+    return None if error is None or _is_injected(error) else f"{task.get_name()} ended with {described(error)}"
+
+
+def described(error: BaseException) -> str:
+    """An exception on one line, with the place that it was raised at."""
+    raised = extract_tb(error.__traceback__)
+    return f"{error!r} at {Path(raised[-1].filename).name}:{raised[-1].lineno}" if raised else repr(error)
 
 
 def _is_injected(error: BaseException) -> bool:
@@ -217,7 +225,7 @@ def _asked(check: Check, name: str) -> bool:
     try:
         return bool(check())
     except Exception as error:
-        raise BrokenError(f"{name} raised {error!r}") from error
+        raise BrokenError(f"{name} raised {described(error)}") from error
 
 
 def _hold(check: Check, name: str) -> None:

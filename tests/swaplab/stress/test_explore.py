@@ -111,6 +111,11 @@ def test_what_can_not_be_explored_is_refused() -> None:
         stress.explore(scenario, policy="lifo")
 
 
+async def test_inside_of_a_running_loop_it_is_refused() -> None:
+    with pytest.raises(RuntimeError, match="inside of a running loop"):
+        stress.explore(stress.scenario()(one))
+
+
 def test_a_thread_is_refused_with_a_remedy() -> None:
     @stress.scenario()
     async def scenario(world: stress.World) -> None:
