@@ -167,9 +167,12 @@ class VirtualLoop(Refusals, Schedule):
     def _watched(self, handles: Iterable[Entry]) -> Generator[Entry]:
         """Pass `handles` on to be run, and look at what each has done: for debug mode, and for `after_event`."""
         for handle in watched(self, handles) if self._debug else handles:
-            event = None if handle._callback is None else identity(handle)  # asked first, for it may cancel itself
+            if handle._callback is None:
+                yield handle  # cancelled: it is no event, but the loop wants to see it
+                continue
+            event = identity(handle)  # asked first, for it may cancel itself
             yield handle
-            if event is not None and self.after_event is not None:
+            if self.after_event is not None:
                 self.last_event = event
                 self.after_event(self)
 

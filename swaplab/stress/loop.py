@@ -44,4 +44,4 @@ class StressLoop(VirtualLoop):
 
     def jitter_ns(self) -> int:
         """Draw by how much the next sleep is late."""
-        return self._latency.randint(0, self._jitter_ns)
+        return int(self._latency.random() * (self._jitter_ns + 1))

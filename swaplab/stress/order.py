@@ -3,6 +3,7 @@
 PCT: Burckhardt et al., "A randomized scheduler with probabilistic guarantees of finding bugs", 2010.
 """
 
+from collections.abc import Callable
 from random import Random
 
 from swaplab.sim import VirtualLoop
@@ -13,16 +14,6 @@ CHANGES_WITHIN = 300
 """The changes come within so many events."""
 PATIENCE = 100
 """Who was preferred so often in a row goes behind the others, since a task that yields in a loop is no bug."""
-
-
-class Fifo:
-    """The order that asyncio promises."""
-
-    def __init__(self, random: Random) -> None:
-        pass
-
-    def __call__(self, loop: VirtualLoop) -> None:
-        """Leave everything as it is."""
 
 
 class Shuffle:
@@ -63,4 +54,9 @@ class Pct:
             loop.bring_forward(max(range(len(ready)), key=lambda index: self._priority[ready[index]]))
 
 
-POLICIES: dict[str, type[Fifo] | type[Shuffle] | type[Pct]] = {"fifo": Fifo, "shuffle": Shuffle, "pct": Pct}
+POLICIES: dict[str, Callable[[Random], Callable[[VirtualLoop], None] | None]] = {
+    "fifo": lambda random: None,
+    "shuffle": Shuffle,
+    "pct": Pct,
+}
+"""What to call after each event, made of a stream of random numbers; None where the order stays as it is."""

@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from swaplab import sim
 from swaplab.sim import VirtualLoop
+from swaplab.sim.task import VirtualTask
 
 from .cancel import Cancel
 from .loop import NS_PER_MS, StressLoop
@@ -61,7 +62,7 @@ class Checks:
 class World:
     """What a scenario is given; each run has its own."""
 
-    def __init__(self, loop: StressLoop, seed: int, cancel: Cancel | None, order: Callable[[VirtualLoop], None]):
+    def __init__(self, loop: StressLoop, seed: int, cancel: Cancel | None, order: Callable[[VirtualLoop], None] | None):
         self._loop = loop
         self._seed = seed
         self._cancel = cancel
@@ -71,6 +72,7 @@ class World:
         """A stream of random numbers of this seed."""
         self.checks = Checks()
         self.targets: list[Target] = []
+        self._of_task: dict[int | str | None, Target] = {}
         self.faults: list[str] = []
         self.told: list[str] = []
         self.broken: list[str] = []
@@ -140,7 +142,9 @@ class World:
     def target(self, coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
         """Make a task of `coroutine` that is one of those to be cancelled. Whoever awaits it gets the cancellation."""
         task: asyncio.Task[T] = self._loop.create_task(coroutine, name=name)
-        self.targets.append(Target(task, born=len(self.trace) + 1))
+        target = Target(task, born=len(self.trace) + 1)
+        self.targets.append(target)
+        self._of_task[task.serial if isinstance(task, VirtualTask) else task.get_name()] = target
         return task
 
     @asynccontextmanager
@@ -162,36 +166,50 @@ class World:
         self.broken += filter(None, map(what_left, mine))
 
     def look(self, loop: VirtualLoop) -> None:
-        """Look at everything; cancel whose turn it is, and choose who is next. The loop calls it after each event."""
+        """Look at everything; cancel whose turn it is, and choose who is next. The loop calls it after each event.
+
+        (It is all of the overhead, so nothing is called that can be spelled out.)
+        """
         self.trace.append((loop.now_ns, loop.last_event))
-        for name, check in self.checks.always.items():
-            _hold(check, f"always: {name}")
-        for name, check in list(self.checks.sometimes.items()):
-            if _asked(check, f"sometimes: {name}"):
-                self.checks.reached[name] = True
-                del self.checks.sometimes[name]
-        now = len(self.trace)
-        for target in self.targets:
-            if not target.over and target.task.done():
-                target.over = now
-        self._cancel_if_due(now)
-        self._order(loop)
+        name = ""
+        try:
+            for name, check in self.checks.always.items():
+                if not check():
+                    raise BrokenError(f"always: {name}")
+            if self.checks.sometimes:
+                for name, check in list(self.checks.sometimes.items()):
+                    if check():
+                        self.checks.reached[name] = True
+                        del self.checks.sometimes[name]
+        except BrokenError:
+            raise
+        except Exception as error:
+            raise BrokenError(f"{name} raised {described(error)}") from error
+        target = self._of_task.get(loop.last_event)
+        if target is not None and target.task.done():
+            target.over = len(self.trace)
+        if self._cancel is not None:
+            self._cancel_if_due(self._cancel, len(self.trace))
+        if self._order is not None:
+            self._order(loop)
 
     def rest(self) -> None:
         """Look at what must hold in the end, and note what does not."""
         for name, check in self.checks.at_rest.items():
             try:
-                _hold(check, f"at rest: {name}")
-            except BrokenError as broken:
-                self.broken.append(broken.what)
+                held = bool(check())
+            except Exception as error:
+                self.broken.append(f"at rest: {name} raised {described(error)}")
+            else:
+                self.broken += [] if held else [f"at rest: {name}"]
 
-    def _cancel_if_due(self, now: int) -> None:
-        if self._cancel is None or self._cancel.target >= len(self.targets):
+    def _cancel_if_due(self, cancel: Cancel, now: int) -> None:
+        if cancel.target >= len(self.targets):
             return
-        target = self.targets[self._cancel.target]
-        if now - target.born == self._cancel.k and not target.over:
+        target = self.targets[cancel.target]
+        if now - target.born == cancel.k and not target.over:
             target.cancelled = True
-            for _ in range(self._cancel.times):
+            for _ in range(cancel.times):
                 target.task.cancel()
 
 
@@ -219,15 +237,3 @@ def _is_injected(error: BaseException) -> bool:
 def _plain(check: Check, name: str) -> None:
     if asyncio.iscoroutinefunction(check):
         raise TypeError(f"the check {name!r} is a coroutine function: checks are plain functions, called at once")
-
-
-def _asked(check: Check, name: str) -> bool:
-    try:
-        return bool(check())
-    except Exception as error:
-        raise BrokenError(f"{name} raised {described(error)}") from error
-
-
-def _hold(check: Check, name: str) -> None:
-    if not _asked(check, name):
-        raise BrokenError(name)

@@ -48,6 +48,15 @@ def test_what_was_cancelled_is_no_event() -> None:
     assert "never" not in seen and "list.append" not in seen
 
 
+def test_a_batch_of_nothing_but_cancelled_handles_is_run() -> None:
+    loop = VirtualLoop(after_event=lambda loop: None)
+    loop.call_soon(print, "never").cancel()
+    loop.call_later(1, loop.stop)
+    loop.run_forever()
+    loop.close()
+    assert loop.now_ns == 10**9
+
+
 def test_a_task_is_cancelled_between_woken_and_resumed() -> None:
     """The future is done and the task not yet resumed: no suspension point, but an event boundary."""
     told: list[str] = []
