@@ -91,7 +91,7 @@ class SteppedEngine:
             job = queue.popleft()
             self.running.append(job)
             if trace.sink is not None:
-                trace.emit("iaa.start", request=job.req.serial, device=job.device.name, wq=job.wq.name)
+                trace.emit("iaa.start", **job.names)
 
     def _tick_soon(self) -> None:
         if self._auto and not self._ticking and self.running:

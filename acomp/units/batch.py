@@ -12,16 +12,18 @@ class Units:
     """Independent units of work: `sources[i]` may become at most `capacities[i]` bytes.
 
     Whoever does the work fills `outcomes`: the bytes, or a negative errno that is not a pending one. It changes `paths`
-    where a unit did not go the usual way. Columns and no object for each unit: they are made once a batch.
+    where a unit did not go the usual way; `unreported` is how many failed units the return value of a request does not
+    tell of (v14 as posted, for learners). Columns and no object for each unit: they are made once a batch.
     """
 
-    __slots__ = ("capacities", "outcomes", "paths", "sources")
+    __slots__ = ("capacities", "outcomes", "paths", "sources", "unreported")
 
     def __init__(self, sources: Sequence[Any], capacities: Sequence[int], path: Path = "software") -> None:
         self.sources = sources
         self.capacities = capacities
         self.outcomes: Sequence[Any] = ()
         self.paths: list[Path] = [path] * len(sources)
+        self.unreported = 0
 
     def __len__(self) -> int:
         return len(self.sources)

@@ -42,7 +42,7 @@ async def acomp_do_unit_req(
             err = await op(part)
             if err:
                 return _none_ran(entries[finished:count], err, alone=not finished)
-            failed += _record(part, entries[finished : finished + size], copies)
+            failed += _record(part, entries[finished : finished + size], copies) - part.unreported
             finished += len(part)
     except BaseException:
         for entry in entries[finished:count]:

@@ -10,7 +10,6 @@ from acomp import (
 )
 
 from ..hardware.descriptor import Opcode
-from ..hardware.job import Landing
 from .driver import Driver
 
 
@@ -30,12 +29,12 @@ async def run_chain(driver: Driver, head: AcompReq, opcode: Opcode) -> int:
             req.flags &= ~CRYPTO_ACOMP_REQ_POLL
     try:
         if parallel:
-            here, landing = cpu.current_cpu(), Landing()
+            here, batch = cpu.current_cpu(), driver.batch(opcode)
             code = await acomp_do_async_req_chain(
                 head,
-                lambda req: driver.request(req, opcode, landing, here),
+                lambda req: driver.request(req, opcode, batch, here),
                 driver.poll,
-                relax=lambda _: cpu.settle(until=landing.awaited()),
+                relax=lambda _: cpu.settle(until=batch.awaited()),
                 abandon=driver.abandon,
             )
         else:

@@ -13,7 +13,7 @@ from acomp import CRYPTO_ACOMP_REQ_POLL, AcompReq, Code, cpu, fault, trace
 from ..hardware.descriptor import COMPRESS, Opcode
 from ..hardware.device import Device, WorkQueue
 from ..hardware.engine import Engine
-from ..hardware.job import LANDED, Job, Landing
+from ..hardware.job import LANDED, Batch, Job
 from ..hardware.topology import Topology
 from .attributes import Attributes, Modes
 from .binding import Binding
@@ -46,12 +46,10 @@ class Driver:
         self.binding = Binding(topology, features, self.attributes, self.stats)
         self.in_flight = InFlight(completion_timeout_s, self._timed_out)
         bounded = 10 in features
-        self._submission = Submission(
-            engine, self.in_flight, self.stats, bounded=bounded, alloc_pause_ns=alloc_pause_ns
-        )
+        self.submission = Submission(engine, self.in_flight, bounded=bounded, alloc_pause_ns=alloc_pause_ns)
         software = SoftwareInflate(serialised=11 in features)
-        self._reaping = Reaping(self._submission, self.stats, software, bounded=bounded)
-        self.notice = LandingNotice(self._reaping)
+        self.reaping = Reaping(self.submission, self.stats, software, bounded=bounded)
+        self.notice = LandingNotice(self.reaping)
         self._gates_on_poll = 3 in features
 
     @property
@@ -69,9 +67,13 @@ class Driver:
         """Which queue a cpu's next job goes to."""
         return self.binding.tables
 
+    def batch(self, opcode: Opcode) -> Batch:
+        """A batch for the jobs of a chain, which are waited for as one."""
+        return self.submission.batch(opcode)
+
     # Single requests, which are also the operations of a chain.
 
-    def request(self, req: AcompReq, opcode: Opcode, landing: Landing | None = None, here: int | None = None) -> Code:
+    def request(self, req: AcompReq, opcode: Opcode, batch: Batch | None = None, here: int | None = None) -> Code:
         """One request: a final code, -EINPROGRESS, or an awaitable that ends in a final code. By turns:
 
         1. A disabled driver, or a request without input or output: -ENODEV, -EINVAL, or software inflate.
@@ -79,7 +81,7 @@ class Driver:
            and reads the result. No completion is called.
         3. No queue for this cpu: -ENODEV. No descriptor, if a fault decider says so: -EAGAIN.
         4. A queue whose descriptors are all taken: an awaitable that waits for one and then goes on as in 5.
-        5. Submitted: -EINPROGRESS. A runner waits for the `landing` of its chain and polls; without one, the completion
+        5. Submitted: -EINPROGRESS. A runner waits for the `batch` of its chain and polls; without one, the completion
            function is called when the job has landed.
 
         `here` is the current cpu, if the caller knows it already. Differs from the kernel: an output to be allocated
@@ -91,15 +93,15 @@ class Driver:
         modes: Modes = req.tfm.ctx
         if not modes.async_mode or (self._gates_on_poll and not req.flags & CRYPTO_ACOMP_REQ_POLL):
             return self._run(req, opcode, modes.verify_compress)
-        wq = self._choose(opcode, cpu.current_cpu() if here is None else here)
+        wq = self.choose(opcode, cpu.current_cpu() if here is None else here)
         if wq is None:
             return self._failed(req, opcode, -ENODEV)
-        if fault.decider is not None and self._submission.denied():
+        if fault.decider is not None and self.submission.denied():
             return self._failed(req, opcode, -EAGAIN)
         slot = wq.take()
         if slot < 0:
-            return self._submit_when_free(req, opcode, wq, landing)
-        return self._submit(req, opcode, wq, slot, landing)
+            return self._submit_when_free(req, opcode, wq, batch)
+        return self._submit(req, opcode, wq, slot, batch)
 
     def poll(self, req: AcompReq) -> Code:
         """Look once whether the job of `req` has landed: -EAGAIN, or its final code (patch 4).
@@ -109,9 +111,11 @@ class Driver:
         job = req.base.data
         if type(job) is not Job or job.state not in LANDED:
             return -EAGAIN
-        code = self._reaping.read(job, compress=True)
+        code = self.reaping.read(job, compress=True)
+        if not code:
+            req.deliver(job.output)
         if not code and self.attributes.verify_compress and job.opcode is COMPRESS:
-            return self._reaping.verify_polled(job)
+            return self.reaping.verify_polled(job)
         if job.state == "landed":
             job.release_slot()
         req.base.data = job.data
@@ -126,75 +130,83 @@ class Driver:
             req.base.data = job.data
             self.stats.ended(req, job.opcode, -ECANCELED)
 
-    def _choose(self, opcode: Opcode, here: int) -> WorkQueue | None:
+    def choose(self, opcode: Opcode, here: int) -> WorkQueue | None:
+        """The queue of the next job that a task on the cpu `here` submits; None where there is none."""
         tables = self.binding.tables
         return tables.next_for_compress(here) if opcode is COMPRESS else tables.next_local(here)
 
     def _turned_down(self, req: AcompReq, opcode: Opcode) -> Code:
         """What a disabled driver answers, and the answer to a request without input or output."""
         if not self.enabled and opcode is COMPRESS:
-            return self._reaping.ended(req, opcode, -ENODEV)
+            return self.reaping.ended(req, opcode, -ENODEV)
         if req.src is None or not req.slen or req.dst is None:
-            return self._reaping.ended(req, opcode, -EINVAL)
-        return self._reaping.fall_back(req, -ENODEV)
+            return self.reaping.ended(req, opcode, -EINVAL)
+        return self.reaping.fall_back(req, -ENODEV)
 
     def _failed(self, req: AcompReq, opcode: Opcode, code: int) -> Code:
         """A request that the device did not get: final, except that a decompression goes to software (patch 10)."""
-        if self._reaping.recovers(opcode, code):
-            return self._reaping.fall_back(req, code)
-        return self._reaping.ended(req, opcode, code)
+        if self.reaping.recovers(opcode, code):
+            return self.reaping.fall_back(req, code)
+        return self.reaping.ended(req, opcode, code)
 
     # The synchronous path.
 
     async def _run(self, req: AcompReq, opcode: Opcode, verify: bool) -> int:
-        wq = self._choose(opcode, cpu.current_cpu())
+        wq = self.choose(opcode, cpu.current_cpu())
         code: int = -ENODEV if wq is None else 0
         try:
             if wq is not None:
-                slot = await self._submission.slot(req, wq, opcode)
+                slot = await self.submission.slot(req, wq, opcode)
                 code = slot if slot < 0 else await self._run_on(req, opcode, wq, slot, verify)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
             raise
-        if self._reaping.recovers(opcode, code):
-            return await self._reaping.fall_back(req, code)
+        if self.reaping.recovers(opcode, code):
+            return await self.reaping.fall_back(req, code)
         await cpu.settle()
-        return self._reaping.ended(req, opcode, code)
+        return self.reaping.ended(req, opcode, code)
 
     async def _run_on(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, verify: bool) -> int:
-        landing = Landing()
-        job = self._submission.begin(req, opcode, wq, slot, landing)
+        batch = self.submission.batch(opcode)
+        job = self.submission.begin(batch, req, wq, slot, req.source(), req.dlen)
         if isinstance(job, int):
             return job
+        self.stats.called(wq, opcode)
+        req.path = "hardware"
         try:
-            await cpu.settle(until=landing.awaited())
-            code = self._reaping.read_alone(job)
+            await cpu.settle(until=batch.awaited())
+            code = self.reaping.read_alone(job)
             if not code and verify and opcode == COMPRESS:
                 job.release_slot()
-                code = await self._reaping.verify(job)
+                code = await self.reaping.verify(job)
         finally:
             job.abandon()  # nobody looks at it any more, whether it has landed or we were cancelled
         return code
 
     # The asynchronous path.
 
-    def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, landing: Landing | None) -> Code:
-        job = self._submission.begin(req, opcode, wq, slot, landing)
+    def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, batch: Batch | None) -> Code:
+        if batch is None:
+            batch = self.submission.batch(opcode)
+            batch.callback = self.notice.landed
+        job = self.submission.begin(batch, req, wq, slot, req.source(), req.dlen)
         if isinstance(job, int):
             return self._failed(req, opcode, job)
+        self.stats.called(wq, opcode)
+        req.path = "hardware"
         job.data = req.base.data
         req.base.data = job
-        if landing is None:
-            job.callback = self.notice.landed
         return -EINPROGRESS
 
-    async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, landing: Landing | None) -> int:
+    async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, batch: Batch | None) -> int:
         try:
-            slot = await self._submission.wait_for_slot(req, wq, opcode)
+            slot = await self.submission.wait_for_slot(req, wq, opcode)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
             raise
-        code = self._failed(req, opcode, slot) if slot < 0 else self._submit(req, opcode, wq, slot, landing)
+        if batch is not None:
+            self.in_flight.renew(batch)
+        code = self._failed(req, opcode, slot) if slot < 0 else self._submit(req, opcode, wq, slot, batch)
         return code if isinstance(code, int) else await code
 
     # The ends.

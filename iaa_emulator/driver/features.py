@@ -6,8 +6,8 @@ Patches 12 to 14 are zswap's.
 
 import errno
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal, get_args
 
 from ..errors import ConfigurationError
 
@@ -34,17 +34,33 @@ NEEDS: Final[Mapping[int, frozenset[int]]] = {
 """What a patch cannot be without; whoever asks for it gets these too."""
 
 
+ArrayErrors = Literal["v9", "real"]
+
+
 @dataclass(frozen=True, slots=True)
 class DriverFeatures:
-    """A set of patches. Make one with `base()`, `v8()` or `of(...)`, change it with `with_patches` and `without`."""
+    """A set of patches, and what is as it was posted in later revisions (docs/generations.md).
+
+    Make one with `base()`, `v8()` or `of(...)`, change it with `with_patches` and `without`.
+    """
 
     patches: frozenset[int]
+    array_errors: ArrayErrors = "real"
+    """What an array (v9) has in its errors for a unit that could not be submitted. "v9", as posted: -EINVAL, also for a
+    unit that software decompressed instead. "real": the code, and success."""
+    unit_poll_errors: bool = True
+    """Whether errors found by polling the units of a request (v14) are returned. As posted (False) they are in the
+    entries alone, and only errors of submitting are returned."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.patches, frozenset):
             raise TypeError(
                 f"patches are a frozenset, not {type(self.patches).__name__}; DriverFeatures.of(4, 9) makes one"
             )
+        if self.array_errors not in get_args(ArrayErrors):
+            raise ValueError(f"array_errors is 'v9' or 'real', not {self.array_errors!r}")
+        if type(self.unit_poll_errors) is not bool:
+            raise TypeError(f"unit_poll_errors is True or False, not {self.unit_poll_errors!r}")
         unknown = self.patches - set(PATCHES)
         if unknown:
             raise ConfigurationError(
@@ -79,19 +95,22 @@ class DriverFeatures:
 
     def with_patches(self, *patches: int) -> "DriverFeatures":
         """This set with `patches` and what they need."""
-        return DriverFeatures(self.patches | _closure(patches))
+        return replace(self, patches=self.patches | _closure(patches))
 
     def without(self, *patches: int) -> "DriverFeatures":
         """This set without `patches`; ConfigurationError when another one needs them."""
-        return DriverFeatures(self.patches - set(patches))
+        return replace(self, patches=self.patches - set(patches))
 
     def __contains__(self, patch: int) -> bool:
         return patch in self.patches
 
     def __str__(self) -> str:
-        if self == DriverFeatures.v8():
-            return "v8"
-        return "base" + "".join(f"+{patch}" for patch in sorted(self.patches))
+        quirks = ("" if self.array_errors == "real" else ", array errors of v9") + (
+            "" if self.unit_poll_errors else ", unit poll errors not returned"
+        )
+        if self.patches == frozenset(PATCHES):
+            return f"v8{quirks}"
+        return "base" + "".join(f"+{patch}" for patch in sorted(self.patches)) + quirks
 
 
 def _closure(patches: Iterable[int]) -> frozenset[int]:

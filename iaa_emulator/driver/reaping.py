@@ -9,7 +9,7 @@ from errno import EAGAIN, EINVAL, EIO, ENODEV, ENXIO
 from acomp import AcompReq, cpu, trace
 
 from ..hardware.descriptor import COMPRESS, DECOMPRESS, SUCCESS, Opcode
-from ..hardware.job import Job, Landing
+from ..hardware.job import Job
 from .completion import read_record
 from .inflate import SoftwareInflate
 from .statistics import Statistics
@@ -29,7 +29,7 @@ class Reaping:
         self._bounded = bounded
 
     def read(self, job: Job, compress: bool) -> int:
-        """The code of a landed job, with its output handed to the request after success.
+        """The code of a landed job; after success its output is there to be handed over.
 
         `compress`: whether an overflow counts as one of a compression, which it always does for those who poll.
         """
@@ -38,16 +38,17 @@ class Reaping:
             0 if record is not None and record.status == SUCCESS else read_record(record, compress, self._stats.totals)
         )
         cpu.charge("iaa.reap")
-        if code:
-            return code
-        req, opcode = job.req, job.opcode
-        self._stats.moved(job.wq, opcode, len(job.output) if opcode is COMPRESS else req.slen)
-        req.deliver(job.output)
-        return 0
+        if not code:
+            opcode = job.batch.opcode
+            self._stats.moved(job.wq, opcode, len(job.output) if opcode is COMPRESS else job.req.slen)
+        return code
 
     def read_alone(self, job: Job) -> int:
-        """`read` for a job that nobody polls."""
-        return self.read(job, compress=job.opcode == COMPRESS)
+        """`read` for a job that nobody polls, with the output handed to its request."""
+        code = self.read(job, compress=job.opcode == COMPRESS)
+        if not code:
+            job.req.deliver(job.output)
+        return code
 
     async def verify(self, job: Job) -> int:
         """Decompress the output of `job` on the same queue, without output, and compare CRCs.
@@ -57,12 +58,11 @@ class Reaping:
         slot = await self._submission.slot(job.req, job.wq, DECOMPRESS)
         if slot < 0:
             return slot
-        landing = Landing()
-        check = self._submission.begin(job.req, DECOMPRESS, job.wq, slot, landing, verifies=job.output)
+        check = self._submission.begin_check(job, slot)
         if isinstance(check, int):
             return check
         try:
-            await cpu.settle(until=landing.awaited())
+            await cpu.settle(until=check.batch.awaited())
         finally:
             check.abandon()
         code = read_record(check.record, False, self._stats.totals)

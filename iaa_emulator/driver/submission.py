@@ -5,19 +5,18 @@ The driver asks for slots and begins jobs here. Knows queues, jobs and the engin
 
 from errno import EAGAIN, EIO, ENXIO
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from acomp import AcompReq, acomp_request_get, acomp_request_put, cpu, fault, trace
+from acomp import AcompReq, cpu, fault, trace
 
 from ..errors import DescriptorDeadlockError
-from ..hardware.descriptor import DecompressFlag, Opcode
+from ..hardware.descriptor import DECOMPRESS, DecompressFlag, Opcode
 from ..hardware.device import WorkQueue
 from ..hardware.engine import Engine
-from ..hardware.job import Job, Landing, call_out
+from ..hardware.job import Batch, Job, call_out
 from . import faults
 from .completion import spoil
 from .in_flight import InFlight
-from .statistics import Statistics
 
 ALLOC_ATTEMPTS: Final = {Opcode.COMPRESS: 1000, Opcode.DECOMPRESS: 500}
 """Attempts to get a descriptor, each followed by a pause; verify jobs decompress."""
@@ -32,12 +31,9 @@ class Submission:
     then chains that each hold some and wait for more stop each other.
     """
 
-    def __init__(
-        self, engine: Engine, in_flight: InFlight, stats: Statistics, *, bounded: bool, alloc_pause_ns: int
-    ) -> None:
+    def __init__(self, engine: Engine, in_flight: InFlight, *, bounded: bool, alloc_pause_ns: int) -> None:
         self._engine = engine
         self._in_flight = in_flight
-        self._stats = stats
         self._bounded = bounded
         self._alloc_pause_ns = alloc_pause_ns
 
@@ -69,41 +65,38 @@ class Submission:
             )
         return slot
 
-    def begin(
-        self,
-        req: AcompReq,
-        opcode: Opcode,
-        wq: WorkQueue,
-        slot: int,
-        landing: Landing | None,
-        verifies: bytes | None = None,
-    ) -> Job | int:
-        """Fill the descriptor `slot` and submit it: the job, a part of `landing`, or an error with the slot given back.
+    def batch(self, opcode: Opcode) -> Batch:
+        """A batch for jobs that go down together and are waited for as one."""
+        return Batch(opcode, self._landed)
 
-        `verifies`: a compressed page to be checked instead of the request's own work; no call is counted then.
+    def begin(
+        self, batch: Batch, req: AcompReq, wq: WorkQueue, slot: int, source: Any, limit: int, unit: int | None = None
+    ) -> Job | int:
+        """Fill the descriptor `slot` and submit it: a job of `batch`, or an error with the slot given back.
+
+        `source` and `limit` are the request's own, or those of its unit number `unit`. The caller counts the call.
         """
         if not wq.bound or fault.decider is not None:
             code = self._acceptance(wq)
             if code:
                 wq.release(slot)
                 return code
-        if verifies is None:
-            job = Job(req, wq, slot, opcode, req.source(), req.dlen, landing, self._landed)
-            req.path = "hardware"
-            self._stats.called(wq, opcode)
-        else:
-            job = Job(req, wq, slot, opcode, verifies, req.slen, landing, self._landed)
-            job.operation_flags |= DecompressFlag.SUPPRESS_OUTPUT
-        if landing is not None:
-            landing.missing += 1
-        acomp_request_get(req)
-        self._in_flight.add(job)
+        job = Job(batch, req, wq, slot, source, limit, unit)
+        if not batch.jobs:
+            self._in_flight.add(batch)
+        batch.jobs[job] = None
         cpu.charge("iaa.submit")
         if trace.sink is not None:
-            trace.emit("iaa.queued", request=req.serial, device=wq.device.name, wq=wq.name, slot=slot)
+            trace.emit("iaa.queued", **job.names, slot=slot)
         if fault.decider is None or not fault.should_fail(faults.LOST_COMPLETION):
             self._engine.submit(job)
         return job
+
+    def begin_check(self, checked: Job, slot: int) -> Job | int:
+        """Decompress the output of a compression on the same queue, without an output. (Such jobs are not counted.)"""
+        check = Batch(DECOMPRESS, self._landed, DecompressFlag.SUPPRESS_OUTPUT)
+        limit = checked.req.slen
+        return self.begin(check, checked.req, checked.wq, slot, checked.output, limit, checked.unit)
 
     def _acceptance(self, wq: WorkQueue) -> int:
         """What the device says to a submission: 0, -ENXIO for a removed queue, -EIO, or -EAGAIN from a shared one."""
@@ -122,21 +115,18 @@ class Submission:
 
     def _landed(self, job: Job) -> None:
         """A job has landed or was expired: everything is given back before anybody who waits for it is told."""
+        batch = job.batch
         if fault.decider is not None:
             spoil(job)
-        self._in_flight.remove(job)
+        del batch.jobs[job]
+        self._in_flight.landed(batch)
         if trace.sink is not None:
             status = None if job.record is None else int(job.record.status)
-            names = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name, "status": status}
-            call_out(partial(trace.emit, "iaa.landed", **names))
+            call_out(partial(trace.emit, "iaa.landed", **job.names, status=status))
         if self._bounded:
             job.release_slot()
-        call_out(acomp_request_put, job.req)
         job.source = None
-        landing = job.landing
-        if landing is not None:
-            landing.missing -= 1
-            if not landing.missing:
-                landing.complete()
-        if job.callback is not None:
-            job.callback(job)
+        if not batch.jobs:
+            batch.complete()
+        if batch.callback is not None:
+            batch.callback(job)

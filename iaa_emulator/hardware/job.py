@@ -1,15 +1,15 @@
 """A job: one descriptor in flight, from its submission until it has landed, whoever was cancelled meanwhile.
 
-It owns a slot of its queue and holds its request's buffers (`acomp_request_get`). Made by the driver, run by an engine,
-which ends it with `land`; the driver's watchdog ends it with `expire` when the engine never does. Its states are the
-table `JOB`: whether it has landed, and whether its slot is still its own.
+It owns a slot of its queue. Made by the driver as a part of a `Batch`, run by an engine, which ends it with `land`;
+the driver's watchdog ends it with `expire` when the engine never does. Its states are the table `JOB`: whether it has
+landed, and whether its slot is still its own.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, TypeVar
 
-from acomp import AcompReq
+from acomp import AcompReq, acomp_request_get, acomp_request_put
 
 from .descriptor import AECS_SIZE, COMPRESS, CompletionRecord, CompressFlag, DecompressFlag, Descriptor, Flag, Opcode
 from .device import Device, WorkQueue
@@ -54,89 +54,72 @@ def call_out(function: Callable[..., T], *args: object) -> T | None:
         return None
 
 
-class Landing:
-    """The landing of several jobs, such as those of a chain, which is waited for as one.
+class Batch:
+    """Jobs that go down for one owner and are waited for as one: a chain's, a unit request's, or a single one.
 
-    Jobs join when they are submitted. `missing` of them have not landed; `future` is None until somebody waits.
+    What jobs have in common is here, once: `opcode` and `operation_flags`, the time by which all have to land
+    (`deadline`, loop time), and what is called when one of them has landed: `ended(job)`, always, and
+    `callback(job)`, if nobody waits. `jobs` are those in flight, in the order of submission: a landed one is not kept
+    here, for it knows its batch. `future` is None until somebody waits.
     """
 
-    __slots__ = ("future", "missing")
+    __slots__ = ("callback", "deadline", "ended", "future", "jobs", "opcode", "operation_flags")
 
-    def __init__(self) -> None:
-        self.missing = 0
+    def __init__(self, opcode: Opcode, ended: "Callable[[Job], None]", extra_flags: int = 0) -> None:
+        self.opcode = opcode
+        self.operation_flags = (_COMPRESS_FLAGS if opcode is COMPRESS else _DECOMPRESS_FLAGS) | extra_flags
+        self.ended = ended
+        self.callback: Callable[[Job], None] | None = None
+        self.deadline = 0.0
+        self.jobs: dict[Job, None] = {}
         self.future: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Batch {self.opcode.name}: {len(self.jobs)} jobs in flight>"
 
     def awaited(self) -> "asyncio.Future[None] | None":
         """What to wait for, resolved when the last job has landed; None when none is missing."""
-        if not self.missing:
+        if not self.jobs:
             return None
         self.future = asyncio.get_running_loop().create_future()
         return self.future
 
     def complete(self) -> None:
-        """Wake the waiter, if there is one: the last job has landed."""
+        """The last job has landed: tell who waits, if anybody does."""
         if self.future is not None and not self.future.done():
             self.future.set_result(None)
 
 
 class Job:
-    """One descriptor in flight.
+    """One descriptor in flight, a part of `batch`.
 
-    `opcode`, `source` (a buffer), `limit` (bytes of output) and `operation_flags` say what to do; `slot` of `wq` is the
-    descriptor. `record` is None until the job has landed, and stays None when it was expired. `deadline` is loop time.
-    `landing` is the `Landing` that somebody awaits, for this job and perhaps others; without one, `callback` is called.
-    `data` is what the request's `base.data` was before the job was put there. Whatever ends the job calls `ended`,
-    once.
+    `source` (a buffer) and `limit` (bytes of output) say what to do, and the batch the rest; `slot` of `wq` is the
+    descriptor. `record` is None until the job has landed, and stays None when it was expired. `req` is the request
+    that it belongs to, `unit` its number where a request has several. `data` is what the request's `base.data` was
+    before the job was put there.
     """
 
-    __slots__ = (
-        "_ended",
-        "callback",
-        "data",
-        "deadline",
-        "landing",
-        "limit",
-        "opcode",
-        "operation_flags",
-        "output",
-        "record",
-        "req",
-        "slot",
-        "source",
-        "state",
-        "wq",
-    )
+    __slots__ = ("batch", "data", "limit", "output", "record", "req", "slot", "source", "state", "unit", "wq")
 
     def __init__(
-        self,
-        req: AcompReq,
-        wq: WorkQueue,
-        slot: int,
-        opcode: Opcode,
-        source: Any,
-        limit: int,
-        landing: Landing | None,
-        ended: "Callable[[Job], None]",
+        self, batch: Batch, req: AcompReq, wq: WorkQueue, slot: int, source: Any, limit: int, unit: int | None = None
     ) -> None:
+        self.batch = batch
         self.req = req
         self.wq = wq
         self.slot = slot
         self.state: JobState = "in_flight"
-        self.opcode = opcode
-        self.operation_flags = _COMPRESS_FLAGS if opcode is COMPRESS else _DECOMPRESS_FLAGS
         self.source: Any = source
         self.limit = limit
-        self.deadline = 0.0
+        self.unit = unit
         self.record: CompletionRecord | None = None
         self.output = b""
         self.data: Any = None
-        self.landing = landing
-        self.callback: Callable[[Job], None] | None = None
-        self._ended = ended
 
     def __repr__(self) -> str:
         state = "expired" if self.landed and self.record is None else self.state.replace("_", " ")
-        return f"<Job {self.opcode.name} {self.wq.name} slot {self.slot} for request #{self.req.serial}: {state}>"
+        unit = "" if self.unit is None else f", unit {self.unit}"
+        return f"<Job {self.opcode.name} {self.wq.name} slot {self.slot} for request #{self.req.serial}{unit}: {state}>"
 
     @property
     def landed(self) -> bool:
@@ -149,9 +132,25 @@ class Job:
         return self.wq.device
 
     @property
+    def opcode(self) -> Opcode:
+        """What is to be done."""
+        return self.batch.opcode
+
+    @property
+    def operation_flags(self) -> int:
+        """How it is to be done: the flags of the opcode."""
+        return self.batch.operation_flags
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """Whose job it is and where, for a trace."""
+        unit = {} if self.unit is None else {"unit": self.unit}
+        return {"request": self.req.serial, **unit, "device": self.device.name, "wq": self.wq.name}
+
+    @property
     def interrupt(self) -> bool:
         """Whether the device interrupts when the job lands: nobody polls for it, and the transform uses interrupts."""
-        return self.callback is not None and bool(self.req.tfm.ctx.use_irq)
+        return self.batch.callback is not None and bool(self.req.tfm.ctx.use_irq)
 
     @property
     def descriptor(self) -> Descriptor:
@@ -173,27 +172,38 @@ class Job:
         )
 
     def land(self, record: CompletionRecord, output: bytes) -> None:
-        """Take the completion record and the output from the device. Engines call it on the loop's thread, once."""
+        """The device has written the completion record and the output. For engines, on the loop's thread, once."""
         if self.state not in LANDED:  # else it was expired, and nobody waits for this any more
             self.record, self.output = record, output
             self._end()
 
     def expire(self) -> None:
-        """Give up on the job and release all it holds: the device did not answer within the completion timeout."""
+        """The device has said nothing for the completion timeout: give up on it and let everything go."""
         if self.state not in LANDED:
             self._end()
 
     def abandon(self) -> None:
-        """Give the descriptor back as soon as the job has landed: nobody will ask for the result."""
+        """Nobody will come for the result: the descriptor goes back as soon as the job has landed.
+
+        Until then it holds the request (`acomp_request_get`), for the device reads and writes its buffers. Before that
+        whoever waits for the job holds it.
+        """
+        if self.state == "in_flight":
+            acomp_request_get(self.req)
         self._move("abandon")
 
     def release_slot(self) -> None:
-        """Give the descriptor back, once: the result of the landed job has been read, or need not be."""
+        """The result of a landed job has been read, or need not be: give the descriptor back, once."""
         self._move("release")
 
     def _end(self) -> None:
+        was_abandoned = self.state == "abandoned"
         self._move("land")
-        self._ended(self)
+        try:
+            self.batch.ended(self)
+        finally:
+            if was_abandoned:
+                call_out(acomp_request_put, self.req)
 
     def _move(self, event: JobEvent) -> None:
         """Follow the table; the slot goes back at the step to `released`."""

@@ -153,8 +153,7 @@ class _Run:
         """Land the jobs from `first` on. What a codec raised is an error of the device; the loop's handler hears."""
         for job, (began_s, outcome) in zip(self._jobs[first:], results, strict=False):
             if began_s is not None and trace.sink is not None:
-                fields = {"request": job.req.serial, "device": job.device.name, "wq": job.wq.name}
-                call_out(trace.sink, trace.Event(round(began_s * 1e9), "iaa.start", fields))
+                call_out(trace.sink, trace.Event(round(began_s * 1e9), "iaa.start", job.names))
             if isinstance(outcome, Exception):
                 context = {"message": f"{job!r}: the codec failed", "exception": outcome}
                 asyncio.get_running_loop().call_exception_handler(context)

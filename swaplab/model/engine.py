@@ -18,7 +18,7 @@ from acomp import cpu, fault
 from iaa_emulator.hardware import silicon
 from iaa_emulator.hardware.descriptor import COMPRESS
 from iaa_emulator.hardware.device import Device
-from iaa_emulator.hardware.job import Job, Landing
+from iaa_emulator.hardware.job import Batch, Job
 
 from ..sim.loop import VirtualLoop
 
@@ -64,7 +64,7 @@ class ModelledEngine:
         self._serial = 0
         self._looks_at_ns = NEVER
         self._free_at_ns: dict[Device, list[int]] = {}  # when each engine of a device will be free, a heap
-        self._together: dict[Landing, _Together] = {}
+        self._together: dict[Batch, _Together] = {}
         self._loop: VirtualLoop | None = None
         self.busy_ns: dict[str, int] = {}
 
@@ -121,31 +121,31 @@ class ModelledEngine:
         It does when descriptors are scarce, and when a fault may lose one, which would keep the others waiting.
         """
         assert self._loop is not None
-        landing = job.landing
-        if landing is None or landing.future is None or fault.decider is not None or job.wq.scarce:
+        batch = job.batch
+        if batch.future is None or fault.decider is not None or job.wq.scarce:
             self._loop.call_at_ns(end_ns, self._land_alone, job)
             return
-        together = self._together.get(landing)
+        together = self._together.get(batch)
         if together is None:
-            together = self._together[landing] = _Together()
+            together = self._together[batch] = _Together()
         together.jobs.append(job)
         if end_ns > together.end_ns:
             together.end_ns = end_ns
-        if len(together.jobs) == landing.missing:
-            self._land_all(landing, together)
+        if len(together.jobs) == len(batch.jobs):
+            self._land_all(batch, together)
 
-    def _land_all(self, landing: Landing, together: _Together) -> None:
+    def _land_all(self, batch: Batch, together: _Together) -> None:
         """The waiter misses no others than these: land them at the last one's end."""
         assert self._loop is not None
-        del self._together[landing]
+        del self._together[batch]
         self._loop.call_at_ns(together.end_ns, self._land, together.jobs)
 
     def _land_alone(self, job: Job) -> None:
         self._land((job,))
-        landing = job.landing
-        together = self._together.get(landing) if landing is not None else None
-        if landing is not None and together is not None and len(together.jobs) == landing.missing:
-            self._land_all(landing, together)
+        batch = job.batch
+        together = self._together.get(batch)
+        if together is not None and len(together.jobs) == len(batch.jobs):
+            self._land_all(batch, together)
 
     def _land(self, jobs: Sequence[Job]) -> None:
         for job in jobs:

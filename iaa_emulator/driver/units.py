@@ -1,0 +1,145 @@
+"""Units on the device: a unit request (v14) or an array call (v9) as one batch of jobs, a descriptor for each unit.
+
+All are submitted before the first is looked at, whatever `sync_mode` says. The driver returns when all have landed; one
+that fails disturbs no other.
+"""
+
+from collections.abc import Callable, Sequence
+from errno import EAGAIN, ECANCELED, EINVAL, EIO, ENODEV
+
+from acomp import AcompReq, Units, cpu, fault
+
+from ..hardware.descriptor import COMPRESS, Opcode
+from ..hardware.device import WorkQueue
+from ..hardware.job import Job
+from .driver import Driver
+
+
+class UnitBatch:
+    """The units of one call. `owners(number)` is the request of each; `numbered` are those that have one together.
+
+    `as_posted` (v9): what cannot be submitted is -EINVAL, whatever the reason, and so is what software did instead.
+    """
+
+    def __init__(
+        self, driver: Driver, opcode: Opcode, owners: Callable[[int], AcompReq], *, numbered: bool, as_posted: bool
+    ) -> None:
+        self._driver = driver
+        self._opcode = opcode
+        self._owner = owners
+        self._numbered = numbered
+        self._as_posted = as_posted
+        self._first = 0  # the number of the first unit of this round
+        self._open: dict[int, Job] = {}
+        """By number of the unit: jobs that were submitted and whose outcome is not known."""
+
+    async def perform(self, units: Units) -> int:
+        """Submit all, wait, and read what became of each. (A `UnitOperation`.)"""
+        driver, opcode = self._driver, self._opcode
+        if not driver.enabled and opcode is COMPRESS:
+            for number in range(len(units)):
+                driver.reaping.ended(self._owner(number), opcode, -ENODEV)
+            return -ENODEV
+        outcomes: list[bytes | int] = [0] * len(units)
+        self._open.clear()
+        await self._submit_all(units, outcomes)
+        failed = sum(type(outcome) is int and outcome < 0 for outcome in outcomes)
+        if failed == len(units) and len(set(outcomes)) == 1 and not self._as_posted:
+            return int(outcomes[0])  # nothing was begun
+        await self._read_all(outcomes)
+        await cpu.settle()
+        units.outcomes = outcomes
+        self._first += len(units)
+        if not driver.features.unit_poll_errors and len(units) > 1:
+            units.unreported = sum(type(outcome) is int for outcome in outcomes) - failed
+        return 0
+
+    async def _submit_all(self, units: Units, outcomes: list[bytes | int]) -> None:
+        """Submit every unit, in order; the outcome of those that were not is known at once."""
+        driver, opcode, here = self._driver, self._opcode, cpu.current_cpu()
+        batch, submission, takes_new = driver.batch(opcode), driver.submission, driver.enabled
+        for number, (source, capacity) in enumerate(zip(units.sources, units.capacities, strict=True)):
+            owner = self._owner(number)
+            wq = driver.choose(opcode, here) if takes_new else None
+            if not len(source):
+                code = -EINVAL
+            elif wq is None:
+                code = -ENODEV
+            elif fault.decider is not None and submission.denied():
+                code = -EAGAIN
+            else:
+                code = wq.take()
+                if code < 0:
+                    code = await self._slot(owner, wq)
+                    driver.in_flight.renew(batch)
+            if wq is not None and code >= 0:
+                job = submission.begin(batch, owner, wq, code, source, capacity, self._name(number))
+                if not isinstance(job, int):
+                    owner.path = units.paths[number]
+                    driver.stats.called(wq, opcode)
+                    self._open[number] = job
+                    continue
+                code = job
+            outcomes[number] = await self._not_submitted(owner, units, number, code)
+        await cpu.settle(until=batch.awaited())
+
+    async def _slot(self, owner: AcompReq, wq: WorkQueue) -> int:
+        try:
+            return await self._driver.submission.wait_for_slot(owner, wq, self._opcode)
+        except BaseException:
+            self._driver.reaping.ended(owner, self._opcode, -ECANCELED)
+            raise
+
+    async def _not_submitted(self, owner: AcompReq, units: Units, number: int, code: int) -> bytes | int:
+        """A unit that the device did not get: a decompression goes to software (patch 10). Without a descriptor:
+        -ENODEV.
+
+        (v14 says so; -EAGAIN means "pending" there.)
+        """
+        reaping = self._driver.reaping
+        code = -ENODEV if code == -EAGAIN else code
+        if not reaping.recovers(self._opcode, code):
+            reaping.ended(owner, self._opcode, code)
+            return -EINVAL if self._as_posted else code
+        code = await reaping.fall_back(owner, code)
+        units.paths[number] = owner.path
+        if self._as_posted:
+            return -EINVAL
+        return code or owner.output or b""
+
+    async def _read_all(self, outcomes: list[bytes | int]) -> None:
+        """One look at each job that was submitted, in order: all have landed."""
+        reaping, opcode = self._driver.reaping, self._opcode
+        verifies = self._driver.attributes.verify_compress and opcode is COMPRESS
+        for number, job in list(self._open.items()):
+            code = reaping.read(job, compress=True)
+            if not code and verifies:
+                code = await reaping.verify(job)
+                code = -EIO if code == -EAGAIN else code
+            del self._open[number]
+            if job.state == "landed":
+                job.release_slot()
+            outcomes[number] = reaping.ended(job.req, opcode, code) or job.output
+
+    def _name(self, number: int) -> int | None:
+        """What traces and reprs call a unit of a request; where each has a request of its own that is enough."""
+        return self._first + number if self._numbered else None
+
+    def abandon(self, req: AcompReq) -> None:
+        """The call was cancelled: the jobs of `req` keep descriptors and buffers until they have landed."""
+        for number, job in list(self._open.items()):
+            if job.req is req:
+                del self._open[number]
+                job.abandon()
+                self._driver.reaping.ended(req, self._opcode, -ECANCELED)
+
+
+def units_of_request(driver: Driver, req: AcompReq, opcode: Opcode) -> UnitBatch:
+    """The units of a unit request."""
+    return UnitBatch(driver, opcode, lambda _: req, numbered=True, as_posted=False)
+
+
+def units_of_array(driver: Driver, reqs: Sequence[AcompReq], opcode: Opcode) -> UnitBatch:
+    """The units of an array call, each with its request."""
+    as_posted = driver.features.array_errors == "v9"
+    return UnitBatch(driver, opcode, reqs.__getitem__, numbered=False, as_posted=as_posted)
