@@ -17,6 +17,8 @@ from tests.iaa_emulator.rig import RANDOM, TEXT, assert_balanced, assert_whole, 
 
 PAGES = [page(number) for number in range(8)]
 MODES = ["sync", "async", "async_irq"]
+MINUTE_NS = 60_000_000_000
+"""Between attempts to get a descriptor: on a busy machine nobody gives up."""
 
 
 class Folio:
@@ -244,7 +246,7 @@ async def test_without_a_descriptor_a_unit_is_enodev() -> None:
 
 
 async def test_a_batch_larger_than_its_queue_waits_for_descriptors() -> None:
-    async with stepped(machine(devices=1, slots_per_device=3)) as platform:
+    async with stepped(machine(devices=1, slots_per_device=3), alloc_pause_ns=MINUTE_NS) as platform:
         work = folio(PAGES)
         assert await work.units() == 0
         assert await work.array()
@@ -276,7 +278,8 @@ async def test_a_base_driver_takes_no_units() -> None:
 @pytest.mark.parametrize("slots", [8, 3])
 async def test_the_cancel_sweep(call: Any, mode: str, verify: str, slots: int) -> None:
     config = machine(devices=1, slots_per_device=slots)
-    async with stepped(config, attributes={"sync_mode": mode, "verify_compress": verify}) as platform:
+    attributes = {"sync_mode": mode, "verify_compress": verify}
+    async with stepped(config, attributes=attributes, alloc_pause_ns=MINUTE_NS) as platform:
         work = folio(PAGES)
 
         async def check() -> None:
