@@ -9,12 +9,25 @@ from ..world import World
 LIMIT = 2
 
 
-class HandingPool:
-    """`release` hands the slot to a waiter. Who is cancelled between woken and resumed keeps it for ever."""
+class Slots:
+    """How many slots are in use, and who waits for one."""
 
     def __init__(self) -> None:
         self.in_use = 0
         self.waiters: deque[asyncio.Future[None]] = deque()
+
+    def wake_one(self) -> bool:
+        """Wake the first who still waits, and tell whether there was one."""
+        while self.waiters:
+            waiter = self.waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return True
+        return False
+
+
+class HandingPool(Slots):
+    """`release` hands the slot to a waiter. Who is cancelled between woken and resumed keeps it for ever."""
 
     async def acquire(self) -> None:
         """Take a slot, or wait for one to be handed over."""
@@ -31,12 +44,8 @@ class HandingPool:
 
     def release(self) -> None:
         """Hand the slot to the first who still waits, or free it."""
-        while self.waiters:
-            waiter = self.waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self.in_use -= 1
+        if not self.wake_one():
+            self.in_use -= 1
 
 
 class CarefulHandingPool(HandingPool):
@@ -80,12 +89,8 @@ async def handed_correct(world: World) -> None:
     await _handed(world, CarefulHandingPool())
 
 
-class WakingPool:
+class WakingPool(Slots):
     """`release` wakes a waiter and reserves nothing: a newcomer is faster, and the woken one opens one too many."""
-
-    def __init__(self) -> None:
-        self.in_use = 0
-        self.waiters: deque[asyncio.Future[None]] = deque()
 
     async def acquire(self) -> None:
         """Take a slot, after a wait if there is none."""
@@ -101,21 +106,13 @@ class WakingPool:
             await waiter
         except asyncio.CancelledError:
             if not waiter.cancelled():
-                self.wake()
+                self.wake_one()
             raise
 
     def release(self) -> None:
         """Free the slot and wake one."""
         self.in_use -= 1
-        self.wake()
-
-    def wake(self) -> None:
-        """Wake the first who still waits."""
-        while self.waiters:
-            waiter = self.waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+        self.wake_one()
 
 
 class LookingPool(WakingPool):
