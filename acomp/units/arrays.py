@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from errno import ECANCELED
 from typing import Any
 
+from .. import trace
 from ..algapi import BatchMethod
 from ..errors import ProtocolError, RequestBusyError
 from ..flags import CRYPTO_ACOMP_REQ_POLL, PAGE_SIZE
@@ -116,10 +117,16 @@ async def _run(
         req.flags |= CRYPTO_ACOMP_REQ_POLL
     dlens[:nr], errors[:nr] = [0] * nr, [-ECANCELED] * nr
     try:
+        if trace.sink is not None:
+            for req in reqs:
+                trace.emit("submit", request=req.serial)
         err = await op(units)
         units.outcomes = [err] * nr if err else units.outcomes
         units.check_complete()
         codes = [_record(req, i, units, dlens, errors) for i, req in enumerate(reqs)]
+        if trace.sink is not None:
+            for req, code in zip(reqs, codes, strict=True):
+                trace.emit("complete", request=req.serial, err=code)
         return not any(codes)
     except BaseException:
         if abandon is not None:

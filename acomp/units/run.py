@@ -5,6 +5,7 @@ from errno import ECANCELED, EINVAL
 from functools import lru_cache
 from typing import Final
 
+from .. import trace
 from ..flags import CRYPTO_ACOMP_OUTPUT_ONLY
 from ..request import AcompReq
 from ..sg import Path, SgEntry, rooms, write
@@ -39,10 +40,17 @@ async def acomp_do_unit_req(
     try:
         while finished < count:
             part = units if count <= size else units.part(finished, size)
+            if trace.sink is not None:
+                for number in range(finished, finished + len(part)):
+                    trace.emit("submit", request=req.serial, unit=number)
             err = await op(part)
             if err:
-                return _none_ran(entries[finished:count], err, alone=not finished)
-            failed += _record(part, entries[finished : finished + size], copies) - part.unreported
+                code = _none_ran(entries[finished:count], err, alone=not finished)
+                _tell(req, entries[finished : finished + len(part)], finished)
+                return code
+            done = entries[finished : finished + size]
+            failed += _record(part, done, copies) - part.unreported
+            _tell(req, done[: len(part)], finished)
             finished += len(part)
     except BaseException:
         for entry in entries[finished:count]:
@@ -79,6 +87,13 @@ def _places(slen: int, size: int) -> list[slice]:
 _USUAL_UNITS: Final = 64
 _usual_places: Final = lru_cache(maxsize=32)(_places)
 """`_places` of not too many units, kept: a store asks for few lengths, and all the time."""
+
+
+def _tell(req: AcompReq, entries: tuple[SgEntry, ...], first: int) -> None:
+    """Tell the trace sink of units that are final."""
+    if trace.sink is not None:
+        for number, entry in enumerate(entries, first):
+            trace.emit("complete", request=req.serial, unit=number, err=min(entry.length, 0))
 
 
 def _none_ran(entries: tuple[SgEntry, ...], err: int, alone: bool) -> int:

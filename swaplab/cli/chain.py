@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from iaa_emulator import ConfigurationError
-from swaplab.cli.options import SyncMode
+from swaplab.cli.options import Interface, SyncMode
 from swaplab.cli.outputs import writable, writing
 from swaplab.cli.refusals import refusals
 from swaplab.story.picture import WIDTH, draw
@@ -20,10 +20,11 @@ STYLES = {"S": "cyan", "E": "magenta", "=": "magenta", "L": "green", "P": "bold 
 
 
 def chain(
-    pages: Annotated[int, typer.Option(min=1, max=64, help="Requests in the chain.")] = 8,
+    pages: Annotated[int, typer.Option(min=1, max=64, help="Pages, one for each request in the chain.")] = 8,
     devices: Annotated[int, typer.Option(min=0, max=8, help="Devices of the machine.")] = 4,
     wqs: Annotated[int, typer.Option(min=1, max=8, help="Queues per device; with two, the second is global.")] = 2,
     sync_mode: Annotated[SyncMode, typer.Option(help="How the driver runs a chain.")] = SyncMode.ASYNC,
+    interface: Annotated[Interface, typer.Option(help="How the pages go down: v8, v9 or v14.")] = Interface.CHAIN,
     fail: Annotated[int | None, typer.Option(metavar="K", help="The device refuses request K (0: the head).")] = None,
     incompressible: Annotated[int | None, typer.Option(metavar="K", help="Page K does not compress.")] = None,
     trace: Annotated[
@@ -32,7 +33,8 @@ def chain(
 ) -> None:
     """Run one chain on a stepped accelerator and draw it: a row per request, a column per event.
 
-    What is wider than the terminal goes on below. Takes about a second.
+    With --interface the same pages go down as arrays, or as the units of one request: see docs/generations.md. What
+    is wider than the terminal goes on below. Takes about a second.
     """
     with refusals("chain", ValueError, ConfigurationError):
         story = Story(
@@ -40,6 +42,7 @@ def chain(
             devices=devices,
             wqs=wqs,
             sync_mode=sync_mode.value,
+            interface=interface.value,
             fail=fail,
             incompressible=incompressible,
         )

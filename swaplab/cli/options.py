@@ -27,6 +27,14 @@ class SyncMode(StrEnum):
     ASYNC_IRQ = "async_irq"
 
 
+class Interface(StrEnum):
+    """How pages go to the compressor (docs/generations.md)."""
+
+    CHAIN = "chain"
+    ARRAY = "array"
+    UNIT = "unit"
+
+
 class FolioSize(StrEnum):
     """The folio sizes of the series: a single page, an mTHP, a PMD-mapped one."""
 

@@ -45,6 +45,12 @@ LEGEND: Final = {
 }
 """Each letter in words; a picture explains those that are in it."""
 
+_HOW: Final = {
+    "array": "array: a request, a page and a buffer for each, side by side in one call",
+    "unit": "unit: one request for all pages, which the driver cuts up, and an entry for each",
+}
+"""The later interfaces in words."""
+
 _FILLING: Final = {"submit": "-", "iaa.start": "=", "iaa.landed": ".", "iaa.fallback": " ", "complete": " "}
 """What the row of a request is filled with after such an event, while others have theirs."""
 
@@ -105,7 +111,7 @@ def _rows(recording: Recording, columns: Sequence[Step]) -> list[_Row]:
     }
     rows = [
         _Row(
-            f"{number or 'head':>4}  {queue_of.get(number, '')}",
+            f"{_row_name(recording, number):>4}  {queue_of.get(number, '')}",
             f"  {_name(result.err) if result.err else f'{result.length_bytes} bytes'}",
         )
         for number, result in enumerate(recording.results)
@@ -120,6 +126,10 @@ def _rows(recording: Recording, columns: Sequence[Step]) -> list[_Row]:
             else:
                 row.cells.append(row.filling)
     return rows
+
+
+def _row_name(recording: Recording, number: int) -> str:
+    return "head" if not number and recording.interface == "chain" else str(number)
 
 
 def _cells(rows: Sequence[_Row], band: range, is_last: bool) -> Iterator[Line]:
@@ -160,6 +170,8 @@ def _phases(columns: Sequence[Step]) -> Iterator[tuple[int, str]]:
             polled.add(step.request)
         elif step.kind == "iaa.landed":
             name = "landings"
+        elif step.kind == "submit" and phase.startswith("round"):
+            name = "submits"  # units go down in rounds of their own
         else:
             name = phase or "submits"
         if name != phase:
@@ -184,14 +196,24 @@ def summary(recording: Recording) -> list[str]:
     failed = sum(1 for result in recording.results if result.err)
     missing = len(recording.results) - len(submitted)
     runner = "parallel: submit all, then poll" if recording.parallel else "serial: one after the other"
+    if recording.interface != "chain":
+        runner = f"{_HOW[recording.interface]}; {runner}"
     polling = f", {_count(rounds(recording), 'round')} of polling" if recording.parallel else ""
-    returned = "the head's code" if recording.parallel else "the last operation's code"
+    returned = f"returned {_name(recording.code)} ({_code_of(recording)})"
+    if recording.interface == "array":
+        returned = f"returned {not recording.code} (whether every page went well)"
     return [
         f"{runner}. {_count(len(submitted), 'submit')}{polling}",
         f"overlap {overlap(recording):.1f}: jobs in the devices at a time, on average while there are any",
-        f"returned {_name(recording.code)} ({returned}); {len(recording.results) - failed} compressed, {failed} failed"
+        f"{returned}; {len(recording.results) - failed} compressed, {failed} failed"
         + (f", {missing} of them never submitted" if missing else ""),
     ]
+
+
+def _code_of(recording: Recording) -> str:
+    if recording.interface == "unit":
+        return "-EINVAL if one of several units failed; each has its own in its entry"
+    return "the head's code" if recording.parallel else "the last operation's code"
 
 
 def rounds(recording: Recording) -> int:

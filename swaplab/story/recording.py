@@ -1,4 +1,5 @@
-"""What is kept of a chain that was run: `story` makes it, `picture` draws it, `swaplab chain --trace` saves it.
+"""What is kept of a chain, or of the same pages by another interface, that was run: `story` makes it, `picture` draws
+it, `swaplab chain --trace` saves it.
 
 Plain data with a version of its own. Requests are named by their places in the chain, never by the serial numbers of
 one process, so that equal stories leave equal recordings.
@@ -38,6 +39,7 @@ class Recording(BaseModel):
     schema_: Literal["swaplab.chain/1"] = Field(default="swaplab.chain/1", alias="schema")
     version: str
     events_schema: str = trace.SCHEMA
+    interface: Literal["chain", "array", "unit"] = "chain"
     parallel: bool
     code: int
     results: list[Result]

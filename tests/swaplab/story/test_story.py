@@ -1,5 +1,7 @@
 """What a chain of the stepped engine does, and what of it is recorded."""
 
+from typing import Any, Literal
+
 import pytest
 
 from swaplab.story.picture import overlap, rounds
@@ -54,3 +56,32 @@ def test_a_story_is_the_same_every_time() -> None:
 def test_what_can_not_be_is_refused(story: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"there is no request|at least one page"):
         Story(**story)  # type: ignore[arg-type]  # numbers by name
+
+
+@pytest.mark.parametrize("interface", ["array", "unit"])
+@pytest.mark.parametrize("mode", ["async", "sync", "async_irq"])
+def test_the_later_interfaces_submit_all_and_have_the_same_results(
+    interface: Literal["array", "unit"], mode: Any
+) -> None:
+    recording = run_story(Story(interface=interface, sync_mode=mode))
+    kinds = [step.kind for step in recording.steps]
+    last_submit = max(place for place, kind in enumerate(kinds) if kind == "iaa.queued")
+    assert last_submit < kinds.index("iaa.landed") and last_submit < kinds.index("complete")
+    assert recording.results == run_story(Story()).results
+    assert recording.code == 0 and recording.parallel
+    assert [step.request for step in recording.steps if step.kind == "complete"] == list(range(8))
+    assert overlap(recording) > 3
+
+
+@pytest.mark.parametrize("interface", ["array", "unit"])
+def test_more_pages_than_eight_go_down_in_rounds(interface: Literal["array", "unit"]) -> None:
+    recording = run_story(Story(interface=interface, pages=12))
+    assert recording.results == run_story(Story(pages=12)).results
+    assert len([step for step in recording.steps if step.kind == "iaa.landed"]) == 12
+
+
+@pytest.mark.parametrize("interface", ["array", "unit"])
+def test_in_the_later_interfaces_a_page_fails_alone(interface: Literal["array", "unit"]) -> None:
+    recording = run_story(Story(interface=interface, fail=0, incompressible=5))
+    assert [result.err for result in recording.results] == [-5, 0, 0, 0, 0, -7, 0, 0]
+    assert recording.code == -22
