@@ -57,7 +57,7 @@ AXES: Mapping[str, tuple[Callable[[str], Value], str]] = {
     "seed": (_up_to(MOST_SEED, least=0), "numbers, as 0,1,2"),
     "folio": (_one_of(*FOLIO_PAGES), "folio sizes: " + ",".join(FOLIO_PAGES)),
     "compressor": (_one_of(*COMPRESSORS), "compressors: " + ",".join(COMPRESSORS)),
-    "kernel": (_kernel_name, "kernels: base, v8, or patches joined with +, as base,8+9,v8"),
+    "kernel": (_kernel_name, "kernels: base, v8, v9, v14, or patches joined with +, as base,8+9,v8"),
     "sync_mode": (_one_of("sync", "async", "async_irq"), "modes: sync,async,async_irq"),
 }
 """What may be swept: how a value is read, and what to write."""
@@ -141,7 +141,7 @@ def key(point: Point) -> str:
 
 
 def kernel(name: str) -> Column:
-    """base, v8, or the column of patches such as "8+9"."""
+    """A kernel by its name, or the column of patches such as "8+9"."""
     return KERNELS.get(name) or patches_column(name.replace("+", ","))
 
 

@@ -1,10 +1,15 @@
 """Columns: a patch never comes without what it needs, columns come in one order, and what is no column is refused."""
 
+from fractions import Fraction
+
 import pytest
 
+import acomp
+from iaa_emulator.driver.units import UnitBatch
 from swaplab.model.columns import (
     ALL_PATCHES,
     BASE,
+    KERNELS,
     NEEDS,
     PATCH_TITLES,
     V8,
@@ -14,6 +19,9 @@ from swaplab.model.columns import (
     with_needs,
     without,
 )
+from swaplab.model.machine import Setup, simulate
+from swaplab.model.testbed import load_testbed
+from swaplab.workloads import usemem
 from zswap import Params, StoreFeatures
 
 
@@ -117,3 +125,19 @@ def test_columns_of_later_revisions_differ_from_v8_in_their_store_alone() -> Non
 
 def test_the_name_of_a_column_lists_what_was_asked_for() -> None:
     assert patches_column("14,8").name == "patches:8,14"
+
+
+@pytest.mark.parametrize(("name", "numbered"), [("v8", None), ("v9", False), ("v14", True)])
+def test_each_column_goes_down_by_the_interface_of_its_generation(
+    name: str, numbered: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, perform = set[bool | None](), UnitBatch.perform
+
+    async def noted(self: UnitBatch, units: acomp.Units) -> int:
+        seen.add(self._numbered)
+        return await perform(self, units)
+
+    monkeypatch.setattr(UnitBatch, "perform", noted)
+    setup = Setup(load_testbed("spr-2s-8iaa"), KERNELS[name], "deflate-iaa", "64K")
+    assert simulate(usemem.run(setup, Fraction(1, 16384), processes=2)).events["zswpout"] > 0
+    assert seen == ({numbered} if numbered is not None else set())

@@ -86,7 +86,7 @@ def test_a_point_asks_for_one_machine() -> None:
         (["devices=0"], "cannot be read"),
         (["devices=100"], "devices=100 cannot be read; write accelerators of the whole machine, up to 64"),
         (["wqs=1,9"], "wqs=1,9 cannot be read; write work queues per device, up to 8"),
-        (["kernel=v9"], "kernel=v9 cannot be read; write kernels: base, v8, or patches joined with"),
+        (["kernel=v7"], "kernel=v7 cannot be read; write kernels: base, v8, v9, v14, or patches joined with"),
         (["kernel=8,"], "kernel=8, cannot be read; write kernels"),
         (["devices="], "cannot be read"),
         (["folio=8K"], "write folio sizes: 4K,64K,2M"),
