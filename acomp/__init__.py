@@ -44,16 +44,14 @@ from .flags import (
 )
 from .idle import requests_idle
 from .pages import PageResult, compress_pages, decompress_pages
+from .parameters import acomp_request_err, acomp_request_set_callback, acomp_request_set_params
 from .request import (
     AcompReq,
     Completion,
     acomp_request_alloc,
-    acomp_request_err,
     acomp_request_free,
     acomp_request_get,
     acomp_request_put,
-    acomp_request_set_callback,
-    acomp_request_set_params,
     acomp_request_when_idle,
 )
 from .runners.batched import acomp_do_batch_req_chain

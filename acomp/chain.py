@@ -7,13 +7,12 @@ from typing import Any, NoReturn
 from . import trace
 from .errors import ProtocolError
 from .flags import CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_CHAIN, CRYPTO_TFM_REQ_MAY_BACKLOG
+from .parameters import acomp_request_set_callback, acomp_request_set_params
 from .request import (
     NO_ALLOC_OUTPUT,
     AcompReq,
     Chain,
     Completion,
-    acomp_request_set_callback,
-    acomp_request_set_params,
     check_is_request,
 )
 from .states import ChainState, chain_after

@@ -11,12 +11,11 @@ from typing import Any
 from .chain import acomp_is_reqchain, acomp_reqchain_clear, acomp_reqchain_init, acomp_request_chain
 from .entry import crypto_acomp_compress, crypto_acomp_decompress
 from .flags import CRYPTO_TFM_REQ_MAY_BACKLOG, PAGE_SIZE
+from .parameters import acomp_request_set_callback, acomp_request_set_params
 from .request import (
     AcompReq,
     acomp_request_alloc,
     acomp_request_free,
-    acomp_request_set_callback,
-    acomp_request_set_params,
     acomp_request_when_idle,
 )
 from .sg import Path

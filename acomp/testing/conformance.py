@@ -19,12 +19,11 @@ from ..flags import (
 )
 from ..idle import requests_idle
 from ..pages import compress_pages, decompress_pages
+from ..parameters import acomp_request_set_callback, acomp_request_set_params
 from ..request import (
     AcompReq,
     acomp_request_alloc,
     acomp_request_free,
-    acomp_request_set_callback,
-    acomp_request_set_params,
 )
 from ..tfm import CryptoAcomp, acomp_is_async, crypto_acomp_batch_size, crypto_alloc_acomp, crypto_free_acomp
 from ..wait import Code, CryptoWait, crypto_req_done, crypto_wait_req

@@ -12,7 +12,8 @@ from .. import trace
 from ..algapi import BatchMethod
 from ..errors import ProtocolError, RequestBusyError
 from ..flags import CRYPTO_ACOMP_REQ_POLL, PAGE_SIZE
-from ..request import AcompReq, acomp_request_set_params, check_is_request
+from ..parameters import acomp_request_set_params
+from ..request import AcompReq, check_is_request
 from ..sg import Path
 from ..tfm import CryptoAcomp, crypto_acomp_batch_size
 from .batch import UnitOperation, Units, checked_code

@@ -5,7 +5,7 @@ from tests.mutants.row import Row
 
 CHAIN = "acomp.chain"
 ENTRY = "acomp.entry"
-REQUEST = "acomp.request"
+PARAMETERS = "acomp.parameters"
 WAIT = "acomp.wait"
 
 IN_CHAIN = "acomp/test_chain.py::TestChain::"
@@ -94,21 +94,21 @@ ROWS = [
     ),
     Row(
         "flags: ALLOC_OUTPUT goes to the acomp word",
-        REQUEST,
+        PARAMETERS,
         "acomp_request_set_params",
         Replace("req.flags", by="req.base.flags"),
         [FLAG_WORDS + "test_set_params_sets_alloc_output_iff_there_is_no_destination", POLL_LEFT_ALONE],
     ),
     Row(
         "flags: POLL survives set_params",
-        REQUEST,
+        PARAMETERS,
         "acomp_request_set_params",
         Replace("NO_ALLOC_OUTPUT", by="0"),
         [POLL_LEFT_ALONE],
     ),
     Row(
         "flags: set_callback leaves the acomp word alone",
-        REQUEST,
+        PARAMETERS,
         "acomp_request_set_callback",
         Add("req.flags = base.flags & 3", before="data"),
         [
@@ -118,14 +118,14 @@ ROWS = [
     ),
     Row(
         "flags: of the old generic word one bit survives",
-        REQUEST,
+        PARAMETERS,
         "acomp_request_set_callback",
         Replace("CRYPTO_ACOMP_ALLOC_OUTPUT", by="3"),
         [FLAG_WORDS + "test_set_callback_keeps_only_the_alloc_output_bit_of_the_old_generic_word"],
     ),
     Row(
         "flags: set_callback always clears CHAIN",
-        REQUEST,
+        PARAMETERS,
         "acomp_request_set_callback",
         Replace("CRYPTO_TFM_REQ_CHAIN", by="0"),
         [FLAG_WORDS + "test_set_callback_always_clears_chain"],
