@@ -23,7 +23,7 @@ from .interrupts import ends_a_run, is_stranded, whose
 from .refusals import Refusals
 from .schedule import NEVER, Schedule
 from .task import Generators, VirtualTask, identity, in_order
-from .wall_clock import follow, unfollow
+from .wall_clock import WallClock
 from .watched import forget_the_loop, watched
 
 T = TypeVar("T")
@@ -115,15 +115,15 @@ class VirtualLoop(Refusals, Schedule):
         """Run until `stop()` is called."""
         if not self.wall_clock:
             return super().run_forever()
-        clock = self.time_ns
+        clock = WallClock(self.time_ns)
         try:
-            follow(clock)
+            clock.start()
             return super().run_forever()
         finally:
             try:
-                unfollow(clock)
+                clock.stop()
             finally:
-                unfollow(clock)  # a signal handler that raises may have broken off the first
+                clock.stop()  # a signal handler that raises may have broken off the first
 
     def _run_once(self) -> None:
         """Run until stopped. (asyncio calls this in a loop that ends when the loop was stopped.)"""

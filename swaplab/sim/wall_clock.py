@@ -1,8 +1,10 @@
 """The functions of the module `time`, made to tell virtual time while a loop runs, for code that asks them.
 
-Only for loops that were asked to (`wall_clock=True`). Several may run at a time, one inside of another's
-`run_in_executor` or in different threads: the innermost or latest is followed, and the real functions are back when the
-last has stopped. A name that was bound while one ran (`from time import time`) tells real time from then on.
+Only for loops that were asked to (`wall_clock=True`). Others replace these functions too (mocks, freezegun), and may
+begin within a run and end after it, or the other way round; runs may stand within each other or in several threads. So
+each run puts clocks of its own there, each remembers what it replaced, and nobody ever puts back a clock whose run is
+over: what lies beneath it is put back instead. A clock that somebody kept (`from time import time` in a run) tells the
+time of the latest run that goes on, and when there is none, what the module would tell.
 """
 
 import threading
@@ -16,51 +18,68 @@ START_NS = 1_735_689_600 * NS_PER_S
 STARTS_NS = {"time": START_NS, "monotonic": 0, "perf_counter": 0}
 """What follows virtual time, with what it tells at 0; each has a twin in integer ns."""
 
-Clock = Callable[[], float]
-
-_followed: list[Callable[[], int]] = []
-_real: dict[str, Clock] = {name + unit: getattr(time, name + unit) for name in STARTS_NS for unit in ("", "_ns")}
-_changing = threading.Lock()
+_changing = threading.RLock()
 
 
-def follow(now_ns: Callable[[], int]) -> None:
-    """Let `time.time`, `monotonic`, `perf_counter` and their twins tell the time of the clock `now_ns`."""
-    with _changing:
-        if not _followed:  # not always the real ones: another tool may have replaced them
-            _real.update({name: getattr(time, name) for name in VIRTUAL})
-        _followed.append(now_ns)
-        for name, clock in VIRTUAL.items():
-            setattr(time, name, clock)
+class WallClock:
+    """What the module `time` tells during one run; `now_ns` is the run's clock, and None when it is over."""
+
+    def __init__(self, now_ns: Callable[[], int]):
+        self.now_ns: Callable[[], int] | None = now_ns
+        self._clocks = {name + unit: Clock(self, name, unit) for name in STARTS_NS for unit in ("", "_ns")}
+
+    def start(self) -> None:
+        """Let `time.time`, `monotonic`, `perf_counter` and their twins tell the time of this run."""
+        with _changing:
+            for name, clock in self._clocks.items():
+                clock.beneath = _alive(getattr(time, name))
+                setattr(time, name, clock)
+            _running.append(self)
+
+    def stop(self) -> None:
+        """Put back what was there before, except where another tool has replaced it since. May be called twice."""
+        with _changing:
+            self.now_ns = None
+            if self in _running:
+                _running.remove(self)
+            for name in self._clocks:
+                setattr(time, name, _alive(getattr(time, name)))
+                for other in _running:  # they began later, and must not keep this one
+                    other._clocks[name].beneath = _alive(other._clocks[name].beneath)
 
 
-def unfollow(now_ns: Callable[[], int]) -> None:
-    """Follow `now_ns` no more, if that was begun; the last one puts the functions back that were there before."""
-    with _changing:
-        if now_ns in _followed:
-            _followed.remove(now_ns)
-        if not _followed:
-            for name, clock in VIRTUAL.items():
-                if getattr(time, name) is clock:
-                    setattr(time, name, _real[name])
+class Clock:
+    """One function of the module `time` during one run; an object, for a class may hold it as it may the real one."""
+
+    __module__ = "time"  # where pickle finds what `__reduce__` names
+    beneath: Callable[[], float]
+
+    def __init__(self, run: WallClock, name: str, unit: str):
+        self.run = run
+        self.__name__ = self.__qualname__ = name + unit
+        self._start_ns = STARTS_NS[name]
+        self._in_ns = bool(unit)
+
+    def __call__(self) -> float:
+        """Tell the time of its run, or of whatever took the place of that."""
+        clock = self.run.now_ns or next((run.now_ns for run in reversed(_running) if run.now_ns), None)
+        if clock is None:
+            return _alive(self)()
+        now_ns = self._start_ns + clock()
+        return now_ns if self._in_ns else now_ns / NS_PER_S
+
+    def __repr__(self) -> str:
+        return f"<virtual function {self.__name__}>"
+
+    def __reduce__(self) -> str:
+        return self.__name__
 
 
-def _virtual(name: str, start_ns: int, per_s: int | None) -> Clock:
-    """The clock `name`, in seconds or, where `per_s` is None, in integer ns."""
-
-    def clock() -> float:
-        try:
-            now_ns = start_ns + _followed[-1]()
-        except IndexError:
-            return _real[name]()
-        return now_ns if per_s is None else now_ns / per_s
-
-    clock.__name__ = clock.__qualname__ = name
-    return clock
+_running: list[WallClock] = []
 
 
-VIRTUAL: dict[str, Clock] = {
-    name + unit: _virtual(name + unit, start_ns, per_s)
-    for name, start_ns in STARTS_NS.items()
-    for unit, per_s in (("", NS_PER_S), ("_ns", None))
-}
-"""What stands in the module `time` meanwhile."""
+def _alive(function: Callable[[], float]) -> Callable[[], float]:
+    """`function`, unless it is the clock of a run that is over: then what lies beneath."""
+    while isinstance(function, Clock) and function.run.now_ns is None:
+        function = function.beneath
+    return function

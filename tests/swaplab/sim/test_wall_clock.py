@@ -2,12 +2,15 @@
 
 import asyncio
 import datetime
+import gc
 import logging
+import pickle
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import pytest
 
@@ -76,6 +79,7 @@ def test_a_signal_at_any_moment_leaves_the_real_ones() -> None:
 
     before = signal.signal(signal.SIGALRM, handle)
     real = functions()
+    gc.disable()  # what is raised in a __del__ reaches nobody
     try:
         for turn in range(100):
             loop = sim.VirtualLoop(wall_clock=True)
@@ -93,6 +97,7 @@ def test_a_signal_at_any_moment_leaves_the_real_ones() -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        gc.enable()
 
 
 @pytest.mark.parametrize("inner", [True, False])
@@ -160,6 +165,117 @@ def test_what_another_tool_had_put_there_is_put_back(monkeypatch: pytest.MonkeyP
         patch.setattr(time, "time", lambda: 5.0)
         assert sim.run(a_while(), wall_clock=True)[0][0] == START
         assert time.time() == 5.0
+
+
+async def tell() -> float:
+    return time.time()
+
+
+def test_a_mock_that_begins_in_a_run_may_end_after_it() -> None:
+    """As `monkeypatch` does, whose end is behind the test. What it puts back then belongs to a run that is over."""
+    real, five = time.time, mock.patch("time.time", return_value=5.0)
+
+    async def main() -> float:
+        five.start()
+        return time.time()
+
+    assert sim.run(main(), wall_clock=True) == 5
+    assert time.time() == 5
+    assert sim.run(tell(), wall_clock=True) == START
+    assert time.time() == 5
+    five.stop()
+    assert real() <= time.time() <= real()
+    assert sim.run(tell(), wall_clock=True) == START
+    assert time.time is real
+
+
+@pytest.mark.parametrize("runs_between", [0, 1, 2])
+def test_a_mock_that_begins_in_one_run_may_end_in_another(runs_between: int) -> None:
+    """As in the coroutine fixtures of pytest-asyncio, where set-up, test and end are runs of one loop."""
+    five = mock.patch("time.time", return_value=5.0)
+
+    async def begin() -> None:
+        five.start()
+
+    async def end() -> float:
+        five.stop()
+        return time.time()
+
+    loop = sim.VirtualLoop(wall_clock=True)
+    loop.run_until_complete(begin())
+    for _ in range(runs_between):
+        assert loop.run_until_complete(tell()) == START
+    loop.run_until_complete(end())
+    loop.close()
+    # the fixture sees that the real ones are back
+
+
+def test_a_mock_that_begins_before_a_run_may_end_in_it() -> None:
+    five = mock.patch("time.time", return_value=5.0)
+    five.start()
+
+    async def end() -> None:
+        five.stop()
+
+    sim.run(end(), wall_clock=True)
+
+
+def test_a_nested_run_gives_back_a_mock_of_the_outer() -> None:
+    async def main() -> float:
+        with mock.patch("time.time", return_value=5.0):
+            assert await asyncio.to_thread(lambda: sim.run(tell(), wall_clock=True)) == START
+            assert time.time() == 5
+        return time.time()
+
+    assert sim.run(main(), wall_clock=True) == START
+
+
+def test_a_mock_that_asks_what_it_replaced_does_not_ask_itself() -> None:
+    real, spy = time.time, mock.patch("time.time")
+
+    async def main() -> float:
+        bound = time.time
+        spy.start().side_effect = bound
+        return time.time()
+
+    assert sim.run(main(), wall_clock=True) == START
+    assert real() <= time.time() <= real()
+    sim.run(tell(), wall_clock=True)
+    spy.stop()
+    sim.run(tell(), wall_clock=True)
+
+
+def test_they_are_used_as_the_real_ones_are() -> None:
+    async def main() -> None:
+        class Timer:
+            clock = time.monotonic
+
+        ask: Callable[[], float] = getattr(Timer(), "clock")  # noqa: B009 # mypy takes it for a method
+        assert ask() == 0
+        assert pickle.loads(pickle.dumps(time.time_ns)) is time.time_ns
+        assert time.perf_counter.__name__ == "perf_counter"
+
+    sim.run(main(), wall_clock=True)
+
+
+def test_a_name_that_was_bound_in_one_run_tells_virtual_time_in_the_next() -> None:
+    """A library may be imported in any run of a loop."""
+
+    async def bind() -> object:
+        from time import monotonic
+
+        return monotonic
+
+    loop = sim.VirtualLoop(wall_clock=True)
+    bound = loop.run_until_complete(bind())
+
+    async def ask() -> float:
+        await asyncio.sleep(3)
+        assert callable(bound)
+        return float(bound())
+
+    assert loop.run_until_complete(ask()) == 3
+    loop.close()
 
 
 def test_each_run_of_a_loop_goes_on_where_the_last_one_was() -> None:
