@@ -172,3 +172,9 @@ def test_a_kernel_without_large_folios_refuses_them_and_every_page_comes_back(tr
     result = runner.invoke(app, args)
     assert result.exit_code == 0, result.output
     assert json.loads(out.read_text())["columns"][0]["stored_pages"] == 0
+
+
+def test_an_empty_name_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = runner.invoke(app, ["store", ""])
+    assert done.exit_code == 2 and "a name is empty" in done.stderr

@@ -294,3 +294,21 @@ def test_debug_mode_measures_callbacks_by_the_real_clock(caplog: pytest.LogCaptu
         sim.run(main(), debug=True, wall_clock=True)
     messages = [record.getMessage() for record in caplog.records]
     assert messages and not [message for message in messages if "took 3600" in message]
+
+
+def test_a_mock_that_is_begun_in_a_run_and_ended_after_it_disturbs_no_later_run() -> None:
+    real = time.time
+    there = mock.patch("time.time", return_value=5.0)
+
+    async def begin() -> None:
+        there.start()
+
+    sim.run(begin(), wall_clock=True)
+    there.stop()
+    assert abs(time.time() - real()) < 60, "what the mock put back tells real time, now that nobody runs"
+
+    async def told() -> float:
+        return time.time()
+
+    assert sim.run(told(), wall_clock=True) == 1_735_689_600.0
+    assert time.time is real
