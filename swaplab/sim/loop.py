@@ -167,10 +167,14 @@ class VirtualLoop(Refusals, Schedule):
     def _watched(self, handles: Iterable[Entry]) -> Generator[Entry]:
         """Pass `handles` on to be run, and look at what each has done: for debug mode, and for `after_event`."""
         for handle in watched(self, handles) if self._debug else handles:
-            if handle._callback is None:
+            if self.after_event is None or handle._callback is None:
                 yield handle  # cancelled: it is no event, but the loop wants to see it
                 continue
-            event = identity(handle)  # asked first, for it may cancel itself
+            try:
+                event = identity(handle)  # asked first, for it may cancel itself
+            except BaseException:  # of a signal handler, when the handle had been taken out
+                self._ready.appendleft(handle)
+                raise
             yield handle
             if self.after_event is not None:
                 self.last_event = event

@@ -6,10 +6,12 @@ import functools
 import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 import pytest
 
 from swaplab import sim
+from swaplab.sim.task import identity
 
 
 class OutsideError(Exception):
@@ -134,6 +136,34 @@ def test_nobody_is_forgotten_wherever_it_hits(debug: bool) -> None:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("watching", [False, True])
+@pytest.mark.parametrize("debug", [False, True])
+def test_nobody_is_forgotten_while_it_is_named(watching: bool, debug: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who looks in after each event is told whose it was, which is found out before the event."""
+    named: list[Any] = []
+
+    def hit_once(handle: Any) -> Any:
+        named.append(handle)
+        if len(named) == 1:
+            signal.raise_signal(signal.SIGUSR1)
+        return identity(handle)
+
+    monkeypatch.setattr("swaplab.sim.loop.identity", hit_once)
+    loop = sim.VirtualLoop(after_event=(lambda _: None) if watching else None)
+    loop.set_debug(debug)
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        task = loop.create_task(asyncio.sleep(1, 5))
+        if watching:
+            with pytest.raises(OutsideError):
+                loop.run_forever()
+        assert loop.run_until_complete(task) == 5
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+        loop.close()
+    assert bool(named) is watching, "nothing is called between two events that nobody looks at"
 
 
 def test_a_deadlock_of_the_clean_up_does_not_cover_it() -> None:
