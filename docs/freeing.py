@@ -6,11 +6,12 @@ looks at its tables; nothing is recorded elsewhere for its sake.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from statistics import fmean
+from unittest.mock import patch
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -94,16 +95,12 @@ def counting() -> Iterator[Count]:
         count.pieces += count.freeing
         cut(self, first, last)
 
-    _wrap(counted_free, counted_remove, counted_cut)
-    try:
+    with (
+        patch.object(usemem._Usemem, "_free", counted_free),
+        patch.object(LruList, "remove", counted_remove),
+        patch.object(LruList, "_cut", counted_cut),
+    ):
         yield count
-    finally:
-        _wrap(free, remove, cut)
-
-
-def _wrap(free: Callable[..., object], remove: Callable[..., object], cut: Callable[..., object]) -> None:
-    usemem._Usemem._free = free  # type: ignore[method-assign, assignment]
-    LruList.remove, LruList._cut = remove, cut  # type: ignore[method-assign, assignment]
 
 
 def count_column(compressor: str, column: str, folio: str, scale: Fraction) -> Freeing:

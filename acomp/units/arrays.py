@@ -75,30 +75,23 @@ def acomp_array_method(
     `abandon(req)` is called for each request when the call is cancelled, as in `acomp_do_unit_req`.
     """
 
-    async def batch_compress(
-        reqs: Sequence[AcompReq],
-        pages: Sequence[Any],
-        dsts: Sequence[Any],
-        dlens: list[int],
-        errors: list[int],
-        nr: int,
-    ) -> bool:
-        for req, page, dst in zip(reqs[:nr], pages, dsts, strict=False):
-            acomp_request_set_params(req, page, dst, PAGE_SIZE, PAGE_SIZE)
-        return await _run(reqs[:nr], op, abandon, path, dlens, errors)
-
     async def batch_decompress(
         reqs: Sequence[AcompReq],
         srcs: Sequence[Any],
-        pages: Sequence[Any],
+        dsts: Sequence[Any],
         slens: Sequence[int],
         dlens: list[int],
         errors: list[int],
         nr: int,
     ) -> bool:
-        for req, src, page, slen in zip(reqs[:nr], srcs, pages, slens, strict=False):
-            acomp_request_set_params(req, src, page, slen, PAGE_SIZE)
+        for req, src, dst, slen in zip(reqs[:nr], srcs, dsts, slens, strict=False):
+            acomp_request_set_params(req, src, dst, slen, PAGE_SIZE)
         return await _run(reqs[:nr], op, abandon, path, dlens, errors)
+
+    async def batch_compress(
+        reqs: Sequence[AcompReq], pages: Sequence[Any], dsts: Sequence[Any], *results: Any
+    ) -> bool:
+        return await batch_decompress(reqs, pages, dsts, [PAGE_SIZE] * len(pages), *results)
 
     return batch_compress if compressing else batch_decompress
 

@@ -29,7 +29,7 @@ async def run_chain(driver: Driver, head: AcompReq, opcode: Opcode) -> int:
             req.flags &= ~CRYPTO_ACOMP_REQ_POLL
     try:
         if parallel:
-            here, batch = cpu.current_cpu(), driver.batch(opcode)
+            here, batch = cpu.current_cpu(), driver.submission.batch(opcode)
             code = await acomp_do_async_req_chain(
                 head,
                 lambda req: driver.request(req, opcode, batch, here),

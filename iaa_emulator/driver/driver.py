@@ -13,7 +13,7 @@ from acomp import CRYPTO_ACOMP_REQ_POLL, AcompReq, Code, cpu, fault, trace
 from ..hardware.descriptor import COMPRESS, Opcode
 from ..hardware.device import Device, WorkQueue
 from ..hardware.engine import Engine
-from ..hardware.job import LANDED, Batch, Job
+from ..hardware.job import LANDED, Job, JobBatch
 from ..hardware.topology import Topology
 from .attributes import Attributes, Modes
 from .binding import Binding
@@ -67,13 +67,9 @@ class Driver:
         """Which queue a cpu's next job goes to."""
         return self.binding.tables
 
-    def batch(self, opcode: Opcode) -> Batch:
-        """A batch for the jobs of a chain, which are waited for as one."""
-        return self.submission.batch(opcode)
-
     # Single requests, which are also the operations of a chain.
 
-    def request(self, req: AcompReq, opcode: Opcode, batch: Batch | None = None, here: int | None = None) -> Code:
+    def request(self, req: AcompReq, opcode: Opcode, batch: JobBatch | None = None, here: int | None = None) -> Code:
         """One request: a final code, -EINPROGRESS, or an awaitable that ends in a final code. By turns:
 
         1. A disabled driver, or a request without input or output: -ENODEV, -EINVAL, or software inflate.
@@ -185,7 +181,7 @@ class Driver:
 
     # The asynchronous path.
 
-    def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, batch: Batch | None) -> Code:
+    def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, batch: JobBatch | None) -> Code:
         if batch is None:
             batch = self.submission.batch(opcode)
             batch.callback = self.notice.landed
@@ -198,7 +194,7 @@ class Driver:
         req.base.data = job
         return -EINPROGRESS
 
-    async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, batch: Batch | None) -> int:
+    async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, batch: JobBatch | None) -> int:
         try:
             slot = await self.submission.wait_for_slot(req, wq, opcode)
         except BaseException:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 
 from ..hardware.device import WorkQueue
-from ..hardware.job import Batch, Job
+from ..hardware.job import Job, JobBatch
 
 CLOCK_RESOLUTION_S = 1e-6
 """How much too early a loop may call a timer, having rounded its time; asking again would change nothing."""
@@ -24,11 +24,11 @@ class InFlight:
         self.timeout_s = timeout_s
         self._timed_out = timed_out
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._batches: dict[Batch, None] = {}
+        self._batches: dict[JobBatch, None] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = 0.0
         self._watchers: list[asyncio.Future[None]] = []
-        self._spared: set[Batch] = set()  # those that were put off once
+        self._spared: set[JobBatch] = set()  # those that were put off once
 
     def __len__(self) -> int:
         return sum(len(batch.jobs) for batch in self._batches)
@@ -36,7 +36,7 @@ class InFlight:
     def __iter__(self) -> Iterator[Job]:
         return iter([job for batch in self._batches for job in batch.jobs])
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: JobBatch) -> None:
         """A batch is about to have jobs in flight: from now on they have `timeout_s` seconds of loop time."""
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
@@ -45,14 +45,14 @@ class InFlight:
         if self._timer is None:
             self._timer = self._look_at(batch.deadline)
 
-    def renew(self, batch: Batch) -> None:
+    def renew(self, batch: JobBatch) -> None:
         """A batch that has waited submits more: its jobs, those before included, have their time from now on."""
         if batch in self._batches:
             del self._batches[batch]  # it goes to the end, for they expire in order
             self._spared.discard(batch)
             self.add(batch)
 
-    def landed(self, batch: Batch) -> None:
+    def landed(self, batch: JobBatch) -> None:
         """A job of the batch has ended."""
         if not batch.jobs:
             del self._batches[batch]

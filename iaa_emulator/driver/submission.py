@@ -13,7 +13,7 @@ from ..errors import DescriptorDeadlockError
 from ..hardware.descriptor import DECOMPRESS, DecompressFlag, Opcode
 from ..hardware.device import WorkQueue
 from ..hardware.engine import Engine
-from ..hardware.job import Batch, Job, call_out
+from ..hardware.job import Job, JobBatch, call_out
 from . import faults
 from .completion import spoil
 from .in_flight import InFlight
@@ -65,12 +65,12 @@ class Submission:
             )
         return slot
 
-    def batch(self, opcode: Opcode) -> Batch:
+    def batch(self, opcode: Opcode) -> JobBatch:
         """A batch for jobs that go down together and are waited for as one."""
-        return Batch(opcode, self._landed)
+        return JobBatch(opcode, self._landed)
 
     def begin(
-        self, batch: Batch, req: AcompReq, wq: WorkQueue, slot: int, source: Any, limit: int, unit: int | None = None
+        self, batch: JobBatch, req: AcompReq, wq: WorkQueue, slot: int, source: Any, limit: int, unit: int | None = None
     ) -> Job | int:
         """Fill the descriptor `slot` and submit it: a job of `batch`, or an error with the slot given back.
 
@@ -94,7 +94,7 @@ class Submission:
 
     def begin_check(self, checked: Job, slot: int) -> Job | int:
         """Decompress the output of a compression on the same queue, without an output. (Such jobs are not counted.)"""
-        check = Batch(DECOMPRESS, self._landed, DecompressFlag.SUPPRESS_OUTPUT)
+        check = JobBatch(DECOMPRESS, self._landed, DecompressFlag.SUPPRESS_OUTPUT)
         limit = checked.req.slen
         return self.begin(check, checked.req, checked.wq, slot, checked.output, limit, checked.unit)
 

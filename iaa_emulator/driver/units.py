@@ -57,7 +57,8 @@ class UnitBatch:
     async def _submit_all(self, units: Units, outcomes: list[bytes | int]) -> None:
         """Submit every unit, in order; the outcome of those that were not is known at once."""
         driver, opcode, here = self._driver, self._opcode, cpu.current_cpu()
-        batch, submission, takes_new = driver.batch(opcode), driver.submission, driver.enabled
+        submission, takes_new = driver.submission, driver.enabled
+        batch = submission.batch(opcode)
         for number, (source, capacity) in enumerate(zip(units.sources, units.capacities, strict=True)):
             owner = self._owner(number)
             wq = driver.choose(opcode, here) if takes_new else None

@@ -1,6 +1,6 @@
 """A job: one descriptor in flight, from its submission until it has landed, whoever was cancelled meanwhile.
 
-It owns a slot of its queue. Made by the driver as a part of a `Batch`, run by an engine, which ends it with `land`;
+It owns a slot of its queue. Made by the driver as a part of a `JobBatch`, run by an engine, which ends it with `land`;
 the driver's watchdog ends it with `expire` when the engine never does. Its states are the table `JOB`: whether it has
 landed, and whether its slot is still its own.
 """
@@ -54,7 +54,7 @@ def call_out(function: Callable[..., T], *args: object) -> T | None:
         return None
 
 
-class Batch:
+class JobBatch:
     """Jobs that go down for one owner and are waited for as one: a chain's, a unit request's, or a single one.
 
     What jobs have in common is here, once: `opcode` and `operation_flags`, the time by which all have to land
@@ -75,7 +75,7 @@ class Batch:
         self.future: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Batch {self.opcode.name}: {len(self.jobs)} jobs in flight>"
+        return f"<JobBatch {self.opcode.name}: {len(self.jobs)} jobs in flight>"
 
     def awaited(self) -> "asyncio.Future[None] | None":
         """What to wait for, resolved when the last job has landed; None when none is missing."""
@@ -102,7 +102,7 @@ class Job:
     __slots__ = ("batch", "data", "limit", "output", "record", "req", "slot", "source", "state", "unit", "wq")
 
     def __init__(
-        self, batch: Batch, req: AcompReq, wq: WorkQueue, slot: int, source: Any, limit: int, unit: int | None = None
+        self, batch: JobBatch, req: AcompReq, wq: WorkQueue, slot: int, source: Any, limit: int, unit: int | None = None
     ) -> None:
         self.batch = batch
         self.req = req

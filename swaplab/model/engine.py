@@ -18,7 +18,7 @@ from acomp import cpu, fault
 from iaa_emulator.hardware import silicon
 from iaa_emulator.hardware.descriptor import COMPRESS
 from iaa_emulator.hardware.device import Device
-from iaa_emulator.hardware.job import Batch, Job
+from iaa_emulator.hardware.job import Job, JobBatch
 
 from ..sim.loop import VirtualLoop
 
@@ -64,7 +64,7 @@ class ModelledEngine:
         self._serial = 0
         self._looks_at_ns = NEVER
         self._free_at_ns: dict[Device, list[int]] = {}  # when each engine of a device will be free, a heap
-        self._together: dict[Batch, _Together] = {}
+        self._together: dict[JobBatch, _Together] = {}
         self._loop: VirtualLoop | None = None
         self.busy_ns: dict[str, int] = {}
 
@@ -134,7 +134,7 @@ class ModelledEngine:
         if len(together.jobs) == len(batch.jobs):
             self._land_all(batch, together)
 
-    def _land_all(self, batch: Batch, together: _Together) -> None:
+    def _land_all(self, batch: JobBatch, together: _Together) -> None:
         """The waiter misses no others than these: land them at the last one's end."""
         assert self._loop is not None
         del self._together[batch]

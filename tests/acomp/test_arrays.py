@@ -129,13 +129,10 @@ async def test_6_what_is_refused(null: Null) -> None:
 async def test_6_nine_units_are_too_many(null: Null) -> None:
     arrays = Arrays(null.tfm)
     arrays.reqs.append(acomp.acomp_request_alloc(null.tfm))
-    for column, more in (
-        (arrays.pages, PAGES[0]),
-        (arrays.dsts, bytearray(8192)),
-        (arrays.dlens, 0),
-        (arrays.errors, 0),
-    ):
-        column.append(more)  # type: ignore[arg-type]
+    arrays.pages = [*PAGES, PAGES[0]]
+    arrays.dsts.append(bytearray(8192))
+    arrays.dlens.append(0)
+    arrays.errors.append(0)
     with pytest.raises(ValueError, match="9 units are more than the 8 that null-units takes at once"):
         await arrays.compress(9)
     assert null.rounds == []

@@ -462,12 +462,13 @@ def test_seg_goes_with_a_batch_size(flags: int) -> None:
 
 def test_a_batch_size_is_said_once() -> None:
     names = {"cra_name": "x", "cra_driver_name": "x-test", "cra_priority": 1, "cra_flags": CHAINS}
-    methods = {"compress": copy, "decompress": copy}
+    given: dict[str, Any] = {**names, "compress": copy, "decompress": copy}
     with pytest.raises(ValueError, match="say the same"):
-        acomp.AcompAlg(**names, **methods, batch_size=8, get_batch_size=lambda: 8)  # type: ignore[arg-type]
-    for wrong in (0, -1, 8.0, True):
+        acomp.AcompAlg(**given, batch_size=8, get_batch_size=lambda: 8)
+    wrong_ones: list[Any] = [0, -1, 8.0, True]
+    for wrong in wrong_ones:
         with pytest.raises(ValueError, match="batch_size is how many pages"):
-            acomp.AcompAlg(**names, **methods, batch_size=wrong)  # type: ignore[arg-type]
-    alg = acomp.AcompAlg(**names, **methods, batch_size=8)  # type: ignore[arg-type]
+            acomp.AcompAlg(**given, batch_size=wrong)
+    alg = acomp.AcompAlg(**given, batch_size=8)
     assert acomp.crypto_acomp_batch_size(transform(alg)) == 8
     assert acomp.acomp_has_async_batching(transform(alg))

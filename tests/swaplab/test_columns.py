@@ -141,3 +141,10 @@ def test_each_column_goes_down_by_the_interface_of_its_generation(
     setup = Setup(load_testbed("spr-2s-8iaa"), KERNELS[name], "deflate-iaa", "64K")
     assert simulate(usemem.run(setup, Fraction(1, 16384), processes=2)).events["zswpout"] > 0
     assert seen == ({numbered} if numbered is not None else set())
+
+
+def test_the_generations_take_equally_long_where_nobody_shares_a_context() -> None:
+    testbed = load_testbed("spr-2s-8iaa")
+    setups = [Setup(testbed, KERNELS[name], "deflate-iaa", "64K") for name in ("v8", "v9", "v14")]
+    v8, v9, v14 = (simulate(usemem.run(setup, Fraction(1, 8192))) for setup in setups)
+    assert v8.processes == v9.processes == v14.processes

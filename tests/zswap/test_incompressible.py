@@ -9,6 +9,7 @@ import pytest
 
 import acomp
 import zswap
+from tests.zswap.loop_turns import counted_turns
 from tests.zswap.null_algorithm import PAGE, NullDevice, null_algorithm, page_of, sync_null
 
 RAW = zswap.StoreFeatures(raw_incompressible=True)
@@ -204,21 +205,11 @@ async def test_the_loop_gets_its_turns_while_raw_pages_are_loaded() -> None:
     async with opened() as (store, _):
         nr = 100
         assert await store.store(zswap.Folio(0, RANDOM * nr))
-        turns = 0
-
-        async def count_turns() -> None:
-            nonlocal turns
-            while True:
-                await asyncio.sleep(0)
-                turns += 1
-
-        counting = asyncio.ensure_future(count_turns())
-        await asyncio.sleep(0)
-        for slot in range(nr):
-            assert await store.load(slot) == RANDOM
-        assert turns >= nr // 32
-        counting.cancel()
-        await asyncio.wait([counting])
+        async with counted_turns() as turns:
+            await asyncio.sleep(0)
+            for slot in range(nr):
+                assert await store.load(slot) == RANDOM
+            assert turns.count >= nr // 32
 
 
 async def test_what_replaces_or_forgets_raw_pages_counts_them_out() -> None:

@@ -13,6 +13,7 @@ import acomp.threads
 import zswap
 from acomp import cpu, trace
 from acomp.codecs import CodecError, ZstdCodec
+from tests.zswap.loop_turns import counted_turns
 from zswap.paths import load as load_path
 from zswap.paths.decompress import decompress as really_decompress
 from zswap.turns import INLINE_WORK_PER_TURN
@@ -170,20 +171,9 @@ async def test_time_that_is_modelled_is_spent(long_ways: list[int]) -> None:
 
 
 async def test_the_loop_gets_its_turns(long_ways: list[int]) -> None:
-    turns = 0
-
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
-    async with filled() as store:
-        counting = asyncio.ensure_future(count_turns())
+    async with filled() as store, counted_turns() as turns:
         await asyncio.sleep(0)
-        turns = 0
+        turns.count = 0
         for _ in range(10 * INLINE_WORK_PER_TURN):
             assert await store.load(1, keep=True) == PAGES[1]
-        assert 9 <= turns <= 11 and 9 <= len(long_ways) <= 11
-        counting.cancel()
-        await asyncio.wait([counting])
+        assert 9 <= turns.count <= 11 and 9 <= len(long_ways) <= 11

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import acomp
 import zswap
 from acomp import fault, trace
+from tests.zswap.loop_turns import counted_turns
 from tests.zswap.null_algorithm import PAGE, null_algorithm, page_of, sync_null
 
 DEBUGFS = {
@@ -422,26 +423,15 @@ async def test_real_bytes_through_many_tasks() -> None:
 async def test_the_loop_gets_a_turn_after_every_8_pages_compressed_and_32_decompressed_inline() -> None:
     with acomp.registry():
         sync_null()
-        async with zswap.Zswap.open(zswap.Params(compressor="null-sync")) as store:
-            turns = 0
-
-            async def count_turns() -> None:
-                nonlocal turns
-                while True:
-                    await asyncio.sleep(0)
-                    turns += 1
-
-            counting = asyncio.ensure_future(count_turns())
+        async with zswap.Zswap.open(zswap.Params(compressor="null-sync")) as store, counted_turns() as turns:
             for offset in range(64):
                 assert await store.store(folio_of(offset, 9))
-            assert turns in (7, 8)
+            assert turns.count in (7, 8)
             assert await store.store(folio_of(0, *[9] * 64))
-            assert turns in (15, 16)
+            assert turns.count in (15, 16)
             for offset in range(64):
                 assert await store.load(offset)
-            assert turns in (17, 18)
-            counting.cancel()
-            await asyncio.wait([counting])
+            assert turns.count in (17, 18)
 
 
 async def test_the_wait_of_a_context_is_armed_again_for_the_next_holder() -> None:
