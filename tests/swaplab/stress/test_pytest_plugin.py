@@ -33,7 +33,8 @@ SUITE = textwrap.dedent("""
 @pytest.fixture
 def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     monkeypatch.setenv("PYTHONHASHSEED", "0")
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    for name in ("PYTEST_ADDOPTS", "CI", "BUILD_NUMBER"):  # with the last two pytest prints each failure twice, in full
+        monkeypatch.delenv(name, raising=False)
     pytester.makepyfile(test_mine=SUITE)
     return pytester
 
