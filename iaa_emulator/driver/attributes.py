@@ -17,7 +17,9 @@ SYNC_MODES: Final = get_args(SyncMode)
 _TRUE: Final = frozenset({"1", "y", "yes", "on", "t", "true"})
 _FALSE: Final = frozenset({"0", "n", "no", "off", "f", "false"})
 _DECIMAL: Final = re.compile(r"([+-]?)0*([0-9]+)")
-_INT_MAX: Final = 2**31 - 1
+INT_MIN: Final = -(2**31)
+INT_MAX: Final = 2**31 - 1
+"""What an attribute that is a number holds."""
 
 
 class Modes(NamedTuple):
@@ -118,6 +120,6 @@ def _integer(name: str, word: str) -> int:
         raise ConfigurationError(errno.EINVAL, f"{name} is a decimal integer, not {word!r}", "Write one, such as 1.")
     sign, digits = decimal.groups()
     value = int(sign + digits[:11])  # more are out of range whatever they say, and `int` has a limit of its own
-    if not -_INT_MAX - 1 <= value <= _INT_MAX:
+    if not INT_MIN <= value <= INT_MAX:
         raise ConfigurationError(errno.ERANGE, f"{name} does not hold {word}", "Write a 32-bit integer, such as 1.")
     return value

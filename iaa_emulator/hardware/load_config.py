@@ -148,12 +148,22 @@ class _Loader:
             error = refusal(cause, "Name it as in iax1, group1.0, wq1.0.", errno.ENODEV)
             self.into.refuse(error, part.name, part.dev)
         elif not _NUMBER.fullmatch(match[2]):
-            self.into.refuse(_template(part.name, match[2]), part.name, part.dev)
+            self.into.refuse(_misnumbered(part.name, match[2]), part.name, part.dev)
         if match and match[1] == "iax":
             device = self.iax[match[2]]
             self.write(part, "device", device)
             pasid = part.keys.get("pasid_enabled")
-            device.pasid_enabled = device.pasid_enabled if pasid is None else bool(pasid.value)
+            if pasid is not None:
+                device.pasid_enabled = self.flag(part.name, pasid)
+
+    def flag(self, name: str, entry: Entry) -> bool | None:
+        """What 0 or 1 says; in quotes it says the same, with advice, and anything else says nothing."""
+        said = {"0": False, "1": True}.get(str(entry.value))
+        if isinstance(entry.value, bool):
+            return entry.value
+        if said is None or not isinstance(entry.value, int):
+            self.into.advise(f"{entry.key} of {name} is 0 or 1. Write it as a number.", name, entry)
+        return said
 
     def write(self, part: _Part, kind: str, device: DeviceConfig) -> None:
         """Each key as one write; what stands before `dev` as if it stood behind it."""
@@ -215,8 +225,13 @@ def _index(name: str) -> int:
     return int(index) if _NUMBER.fullmatch(index) else NO_GROUP
 
 
-def _template(name: str, number: str) -> ConfigurationError:
-    """What stands in the place of the number is a template's."""
+def _misnumbered(name: str, number: str) -> ConfigurationError:
+    """Something else stands in the place of the number: a template's sign, or a number that no device has."""
+    if number.isdecimal():
+        remedy = "Name it as `accel-config list` shows it."
+        if 0 < len(number.lstrip("0")) < 7:
+            remedy = f"Name it with {number.lstrip('0')} instead of {number}."
+        return refusal(f"{name!r} is no device's name", remedy, errno.ENODEV)
     what = f"Replace {number!r}" if number else "Complete it"
     remedy = f"{what} by the number that `accel-config list` shows."
     return refusal(f"{name!r} is a template's name, not a device's", remedy, errno.ENODEV)
@@ -224,7 +239,7 @@ def _template(name: str, number: str) -> ConfigurationError:
 
 def _homeless(name: str, number: str) -> ConfigurationError:
     if not _NUMBER.fullmatch(number):
-        return _template(name, number)
+        return _misnumbered(name, number)
     remedy = "Give it the number of its device, or list that device, too."
     return refusal(f"{name} is of device {number}, of which the file says nothing", remedy, errno.ENODEV)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ..errors import ConfigurationError
-from .config import KERNEL_SIZE, NO_GROUP, DeviceConfig, WorkQueueConfig
+from .config import KERNEL_SIZE, NO_GROUP, WORK_QUEUE_SLOTS, DeviceConfig, WorkQueueConfig
 from .config_rules import refusal
 from .load_config import Advice, Loaded
 
@@ -74,7 +74,7 @@ def _queues(device: DeviceConfig, loaded: Loaded) -> Iterator[QueueOutcome]:
     for wq in device.work_queues:
         if wq.idle:
             continue
-        if not wq.for_crypto and (wq.type != "kernel" or wq.driver_name):
+        if _of_others(wq):
             yield QueueOutcome(device.dev, wq.dev, Outcome.OTHER, f"type {wq.type}, driver name {wq.driver_name!r}")
             continue
         causes = [*_queue_faults(wq, device, loaded), *of_device]
@@ -148,19 +148,42 @@ def _at(loaded: Loaded, name: str, key: str, error: ConfigurationError) -> Confi
 
 
 def _advice(loaded: Loaded, taken: set[str]) -> Iterator[Advice]:
-    """What to know of queues that the driver gets."""
     for device in loaded.devices:
         queues = [wq for wq in device.work_queues if wq.dev in taken]
-        for wq in queues:
-            if not wq.size:
-                text = f"{wq.dev} has no size and gets {KERNEL_SIZE} descriptors from the kernel (5.17 and later)."
-                yield Advice(f"{text} Give it a size.", loaded.place(wq.dev, "size"))
-            if wq.type != "kernel":
-                text = f"{wq.dev} has the type {wq.type}, and is bound for its driver_name alone. Set type to kernel."
-                yield Advice(text, loaded.place(wq.dev, "type"))
-        shared = [wq for wq in queues if wq.mode == "shared"]
-        if shared and device.pasid_enabled is None:
-            text = (
-                f"{shared[0].dev} is shared: {device.dev} needs PASID (intel_iommu=on,sm_on), of which nothing is said."
-            )
-            yield Advice(text, loaded.place(shared[0].dev, "mode"))
+        yield from _of_the_drivers_queues(device, queues, loaded)
+        yield from _of_all_queues(device, loaded)
+
+
+def _of_the_drivers_queues(device: DeviceConfig, queues: list[WorkQueueConfig], loaded: Loaded) -> Iterator[Advice]:
+    for wq in queues:
+        if not wq.size:
+            text = f"{wq.dev} has no size and gets {KERNEL_SIZE} descriptors from the kernel (5.17 and later)."
+            yield Advice(f"{text} Give it a size.", loaded.place(wq.dev, "size"))
+        if wq.type != "kernel":
+            text = f"{wq.dev} has the type {wq.type}, and is bound for its driver_name alone. Set type to kernel."
+            yield Advice(text, loaded.place(wq.dev, "type"))
+    shared = [wq for wq in queues if wq.mode == "shared"]
+    if shared and device.pasid_enabled is None:
+        text = f"{shared[0].dev} is shared: {device.dev} needs PASID (intel_iommu=on,sm_on), of which nothing is said."
+        yield Advice(text, loaded.place(shared[0].dev, "mode"))
+
+
+def _of_all_queues(device: DeviceConfig, loaded: Loaded) -> Iterator[Advice]:
+    """What may keep the whole device from being enabled, whoever has the queue; no write failed."""
+    slots = sum(wq.slots for wq in device.work_queues)
+    if slots > WORK_QUEUE_SLOTS:
+        unsized = next(wq for wq in device.work_queues if wq.slots > wq.size)
+        text = (
+            f"the queues of {device.dev} come to {slots} descriptors, with {KERNEL_SIZE} for each that has no size, and"
+            f" the device has {WORK_QUEUE_SLOTS}. Give all of them sizes."
+        )
+        yield Advice(text, loaded.place(unsized.dev, "size"))
+    for wq in device.work_queues:
+        if not wq.priority and wq.group_id != NO_GROUP and _of_others(wq):
+            text = f"{wq.dev} has the priority 0, with which {device.dev} may not be enabled, whoever uses the queue."
+            yield Advice(f"{text} Give it 1 to 15.", loaded.place(wq.dev, "priority"))
+
+
+def _of_others(wq: WorkQueueConfig) -> bool:
+    """Whether the queue is meant for somebody else."""
+    return not wq.idle and not wq.for_crypto and (wq.type != "kernel" or bool(wq.driver_name))

@@ -1,14 +1,15 @@
 """A saved configuration from the state of devices, in the order in which `accel-config load-config` can write it.
 
-A size comes before the threshold that is compared with it, and the type before the name that it would clear. There is
-no empty list and no max_batch_size, which end the load, and no threshold of a dedicated queue, which is skipped.
+A size comes before the threshold that is compared with it, and the type before the name that it would clear. A shared
+queue with a threshold and no size gets the kernel's size; no threshold is written for a dedicated queue, where it would
+be skipped. There is no empty list and no max_batch_size, which end the load.
 """
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from .config import NO_GROUP, DeviceConfig, WorkQueueConfig
+from .config import KERNEL_SIZE, NO_GROUP, DeviceConfig, WorkQueueConfig
 
 
 def dump_devices(devices: Sequence[DeviceConfig]) -> str:
@@ -48,7 +49,7 @@ def _queue(wq: WorkQueueConfig) -> dict[str, Any]:
     saved: dict[str, Any] = {
         "dev": wq.dev,
         "mode": wq.mode,
-        "size": wq.size,
+        "size": wq.size or (KERNEL_SIZE if wq.mode == "shared" and wq.threshold else 0),
         "group_id": wq.group_id,
         "priority": wq.priority,
         "block_on_fault": wq.block_on_fault,

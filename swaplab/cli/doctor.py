@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from iaa_emulator import ConfigurationError, DriverFeatures, preset
+from iaa_emulator.driver.attributes import INT_MAX, INT_MIN
 from swaplab.cli.diagnosis import Diagnosis, DoctorReport, diagnose, files_of
 from swaplab.cli.options import JsonFile
 from swaplab.cli.outputs import console, writing
@@ -39,7 +40,12 @@ def doctor(
         str | None, typer.Option(metavar="PRESET", help="Take the cpus of this preset; default: the file's own.")
     ] = None,
     kernel: Annotated[Kernel, typer.Option(help="The driver to examine it for.")] = Kernel.V8,
-    g_wqs_per_iaa: Annotated[int, typer.Option("--g-wqs-per-iaa", help="The driver's attribute of that name.")] = 0,
+    g_wqs_per_iaa: Annotated[
+        int | None,
+        typer.Option(
+            "--g-wqs-per-iaa", min=INT_MIN, max=INT_MAX, help="The driver's attribute of that name; default 0."
+        ),
+    ] = None,
     json: JsonFile = None,
 ) -> None:
     """Say what becomes of FILE: which queues are the driver's, what is refused and why, which cpu uses which queue.
@@ -47,10 +53,15 @@ def doctor(
     Ends with 0 if the file loads and the driver gets a queue, 1 if not, 2 if it cannot be read as a configuration; for
     a directory with the worst of its files. Takes about a second.
     """
+    if g_wqs_per_iaa is not None and kernel is Kernel.BASE:
+        raise typer.BadParameter(
+            "the base has no such attribute, patch 9 brings it; leave it out, or take v8",
+            param_hint="'--g-wqs-per-iaa'",
+        )
     features = DriverFeatures.v8() if kernel is Kernel.V8 else DriverFeatures.base()
     with refusals("doctor", ConfigurationError):
         cpus = None if topology is None else preset(topology).topology
-        found = [diagnose(one, features, g_wqs_per_iaa, cpus) for one in files_of(file)]
+        found = [diagnose(one, features, g_wqs_per_iaa or 0, cpus) for one in files_of(file)]
     report = DoctorReport(swaplab=version("swaplab"), files=found)
     with writing("doctor", json, report.to_json()):
         _show(found, file.is_dir())

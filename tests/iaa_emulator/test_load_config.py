@@ -94,12 +94,59 @@ def test_a_queue_without_a_size_takes_what_the_kernel_gives_it() -> None:
     assert any("16 descriptors" in advice.text for advice in judge(loaded).advice)
 
 
+def advice_on(text: str) -> list[tuple[str, str, str]]:
+    return [(said.at.object, said.at.key, said.text) for said in judge(load(text)).advice if said.at]
+
+
+@pytest.mark.parametrize(
+    ("value", "taken", "advised"),
+    [
+        (0, False, False),
+        (1, True, False),
+        (False, False, False),
+        ("0", False, True),
+        ("1", True, True),
+        ("no", None, True),
+        (2, None, True),
+        (None, None, True),
+        ([0], None, True),
+    ],
+)
+def test_what_a_file_says_of_pasid(value: Any, taken: bool | None, advised: bool) -> None:
+    text = document(GOOD, pasid_enabled=value)
+    assert load(text).devices[0].pasid_enabled is taken
+    assert ("iax1", "pasid_enabled", "pasid_enabled of iax1 is 0 or 1. Write it as a number.") in advice_on(
+        text
+    ) or not advised
+    assert bool(advice_on(text)) is advised
+
+
+def test_sizes_by_default_that_come_to_more_than_the_device_has() -> None:
+    unsized = {key: value for key, value in GOOD.items() if key != "size"}
+    (first, *_) = advice_on(document(GOOD | {"size": 120}, unsized))
+    assert first[:2] == ("wq1.1", "size") and "gets 16 descriptors" in first[2]
+    assert [text for *_, text in advice_on(document(GOOD | {"size": 120}, unsized)) if "come to 136" in text]
+    assert not [text for *_, text in advice_on(document(GOOD | {"size": 112}, unsized)) if "come to" in text]
+
+
+def test_a_priority_of_somebody_elses_queue_that_keeps_the_device_from_being_enabled() -> None:
+    user = {"mode": "dedicated", "size": 16, "group_id": 0, "priority": 0, "type": "user", "driver_name": "user"}
+    ((name, key, text),) = advice_on(document(GOOD, user))
+    assert (name, key) == ("wq1.1", "priority") and "may not be enabled" in text and "1 to 15" in text
+    assert advice_on(document(GOOD, user | {"priority": 1})) == []
+    ungrouped = advice_on(document(GOOD, user | {"group_id": -1}))
+    assert [key for _, key, _ in ungrouped] == ["group_id"], "what is in no group is not enabled"
+    assert outcomes(load(document(GOOD, user)))["wq1.0"] is Outcome.DRIVER
+
+
 NAMES = [
     ("iaxX", "replace 'X'"),
     ("iax<N>", "replace '<N>'"),
     ("iax", "complete it"),
-    ("iax" + "9" * 5000, "replace"),
-    ("iax01", "replace '01'"),
+    ("iax" + "9" * 5000, "`accel-config list` shows"),
+    ("iax00", "`accel-config list` shows"),
+    ("iax01", "name it with 1 instead of 01"),
+    ("wq01.0", "name it with 1 instead of 01"),
     ("qat1", "name it as in iax1"),
     ("wq1.9", "numbered from 0"),
     ("wq1." + "9" * 5000, "numbered from 0"),
@@ -191,6 +238,16 @@ def test_what_is_written_loads(mode: Any) -> None:
     again, loaded = parse(text)
     assert (loaded.refused, again.devices) == ([], built.devices)
     assert judge(loaded).refusals == ()
+
+
+@pytest.mark.parametrize("group", [0, -1])
+def test_a_shared_queue_with_a_threshold_and_no_size_is_written_with_the_size_that_it_gets(group: int) -> None:
+    built = machine(devices=1)
+    (wq,) = built.devices[0].work_queues
+    wq.mode, wq.threshold, wq.size, wq.group_id = "shared", 8, 0, group
+    (device,) = parse(dump_devices(built.devices))[1].devices
+    assert (device.work_queues[0].size, device.work_queues[0].threshold) == (16, 8)
+    assert load(dump_devices(built.devices)).refused == []
 
 
 def test_nothing_is_not_written() -> None:

@@ -144,6 +144,20 @@ def test_the_command_takes_cpus_from_a_preset_and_the_driver_by_name(tmp_path: P
     assert "384 cpus, 2 packages, 6 NUMA nodes" in run(str(file), "--topology", "many-nodes", "--kernel", "base")[1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--g-wqs-per-iaa", str(2**31)], "2147483647"),
+        (["--g-wqs-per-iaa", str(-(2**31) - 1)], "-2147483648"),
+        (["--g-wqs-per-iaa", "0", "--kernel", "base"], "patch 9 brings it"),
+    ],
+)
+def test_the_attribute_is_one_that_the_driver_would_take(arguments: list[str], why: str) -> None:
+    code, _, err = run(str(PRESETS / "many-nodes.json"), *arguments)
+    assert (code, why in " ".join(err.replace("│", "").split())) == (2, True)
+    assert run(str(PRESETS / "many-nodes.json"), "--g-wqs-per-iaa", str(2**31 - 1))[0] == 0
+
+
 @pytest.mark.parametrize("arguments", [["/nowhere"], [__file__], [str(PRESETS / "many-nodes.json"), "--topology", "x"]])
 def test_the_command_says_what_it_cannot_use(arguments: list[str]) -> None:
     code, _, err = run(*arguments)
