@@ -6,10 +6,11 @@ Status 1 when a test fails, when one that is listed as refused does not refuse, 
 import argparse
 import platform
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
-from .suite import HERE, Ran, read_suites, run
+from .suite import HERE, Ran, Suite, read_suites, run
 
 DOCS = HERE.parent / "docs" / "conformance.md"
 BEGIN, END = "<!-- table: written by `make conformance` -->\n", "<!-- end of the table -->\n"
@@ -22,29 +23,43 @@ def main() -> int:
     """Run, print, compare."""
     parser = argparse.ArgumentParser(prog="python -m conformance", description=__doc__)
     parser.add_argument("modules", nargs="*", help="run these only, and leave the docs alone")
+    parser.add_argument("--only", metavar="TEST", default="", help="of one module, run this test only")
     parser.add_argument("--write", action="store_true", help="write the table into the docs instead of comparing it")
     asked = parser.parse_args()
+    python, suites = read_suites()
+    unknown = set(asked.modules) - {suite.module for suite in suites}
+    if unknown or (asked.only and len(asked.modules) != 1):
+        parser.error(f"no suite is {', '.join(unknown)}; see suites.toml" if unknown else "--only goes with one module")
     if find_spec("test.test_asyncio") is None:
         print("This Python comes without its own tests. On Debian and Ubuntu: apt install libpython3-testsuite")
         return 2
-    python, suites = read_suites()
     if not platform.python_version().startswith(f"{python}."):
         print(
             f"The lists are written for Python {python}, and this is {platform.python_version()}: expect differences."
         )
-    runs = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for ran in pool.map(run, [suite for suite in suites if not asked.modules or suite.module in asked.modules]):
-            counts = ", ".join(f"{count} {what}" for what, count in ran.counted.items() if count)
-            print(f"{ran.suite.package} {ran.suite.version}, {ran.suite.module}: {counts}", flush=True)
-            runs.append(ran)
+    suites = [suite for suite in suites if not asked.modules or suite.module in asked.modules]
+    runs = run_all(suites, lambda suite: run(suite, asked.only))
     faults = [fault for ran in runs for fault in ran.faults]
     if not asked.modules and not faults:
         faults = hold_the_docs_to(table(runs), asked.write)
     for fault in faults:
         print(f"\n{fault}", file=sys.stderr)
-    print(f"\n{sum(ran.counted.get('passed', 0) for ran in runs)} passed, {len(faults)} failed")
+    passed = sum(ran.counted.get("passed", 0) for ran in runs)
+    failing = [ran.suite.module for ran in runs if ran.faults]
+    print(f"\n{passed} passed, {len(faults)} failed{', in ' if failing else ''}{', '.join(failing)}")
     return int(bool(faults))
+
+
+def run_all(suites: list[Suite], run_one: Callable[[Suite], Ran]) -> list[Ran]:
+    """Run the suites, some beside each other, with a line for each that has ended."""
+    runs = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for ran in pool.map(run_one, suites):
+            said = [f"{count} {what}" for what, count in ran.counted.items() if count]
+            said += [f"FAILED: {len(ran.faults)}, see below"] * bool(ran.faults)
+            print(f"{ran.suite.package} {ran.suite.version}, {ran.suite.module}: {', '.join(said)}", flush=True)
+            runs.append(ran)
+    return runs
 
 
 def table(runs: list[Ran]) -> str:

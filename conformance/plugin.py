@@ -1,6 +1,7 @@
 """A pytest plugin: every event loop is virtual, and a report says what became of each test.
 
-The suite's lists arrive as JSON in `CONFORMANCE_LISTS`, the report goes to the file that `CONFORMANCE_REPORT` names.
+The suite's lists arrive as JSON in `CONFORMANCE_LISTS`, the report goes to the file that `CONFORMANCE_REPORT` names. If
+`CONFORMANCE_ONLY` names a test, no other is run.
 """
 
 import gc
@@ -88,6 +89,10 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is listed as such."""
+    only = os.environ.get("CONFORMANCE_ONLY")
+    if only:
+        config.hook.pytest_deselected(items=[item for item in items if name_of(item) != only])
+        items[:] = [item for item in items if name_of(item) == only]
     out = {item: pattern for item in items if (pattern := listed("left_out", name_of(item))) is not None}
     REPORT.matched |= set(out.values())
     REPORT.left_out = [name_of(item) for item in out]

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -36,7 +37,10 @@ class Suite:
 
 @dataclass(frozen=True)
 class Ran:
-    """A suite that was run: its tests by what became of them (empty when it did not end), and what is wrong."""
+    """A suite that was run: its tests by what became of them (empty when it did not end), and what is wrong.
+
+    A fault begins with the name of the test, or of the suite, and ends with the command that runs it alone.
+    """
 
     suite: Suite
     counted: dict[str, int]
@@ -49,8 +53,8 @@ def read_suites() -> tuple[str, list[Suite]]:
     return content["python"], [Suite(**suite) for suite in content["suite"]]
 
 
-def run(suite: Suite) -> Ran:
-    """Run one suite; what it prints is of interest only where it does not get to its end."""
+def run(suite: Suite, only: str = "") -> Ran:
+    """Run one suite, or `only` one test of it; what it prints is of interest only where it does not get to its end."""
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory, "report.json")
         environment = os.environ | {
@@ -58,6 +62,7 @@ def run(suite: Suite) -> Ran:
             "CONFORMANCE_LISTS": json.dumps({kind: getattr(suite, kind) for kind in LISTS}),
             "CONFORMANCE_CPYTHON": str(int(suite.package == "CPython")),
             "CONFORMANCE_REPORT": str(report),
+            "CONFORMANCE_ONLY": only,
         }
         # In an empty directory no configuration of ours is found; a module that hangs shows where it was.
         options = ["-p", "conformance.plugin", "-p", "no:cacheprovider", "--assert=plain", "-W", "ignore", "--tb=short"]
@@ -77,17 +82,27 @@ def run(suite: Suite) -> Ran:
         except subprocess.TimeoutExpired as hung:
             printed = f"no end after {LONGEST_S} s\n{(hung.stdout or b'').decode()}{(hung.stderr or b'').decode()}"
         if not report.exists():
-            return Ran(suite, {}, [f"{suite.module} did not get to its end:\n{printed[-3000:]}"])
-        return judge(suite, json.loads(report.read_text(encoding="utf-8")))
+            printed = printed[-3000:].rstrip()
+            return Ran(suite, {}, [f"{suite.module}: it did not get to its end\n{printed}\n{alone(suite)}"])
+        found = json.loads(report.read_text(encoding="utf-8"))
+        if only:
+            found["unmatched"] = []  # what is expected of other tests
+        return judge(suite, found)
+
+
+def alone(suite: Suite, test: str = "") -> str:
+    """The command that runs the suite, or one test of it, and nothing else."""
+    what = f"{suite.module} --only {shlex.quote(test)}" if test else suite.module
+    return f'Alone: make conformance CONFORMANCE="{what}"'
 
 
 def judge(suite: Suite, found: dict[str, Any]) -> Ran:
     """Count, and say what is wrong."""
     outcomes = list(found["outcomes"].values())
-    faults = [f"{name}: {why}" for name, why in found["failures"].items()]
+    faults = [f"{name}: {why}\n{alone(suite, name)}" for name, why in found["failures"].items()]
     faults += [f"{suite.module}: no test is meant by {pattern!r}; mend suites.toml" for pattern in found["unmatched"]]
     if not outcomes:
-        faults.append(f"{suite.module}: no test ran")
+        faults.append(f"{suite.module}: no test ran\n{alone(suite)}")
     counted = {
         "tests": len(outcomes),
         "on a virtual loop": len(found["virtual"]),

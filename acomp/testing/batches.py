@@ -27,17 +27,23 @@ async def check_units(tfm: CryptoAcomp, req: AcompReq, wait: CryptoWait, pages: 
             entry.length = UNTOUCHED
         err = await _compress_units(req, wait, b"".join(pages), first, entries)
         if count > 1 and not takes_several:
-            assert err == -ENOSYS, f"{count} units gave {err} without CRYPTO_ALG_REQ_SEG"
-            assert {entry.length for entry in entries} == {UNTOUCHED}, "refused units changed their entries"
+            assert err == -ENOSYS, f"rule 11: {count} units gave {err} without CRYPTO_ALG_REQ_SEG"
+            assert {entry.length for entry in entries} == {UNTOUCHED}, "rule 11: refused units changed their entries"
             continue
         expected = blobs[first : first + count]
         codes = [code for code, _ in expected]
         wanted = codes[0] if count == 1 else -EINVAL if any(codes) else 0
-        assert err == wanted, f"{count} units with the codes {codes} gave {err}"
+        assert err == wanted, f"rule 11: {count} units with the codes {codes} gave {err}"
         for entry, (code, blob) in zip(entries, expected, strict=True):
-            assert entry.length == (code or len(blob)), f"a unit ended in {entry.length}, alone in {code or len(blob)}"
-            assert code or bytes(entry.buffer[: entry.length]) == blob, "a unit has other bytes than a single request"
-            assert entry.output is None or entry.output == blob, "an entry's output is not what is in its buffer"
+            assert entry.length == (code or len(blob)), (
+                f"rule 11: a unit ended in {entry.length}, alone in {code or len(blob)}"
+            )
+            assert code or bytes(entry.buffer[: entry.length]) == blob, (
+                "rule 11: a unit has other bytes than a single request"
+            )
+            assert entry.output is None or entry.output == blob, (
+                "rule 11: an entry's output is not what is in its buffer"
+            )
 
 
 async def _compress_units(req: AcompReq, wait: CryptoWait, folio: bytes, first: int, entries: list[SgEntry]) -> int:
@@ -62,15 +68,15 @@ async def check_arrays(tfm: CryptoAcomp, pages: Sequence[bytes], blobs: Blobs) -
     dlens, errors = [UNTOUCHED] * nr, [UNTOUCHED] * nr
     dsts = [bytearray(2 * PAGE_SIZE) for _ in range(nr)]
     good = await crypto_acomp_batch_compress(reqs, pages, dsts, dlens, errors, nr)
-    assert good == (not any(errors)), f"batch_compress answered {good} with the errors {errors}"
-    assert errors == [code for code, _ in blobs], f"an array gave the codes {errors}"
+    assert good == (not any(errors)), f"rule 11: batch_compress answered {good} with the errors {errors}"
+    assert errors == [code for code, _ in blobs], f"rule 11: an array gave the codes {errors}"
     for dst, dlen, (code, blob) in zip(dsts, dlens, blobs, strict=True):
-        assert code or bytes(dst[:dlen]) == blob, "an array gave other bytes than a single request"
+        assert code or bytes(dst[:dlen]) == blob, "rule 11: an array gave other bytes than a single request"
     packed = [(blob, page) for (code, blob), page in zip(blobs, pages, strict=True) if not code]
     if packed:
         await _check_unpacking(reqs[: len(packed)], packed)
     for req in reqs:
-        assert not req.flags & CRYPTO_ACOMP_REQ_POLL, "an array call left POLL set"
+        assert not req.flags & CRYPTO_ACOMP_REQ_POLL, "rule 11: an array call left POLL set"
         acomp_request_free(req)
 
 
@@ -79,5 +85,5 @@ async def _check_unpacking(reqs: list[AcompReq], packed: list[tuple[bytes, bytes
     dlens, errors, dsts = [0] * nr, [UNTOUCHED] * nr, [bytearray(PAGE_SIZE) for _ in packed]
     srcs = [blob for blob, _ in packed]
     good = await crypto_acomp_batch_decompress(reqs, srcs, dsts, [*map(len, srcs)], dlens, errors, nr)
-    assert good and errors == [0] * nr, f"batch_decompress answered {good} with the errors {errors}"
-    assert [bytes(dst) for dst in dsts] == [page for _, page in packed], "an array brought other pages back"
+    assert good and errors == [0] * nr, f"rule 11: batch_decompress answered {good} with the errors {errors}"
+    assert [bytes(dst) for dst in dsts] == [page for _, page in packed], "rule 11: an array brought other pages back"

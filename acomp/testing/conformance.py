@@ -41,9 +41,10 @@ TOO_LONG: Final = (-ENOSPC, -E2BIG, -EINVAL, -EOVERFLOW)
 
 
 async def check_conformance(driver_name: str) -> None:
-    """Check that the registered algorithm `driver_name` keeps the contract; AssertionError says which part it breaks.
+    """Check that the registered algorithm `driver_name` keeps the contract.
 
-    That contract, for `compress(req)` and `decompress(req)` alike:
+    AssertionError begins with the rule that it breaks, as in "rule 3: ...". The contract, for
+    `compress(req)` and `decompress(req)` alike:
 
     1. A method answers with a code, whatever it is given, and never raises. If it answers -EINPROGRESS or -EBUSY, it
        calls the completion function with the final code, once, later; an algorithm without CRYPTO_ALG_ASYNC never does.
@@ -111,16 +112,16 @@ async def _finished(method: Callable[[AcompReq], Code], req: AcompReq, wait: _Co
         async with asyncio.timeout(PATIENCE_S):
             err = await crypto_wait_req(method(req), wait)
     except TimeoutError:
-        raise AssertionError(f"{name} did not end within {PATIENCE_S} s") from None
+        raise AssertionError(f"rule 1: {name} did not end within {PATIENCE_S} s") from None
     except Exception as error:
-        raise AssertionError(f"{name} raised {error!r}; an algorithm answers with a code") from error
+        raise AssertionError(f"rule 1: {name} raised {error!r}; an algorithm answers with a code") from error
     await asyncio.sleep(0)
-    assert isinstance(err, int) and err <= 0, f"a code is 0 or a negative errno, not {err!r}"
-    assert err not in (-EINPROGRESS, -EBUSY), f"{name} ended in the pending code {err}"
-    assert err != -ECANCELED, f"{name} answered -ECANCELED, which is for runners whose run was cancelled"
-    assert wait.completions <= 1, f"{name} was completed {wait.completions} times"
+    assert isinstance(err, int) and err <= 0, f"rule 1: a code is 0 or a negative errno, not {err!r}"
+    assert err not in (-EINPROGRESS, -EBUSY), f"rule 1: {name} ended in the pending code {err}"
+    assert err != -ECANCELED, f"rule 7: {name} answered -ECANCELED, which is for runners whose run was cancelled"
+    assert wait.completions <= 1, f"rule 1: {name} was completed {wait.completions} times"
     if not acomp_is_async(req.tfm):
-        assert not wait.completions, f"{name} called the completion function of an algorithm that is not async"
+        assert not wait.completions, f"rule 1: {name} called the completion function of an algorithm that is not async"
     return err
 
 
@@ -139,21 +140,21 @@ async def _single(
     before, dst = bytes(src), bytearray(b"\xa5" * (capacity + GUARD))
     acomp_request_set_params(req, src, dst, len(before), capacity)
     err = await _finished(method, req, wait)
-    assert dst[capacity:] == b"\xa5" * GUARD, f"{method.__name__} wrote beyond the capacity of {capacity}"
-    assert bytes(src) == before, f"{method.__name__} changed its source"
+    assert dst[capacity:] == b"\xa5" * GUARD, f"rule 2: {method.__name__} wrote beyond the capacity of {capacity}"
+    assert bytes(src) == before, f"rule 2: {method.__name__} changed its source"
     output = bytes(dst[: req.dlen])
     for name, buffer in (("source", src), ("destination", dst)):
         if isinstance(buffer, bytearray):
             try:
                 buffer.append(0)
             except BufferError:
-                raise AssertionError(f"{method.__name__} kept a view of its {name}") from None
+                raise AssertionError(f"rule 2: {method.__name__} kept a view of its {name}") from None
             del buffer[-1:]
     if err:
-        assert req.dlen == capacity, "after a failure dlen is still the capacity"
+        assert req.dlen == capacity, "rule 4: after a failure dlen is still the capacity"
         return err, b""
-    assert 0 < req.dlen <= capacity, f"dlen {req.dlen} with a capacity of {capacity}"
-    assert req.output is None or req.output == output, f"{method.__name__}: req.output is not what is in dst"
+    assert 0 < req.dlen <= capacity, f"rule 3: dlen {req.dlen} with a capacity of {capacity}"
+    assert req.output is None or req.output == output, f"rule 3: {method.__name__}: req.output is not what is in dst"
     return 0, output
 
 
@@ -164,12 +165,13 @@ async def _check_round_trips(tfm: CryptoAcomp) -> None:
                 plain = page[:size]
                 roomy = 2 * PAGE_SIZE
                 err, blob = await _single(req, wait, crypto_acomp_compress, plain, roomy)
-                assert err == 0, f"{name} page, {size} bytes: compress gave {err} with room for {roomy}"
+                assert err == 0, f"rule 9: {name} page, {size} bytes: compress gave {err} with room for {roomy}"
                 for source in (blob, bytearray(blob), memoryview(bytearray(blob))):
                     err, back = await _single(req, wait, crypto_acomp_decompress, source, size)
-                    assert (err, back) == (0, plain), f"{name} page, {size} bytes: decompress gave {err}"
+                    assert (err, back) == (0, plain), f"rule 9: {name} page, {size} bytes: decompress gave {err}"
                 err, again = await _single(req, wait, crypto_acomp_compress, bytearray(plain), len(blob))
-                assert (err, again) == (0, blob), f"{name} page: other bytes with exactly enough room (code {err})"
+                assert err == 0, f"rule 6: {name} page: compress gave {err} with exactly enough room"
+                assert again == blob, f"rule 9: {name} page: other bytes with exactly enough room"
 
 
 async def _check_output_only(tfm: CryptoAcomp) -> None:
@@ -182,14 +184,16 @@ async def _check_output_only(tfm: CryptoAcomp) -> None:
             acomp_request_set_params(req, src, dst, len(src), PAGE_SIZE)
             err = await _finished(method, req, wait)
             output = bytes(dst[: req.dlen]) if req.output is None else req.output
-            assert (err, output) == (0, expected), f"{method.__name__} with OUTPUT_ONLY left the output nowhere ({err})"
+            assert (err, output) == (0, expected), (
+                f"rule 3: {method.__name__} with OUTPUT_ONLY left the output nowhere ({err})"
+            )
 
 
 async def _check_refusals(tfm: CryptoAcomp) -> None:
     page = sample_pages()["text"]
     async with _request(tfm) as (req, wait):
         err, blob = await _single(req, wait, crypto_acomp_compress, page, PAGE_SIZE)
-        assert err == 0, f"a text page gave {err}"
+        assert err == 0, f"rule 9: a text page gave {err}"
         for method, src, enough in (
             (crypto_acomp_compress, page, len(blob)),
             (crypto_acomp_decompress, blob, PAGE_SIZE),
@@ -197,13 +201,13 @@ async def _check_refusals(tfm: CryptoAcomp) -> None:
             for capacity in (enough - 1, 1):
                 err, _ = await _single(req, wait, method, src, capacity)
                 what = f"{method.__name__} into {capacity} bytes, {enough} needed, gave {err}"
-                assert err in TOO_LONG, f"{what}, not -ENOSPC, -E2BIG, -EINVAL or -EOVERFLOW"
+                assert err in TOO_LONG, f"rule 6: {what}, not -ENOSPC, -E2BIG, -EINVAL or -EOVERFLOW"
             err, _ = await _single(req, wait, method, b"", PAGE_SIZE)
-            assert err == -EINVAL, f"{method.__name__} of nothing gave {err}, not -EINVAL"
+            assert err == -EINVAL, f"rule 5: {method.__name__} of nothing gave {err}, not -EINVAL"
             err, _ = await _single(req, wait, method, src, enough)
-            assert err == 0, f"{method.__name__} does not work any more after a failure: {err}"
+            assert err == 0, f"rule 4: {method.__name__} does not work any more after a failure: {err}"
         err, _ = await _single(req, wait, crypto_acomp_compress, sample_pages()["random"], 1024)
-        assert err in TOO_LONG, f"a random page into 1024 bytes gave {err}"
+        assert err in TOO_LONG, f"rule 6: a random page into 1024 bytes gave {err}"
 
 
 async def _check_corrupt_streams(tfm: CryptoAcomp) -> None:
@@ -214,13 +218,13 @@ async def _check_corrupt_streams(tfm: CryptoAcomp) -> None:
             bad = bytearray(blob)
             bad[octet * len(bad) // 256] ^= 1 << octet % 8
             err, _ = await _single(req, wait, crypto_acomp_decompress, bad, PAGE_SIZE)
-            assert err in (0, *TOO_LONG), f"a damaged stream gave {err}, not -EINVAL"
+            assert err in (0, *TOO_LONG), f"rule 5: a damaged stream gave {err}, not -EINVAL"
         for cut in (1, len(blob) // 2, len(blob) - 1):
             err, back = await _single(req, wait, crypto_acomp_decompress, blob[:cut], PAGE_SIZE)
-            assert err in (0, *TOO_LONG), f"a truncated stream gave {err}, not -EINVAL"
-            assert err or back != page, "a truncated stream came back whole"
+            assert err in (0, *TOO_LONG), f"rule 5: a truncated stream gave {err}, not -EINVAL"
+            assert err or back != page, "rule 5: a truncated stream came back whole"
         err, back = await _single(req, wait, crypto_acomp_decompress, blob, PAGE_SIZE)
-        assert (err, back) == (0, page), "a good stream fails after corrupt ones"
+        assert (err, back) == (0, page), "rule 4: a good stream fails after corrupt ones"
 
 
 async def _check_cancellation(tfm: CryptoAcomp) -> None:
@@ -232,7 +236,9 @@ async def _check_cancellation(tfm: CryptoAcomp) -> None:
             for turns in (1, 2, 3, 5):
                 await _cancelled_after(turns, method, req, wait, src)
                 err, output = await _single(req, wait, method, src, PAGE_SIZE)
-                assert (err, output) == (0, expected), f"{method.__name__} gave {err} after one that was cancelled"
+                assert (err, output) == (0, expected), (
+                    f"rule 7: {method.__name__} gave {err} after one that was cancelled"
+                )
 
 
 async def _cancelled_after(
@@ -246,12 +252,12 @@ async def _cancelled_after(
     if work.cancel():
         for _ in range(LEAVING_TURNS):
             await asyncio.sleep(0)
-        assert work.cancelled(), f"{method.__name__} was cancelled and went on"
+        assert work.cancelled(), f"rule 7: {method.__name__} was cancelled and went on"
     try:
         async with asyncio.timeout(PATIENCE_S):
             await requests_idle([req])
     except TimeoutError:
-        raise AssertionError(f"{method.__name__} was cancelled and still holds {req!r}") from None
+        raise AssertionError(f"rule 7: {method.__name__} was cancelled and still holds {req!r}") from None
 
 
 async def _check_concurrent_use(tfm: CryptoAcomp) -> None:
@@ -261,25 +267,26 @@ async def _check_concurrent_use(tfm: CryptoAcomp) -> None:
         rotated = pages[turn % 5 :] + pages[: turn % 5]
         blobs = await compress_pages(tfm, rotated)
         back = await decompress_pages(tfm, [blob.raise_for_err() for blob in blobs])
-        assert [page.raise_for_err() for page in back] == rotated, "concurrent requests mixed up their pages"
+        assert [page.raise_for_err() for page in back] == rotated, "rule 9: concurrent requests mixed up their pages"
 
     ended = await asyncio.gather(*(one(turn) for turn in range(8)), return_exceptions=True)
     for error in ended:
         if isinstance(error, OSError):
-            raise AssertionError(f"concurrent requests failed: {error}") from error
+            raise AssertionError(f"rule 9: concurrent requests failed: {error}") from error
         if error is not None:
             raise error
 
 
 async def _check_batching(tfm: CryptoAcomp) -> None:
     if tfm.get_batch_size is None and tfm.alg.batch_size is None:
-        assert crypto_acomp_batch_size(tfm) == 1
         return
     flags = tfm.alg.cra_flags
     needed = CRYPTO_ALG_ASYNC | CRYPTO_ALG_REQ_CHAIN
-    assert flags & needed == needed, "a batch size goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN"
+    assert flags & needed == needed, (
+        "rule 10: a batch size goes with the flags CRYPTO_ALG_ASYNC and CRYPTO_ALG_REQ_CHAIN"
+    )
     size = crypto_acomp_batch_size(tfm)
-    assert size >= 1, f"get_batch_size() returned {size}"
+    assert size >= 1, f"rule 10: get_batch_size() returned {size}"
     samples = list(sample_pages().values())
     work = [samples[(i + 2) % len(samples)] for i in range(size + 1)]
     reqs = [acomp_request_alloc(tfm) for _ in work]
@@ -321,12 +328,14 @@ async def _check_chain(
             acomp_request_chain(req, head)
         await _finished(method, head, wait)
         for req, (err, output) in zip(reqs, expected, strict=True):
-            assert req.base.err == err, f"in a chain of {len(reqs)}: {req.base.err}, alone: {err}"
-            assert err or bytes(req.dst[: req.dlen]) == output, "a chain gave other bytes than a single request"
-            assert not req.flags & CRYPTO_ACOMP_REQ_POLL, "POLL was left set"
-        assert len(acomp_chain_members(head)) == len(members), "the chain was not restored"
-        assert set(acomp_chain_members(head)) == set(members), "the chain was not restored"
-        assert head.base.complete is _done and head.base.data is wait, "the head's callback was not restored"
+            assert req.base.err == err, f"rule 10: in a chain of {len(reqs)}: {req.base.err}, alone: {err}"
+            assert err or bytes(req.dst[: req.dlen]) == output, (
+                "rule 10: a chain gave other bytes than a single request"
+            )
+            assert not req.flags & CRYPTO_ACOMP_REQ_POLL, "rule 10: POLL was left set"
+        assert len(acomp_chain_members(head)) == len(members), "rule 10: the chain was not restored"
+        assert set(acomp_chain_members(head)) == set(members), "rule 10: the chain was not restored"
+        assert head.base.complete is _done and head.base.data is wait, "rule 10: the head's callback was not restored"
         acomp_reqchain_clear(head, wait)
 
 

@@ -2,8 +2,11 @@
 coroutine.
 """
 
+import ast
 import asyncio
+import inspect
 import itertools
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from errno import E2BIG, EAGAIN, ECANCELED, EINPROGRESS, EINVAL, EIO
 from typing import Any, cast
@@ -21,7 +24,7 @@ from acomp import (
     acomp_request_put,
     testing,
 )
-from acomp.testing import check_conformance, sweep, sweep_cancel
+from acomp.testing import batches, check_conformance, sweep, sweep_cancel
 from acomp.testing import conformance as conformance_check
 from tests.acomp.algorithms import ASYNC, CHAINS, PAGE, Mode, Stepped, algorithm, copy
 
@@ -268,30 +271,37 @@ def fails_after_a_cancellation() -> Method:
     return method
 
 
+RULE = re.compile(r"rule ([1-9]|1[01]): ")
+"""How a failure begins: the rules are those of the docstring."""
+
+
 def broken_algorithms() -> dict[str, tuple[dict[str, Method], str]]:
     """What is wrong, the methods (fresh ones each time, for some have a memory), and what the check says."""
     return {
-        "other bytes come back": ({"decompress": wrong_plain}, "decompress gave 0"),
-        "compress writes on": ({"compress": beyond_the_capacity}, "wrote beyond the capacity"),
-        "decompress writes on": ({"decompress": beyond_the_capacity}, "wrote beyond the capacity"),
+        "other bytes come back": ({"decompress": wrong_plain}, "^rule 9: .*decompress gave 0"),
+        "compress writes on": ({"compress": beyond_the_capacity}, "^rule 2: .*wrote beyond the capacity"),
+        "decompress writes on": ({"decompress": beyond_the_capacity}, "^rule 2: .*wrote beyond the capacity"),
         "dlen stays the capacity": ({"compress": no_length}, "decompress gave -7"),
-        "dlen is beyond": ({"compress": length_beyond}, "dlen 10001 with a capacity"),
-        "dlen is 0": ({"compress": empty_success}, "dlen 0"),
-        "compress loses the capacity": ({"compress": length_lost_on_failure}, "still the capacity"),
-        "decompress loses the capacity": ({"decompress": length_lost_on_failure}, "still the capacity"),
-        "the errno is positive": ({"compress": positive_errno}, "0 or a negative errno"),
+        "dlen is beyond": ({"compress": length_beyond}, "^rule 3: .*dlen 10001 with a capacity"),
+        "dlen is 0": ({"compress": empty_success}, "^rule 3: .*dlen 0"),
+        "compress loses the capacity": ({"compress": length_lost_on_failure}, "^rule 4: .*still the capacity"),
+        "decompress loses the capacity": ({"decompress": length_lost_on_failure}, "^rule 4: .*still the capacity"),
+        "the errno is positive": ({"compress": positive_errno}, "^rule 1: .*0 or a negative errno"),
         "no code at all": ({"compress": nothing}, "raised TypeError"),
-        "an exception": ({"compress": raises}, "crypto_acomp_compress raised ValueError"),
+        "an exception": ({"compress": raises}, "^rule 1: .*crypto_acomp_compress raised ValueError"),
         "an exception, later": ({"decompress": raises_later}, "crypto_acomp_decompress raised ValueError"),
         "compress cuts the output": ({"compress": truncates}, "gave 0"),
         "decompress cuts the output": ({"decompress": truncates}, "gave 0"),
-        "nothing is something": ({"compress": accepts_nothing}, "of nothing gave 0"),
-        "the source changes": ({"compress": changes_its_source}, "changed its source"),
-        "no success after a failure": ({"decompress": stuck_after_a_failure()}, "not work any more after a failure"),
-        "a view of src is kept": ({"compress": keeps_a_view("src")}, "kept a view of its source"),
+        "nothing is something": ({"compress": accepts_nothing}, "^rule 5: .*of nothing gave 0"),
+        "the source changes": ({"compress": changes_its_source}, "^rule 2: .*changed its source"),
+        "no success after a failure": (
+            {"decompress": stuck_after_a_failure()},
+            "^rule 4: .*not work any more after a failure",
+        ),
+        "a view of src is kept": ({"compress": keeps_a_view("src")}, "^rule 2: .*kept a view of its source"),
         "a view of dst is kept": ({"compress": keeps_a_view("dst")}, "kept a view of its destination"),
         "other bytes each time": ({"compress": other_bytes_each_time()}, "decompress gave 0|other bytes"),
-        "a truncated stream is completed": ({"decompress": remembers_plain_forms()}, "came back whole"),
+        "a truncated stream is completed": ({"decompress": remembers_plain_forms()}, "^rule 5: .*came back whole"),
         "one buffer for all": (
             {"compress": one_buffer_for_all(), "decompress": one_buffer_for_all()},
             "concurrent requests",
@@ -300,12 +310,15 @@ def broken_algorithms() -> dict[str, tuple[dict[str, Method], str]]:
         "compress never works": ({"compress": lambda req: -EIO}, "compress gave -5"),
         "nothing is a failed device": ({"compress": answers(-EIO, nothing_given)}, "of nothing gave -5, not -EINVAL"),
         "nothing is too long": ({"decompress": answers(-E2BIG, nothing_given)}, "of nothing gave -7, not -EINVAL"),
-        "too long is a failed device": ({"compress": answers(-EIO, too_long)}, "needed, gave -5, not -ENOSPC"),
+        "too long is a failed device": (
+            {"compress": answers(-EIO, too_long)},
+            "^rule 6: .*needed, gave -5, not -ENOSPC",
+        ),
         "too long is tried again": ({"decompress": answers(-EAGAIN, too_long)}, "needed, gave -11"),
         "a cut stream is a failed device": ({"decompress": answers(-EIO, cut_short)}, "truncated stream gave -5"),
-        "-ECANCELED": ({"compress": answers(-ECANCELED, too_long)}, "answered -ECANCELED"),
-        "OUTPUT_ONLY loses the output": ({"decompress": no_output}, "left the output nowhere"),
-        "a cancellation is swallowed": ({"compress": swallows_cancellation}, "was cancelled and went on"),
+        "-ECANCELED": ({"compress": answers(-ECANCELED, too_long)}, "^rule 7: .*answered -ECANCELED"),
+        "OUTPUT_ONLY loses the output": ({"decompress": no_output}, "^rule 3: .*left the output nowhere"),
+        "a cancellation is swallowed": ({"compress": swallows_cancellation}, "^rule 7: .*was cancelled and went on"),
         "no success after a cancellation": ({"decompress": fails_after_a_cancellation()}, "gave -5 after one that was"),
         "decompress never works": ({"decompress": lambda req: -EIO}, "decompress gave -5"),
     }
@@ -314,8 +327,9 @@ def broken_algorithms() -> dict[str, tuple[dict[str, Method], str]]:
 @pytest.mark.parametrize("what", broken_algorithms())
 async def test_a_broken_algorithm_is_found(what: str) -> None:
     broken, message = broken_algorithms()[what]
-    with pytest.raises(AssertionError, match=message):
+    with pytest.raises(AssertionError, match=message) as found:
         await conformance(**broken)
+    assert RULE.match(str(found.value))
 
 
 class TestCompletions:
@@ -365,6 +379,25 @@ class TestCompletions:
             await conformance(compress=compress)
         acomp.crypto_unregister_acomp(next(alg for alg in acomp.current_registry() if alg.cra_name == "null"))
         await conformance(flags=ASYNC, compress=compress)
+
+
+def test_every_failure_begins_with_a_rule_of_the_docstring() -> None:
+    rules = set(re.findall(r"^ +(\d+)\. ", check_conformance.__doc__ or "", re.MULTILINE))
+    said: set[str] = set()
+    for module in (conformance_check, batches):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Assert):
+                message = node.msg
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "AssertionError":
+                message = node.args[0]
+            else:
+                continue
+            text = ast.unparse(message) if message else ""
+            number = re.match(r"f?['\"]rule (\d+): ", text)
+            assert number, f"line {node.lineno}: {text}"
+            said.add(number[1])
+    assert said <= rules
+    assert rules - said == {"8"}, "rule 8 has what no caller could find out"
 
 
 def chains(compress: Method, **options: Any) -> dict[str, Any]:
@@ -453,7 +486,7 @@ def head_only(req: AcompReq) -> Code:
     ],
 )
 async def test_a_broken_batching_algorithm_is_found(broken: dict[str, Any], message: str) -> None:
-    with pytest.raises(AssertionError, match=message):
+    with pytest.raises(AssertionError, match=f"^rule (1|10): .*{message}"):
         await conformance(**broken)
 
 

@@ -81,6 +81,8 @@ def test_every_kind_is_counted_and_every_surprise_is_a_fault(ran: Ran) -> None:
     assert "does not list it" in faults["test_refused_unlisted"]
     assert "it passes, and suites.toml expects that it does not: b" in faults["test_refused_no_more"]
     assert "foreign_suite.Nothing.*" in faults["foreign_suite"]
+    alone = f'Alone: make conformance CONFORMANCE="foreign_suite --only {IN}test_broken"'
+    assert faults["test_broken"].splitlines()[-1] == alone, "which suite, which test, and how to run it"
 
 
 def test_a_suite_that_does_not_get_to_its_end_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +90,20 @@ def test_a_suite_that_does_not_get_to_its_end_is_a_fault(tmp_path: Path, monkeyp
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     ended = run(Suite("pytest", "foreign_exit"))
     assert not ended.counted
-    assert "foreign_exit did not get to its end" in ended.faults[0]
+    first, *_, last = ended.faults[0].splitlines()
+    assert first == "foreign_exit: it did not get to its end"
+    assert last == 'Alone: make conformance CONFORMANCE="foreign_exit"'
+
+
+@pytest.mark.slow
+def test_one_test_runs_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "foreign_suite.py").write_text(SUITE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    suite = Suite("pytest", "foreign_suite", refused={"*.test_refused": "a"}, left_out={"*.test_endless": "b"})
+    ran = run(suite, f"{IN}test_broken")
+    assert (ran.counted["tests"], len(ran.faults)) == (1, 1), "and nothing is said of what the lists expect elsewhere"
+    nothing = run(suite, f"{IN}test_misspelt")
+    assert [fault.splitlines()[0] for fault in nothing.faults] == ["foreign_suite: no test ran"]
 
 
 def test_every_exception_has_its_reason() -> None:
