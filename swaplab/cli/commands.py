@@ -20,6 +20,7 @@ from swaplab.cli.kernbench import kernbench
 from swaplab.cli.outputs import flush_stdout, is_full
 from swaplab.cli.reclaim_batching import reclaim_batching
 from swaplab.cli.refusals import refusals
+from swaplab.cli.refused_value import Command
 from swaplab.cli.store import store
 from swaplab.cli.sweep import sweep
 from swaplab.cli.usemem import usemem
@@ -66,15 +67,15 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(store)
-app.command()(chain)
-app.command()(doctor)
-app.command()(usemem)
-app.command()(kernbench)
-app.command()(calibrate)
-app.command()(ablate)
-app.command()(sweep)
-app.command()(reclaim_batching)
+app.command(cls=Command)(store)
+app.command(cls=Command)(chain)
+app.command(cls=Command)(doctor)
+app.command(cls=Command)(usemem)
+app.command(cls=Command)(kernbench)
+app.command(cls=Command)(calibrate)
+app.command(cls=Command)(ablate)
+app.command(cls=Command)(sweep)
+app.command(cls=Command)(reclaim_batching)
 
 
 def _version(asked: bool) -> None:

@@ -33,17 +33,10 @@ class FeatureSet(StrEnum):
     V8 = "v8"
 
 
-def _named(text: str) -> Path:
-    """An INPUT. An empty name, as of a variable that is not set, is none: pathlib would take it for this directory."""
-    if not text:
-        raise typer.BadParameter("a name is empty; name a file or a directory, or . for this one")
-    return Path(text)
-
-
 def store(
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="INPUT...", parser=_named, help="Files or directories; default: Python's own library."),
+        typer.Argument(metavar="INPUT...", help="Files or directories; default: Python's own library."),
     ] = None,
     folio: Annotated[FolioSize, typer.Option(help="How much is stored at a time.")] = FolioSize.MEDIUM,
     compressor: Annotated[

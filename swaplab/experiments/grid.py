@@ -10,7 +10,7 @@ from fractions import Fraction
 import zswap
 from iaa_emulator.hardware.config import MAX_WORK_QUEUES
 from swaplab.experiments.tables import Request, check_batch
-from swaplab.model.asked import MOST_SEED, quoted, shortened
+from swaplab.model.asked import MOST_SEED, quoted, shortened, whole_number
 from swaplab.model.columns import KERNELS, Column, patches_column
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import MOST_DEVICES
@@ -27,7 +27,7 @@ class GridError(ValueError):
 
 def _up_to(most: int, least: int = 1) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        if not least <= (number := int(text)) <= most:
+        if not least <= (number := whole_number(text)) <= most:
             raise ValueError
         return number
 
@@ -44,7 +44,7 @@ def _one_of(*names: str) -> Callable[[str], str]:
 
 
 def _kernel_name(text: str) -> str:
-    if text not in KERNELS and not all(part.isdecimal() for part in text.split("+")):
+    if text not in KERNELS and not all(part.isascii() and part.isdecimal() for part in text.split("+")):
         raise ValueError
     return text
 

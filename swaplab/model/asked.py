@@ -5,6 +5,7 @@ from fractions import Fraction
 
 MOST_SEED = 1_000_000_000
 SCALE = re.compile(r"\d{1,18}(/\d{1,18})?|\d{0,18}\.\d{1,18}", re.ASCII)
+WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 MOST_QUOTED = 60
 """Characters of what was given that are repeated in a refusal."""
 
@@ -22,9 +23,16 @@ def parse_scale(text: str) -> Fraction:
     return scale
 
 
+def whole_number(text: str) -> int:
+    """A number in decimal digits, with its sign; ValueError for what else Python takes for one, as 1_0."""
+    if not WHOLE.fullmatch(text.strip()):
+        raise ValueError(f"{quoted(text)} is no whole number")
+    return int(text)
+
+
 def parse_numbers(text: str, most: int) -> list[int]:
     """Different numbers from 1 to `most`, in the order given; ValueError, with nothing in it, for anything else."""
-    numbers = list(dict.fromkeys(int(part) for part in text.split(",")))
+    numbers = list(dict.fromkeys(whole_number(part) for part in text.split(",")))
     if not all(1 <= number <= most for number in numbers):
         raise ValueError
     return numbers

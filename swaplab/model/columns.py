@@ -10,7 +10,7 @@ from typing import Any
 
 from iaa_emulator import DriverFeatures
 from iaa_emulator.driver import features
-from swaplab.model.asked import quoted
+from swaplab.model.asked import quoted, whole_number
 from zswap import Params, StoreFeatures
 from zswap.params import Generation
 
@@ -111,7 +111,7 @@ def without(patch: int) -> frozenset[int]:
 def patches_column(text: str) -> Column:
     """The column `patches:LIST` of a comma-separated list such as "8,9"; ColumnError for what is none."""
     try:
-        asked = sorted({int(part) for part in text.split(",")})
+        asked = sorted({whole_number(part) for part in text.split(",")})
     except ValueError:
         raise ColumnError(f"--patches takes numbers such as 8,9, not {quoted(text)}") from None
     return Column(f"patches:{','.join(map(str, asked))}", with_needs(asked))

@@ -147,8 +147,8 @@ def test_the_command_takes_cpus_from_a_preset_and_the_driver_by_name(tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["--g-wqs-per-iaa", str(2**31)], "2147483647"),
-        (["--g-wqs-per-iaa", str(-(2**31) - 1)], "-2147483648"),
+        (["--g-wqs-per-iaa", str(2**31)], "'2147483648' is too large; write one from -2147483648 to 2147483647"),
+        (["--g-wqs-per-iaa", str(-(2**31) - 1)], "'-2147483649' is too small"),
         (["--g-wqs-per-iaa", "0", "--kernel", "base"], "patch 9 brings it"),
     ],
 )

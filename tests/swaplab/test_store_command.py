@@ -177,4 +177,4 @@ def test_a_kernel_without_large_folios_refuses_them_and_every_page_comes_back(tr
 def test_an_empty_name_is_no_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = runner.invoke(app, ["store", ""])
-    assert done.exit_code == 2 and "a name is empty" in done.stderr
+    assert done.exit_code == 2 and "it is empty" in done.stderr
