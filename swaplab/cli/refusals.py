@@ -7,7 +7,7 @@ from errno import EPIPE
 
 import typer
 
-from swaplab.experiments.worker_processes import ProcessDiedError
+from swaplab.worker_processes import ProcessDiedError
 
 LONGEST_REASON = 500
 """Characters. A reason may quote what was given, and that may be anything."""

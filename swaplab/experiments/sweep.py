@@ -19,8 +19,8 @@ from typing import IO, Any
 from swaplab.experiments.grid import Grid, Point, Value, key
 from swaplab.experiments.tables import Request, TableColumn
 from swaplab.experiments.usemem import UsememColumn, run_usemem
-from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
 from swaplab.model.json_file import parse_json
+from swaplab.worker_processes import ProcessDiedError, in_processes
 
 SCHEMA = "swaplab.sweep/1"
 JOURNAL = "points.jsonl"

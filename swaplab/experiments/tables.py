@@ -16,12 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from iaa_emulator.hardware.presets import preset
 from swaplab.experiments.scales import Workload
-from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
 from swaplab.model.columns import Column, with_needs
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import Setup
 from swaplab.model.published import Table
 from swaplab.model.testbed import Testbed
+from swaplab.worker_processes import ProcessDiedError, in_processes
 from zswap import ZSWAP_MAX_BATCH_SIZE
 
 Q = TypeVar("Q")

@@ -4,7 +4,7 @@
 returns a `Report`. It knows `swaplab.sim` and nothing else of this repository. docs/stress.md tells how to use it.
 """
 
-from .cancel import Cancel
+from .case import Cancel
 from .explore import explore
 from .report import Finding, NotReproducibleError, Report
 from .scenario import Scenario, scenario

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .case import Reductions
+from .recording import Recording
 from .run import Run
 
 
@@ -11,22 +13,34 @@ class NotReproducibleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A run that failed, replayed once with the same trace. `run_number` counts from 1."""
+    """A run that failed, replayed once with the same trace.
+
+    It is number `run_number` (from 1) of its exploration, or what shrinking has left of that in so many `tries`. With
+    `needs_another_order` the same thing holds when what is ready runs in the order that asyncio promises.
+    """
 
     scenario: str
     run: Run
     run_number: int
     token: str
     needs_another_order: bool
+    recording: Recording
+    tries: int = 0
 
     def __str__(self) -> str:
         return self.describe(f"stress.explore({self.scenario.partition(':')[2]}, token={self.token!r})")
 
     def describe(self, replay: str) -> str:
         """Say all that is known; `replay` is the command or call that repeats it."""
+        return "\n".join([*self.told(), f"replay: {replay}"])
+
+    def told(self) -> list[str]:
+        """All that is known, but for how to replay it, as lines."""
         run = self.run
         lines = [f"{self.scenario} fails with seed {run.seed} (run {self.run_number}, policy {run.policy})"]
         lines.append(f"cancelled: {run.cancel if run.cancelled else 'nobody'}")
+        if run.reductions != Reductions():
+            lines.append(f"left out: {run.reductions}")
         for title, entries in (
             ("did not hold", run.broken),
             ("faults that struck", run.faults),
@@ -38,17 +52,23 @@ class Finding:
                 lines += [f"{title}:", *(f"  {entry}" for entry in entries)]
         if self.needs_another_order:
             lines.append("it needs another order than FIFO, which asyncio promises: a hint, and perhaps no bug")
-        lines.append(f"replay: {replay}")
-        return "\n".join(lines)
+        return lines
 
 
 @dataclass(slots=True)
 class Report:
-    """What `explore` returns. `reached` counts for each `sometimes` the runs that reached it."""
+    """What `explore` returns, over all runs. `reached` counts for each `sometimes` the runs that reached it.
+
+    `time_ns` is virtual time. An exploration ends with its first finding, so that `runs` is then its number.
+    """
 
     scenario: str
     runs: int = 0
+    seeds: int = 0
+    events: int = 0
+    time_ns: int = 0
     finding: Finding | None = None
+    not_reproducible: str = ""
     reached: dict[str, int] = field(default_factory=dict)
     swallowed: int = 0
 
@@ -60,11 +80,14 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether every run held, and every `sometimes` was reached."""
-        return self.finding is None and not self.unreached
+        return self.finding is None and not self.not_reproducible and not self.unreached
 
     def add(self, run: Run) -> None:
-        """Count a run."""
+        """Count a run. Each seed has one in which nobody is cancelled."""
         self.runs += 1
+        self.seeds += run.cancel is None
+        self.events += run.events
+        self.time_ns += run.time_ns
         self.swallowed += bool(run.swallowed)
         for name, reached in run.reached.items():
             self.reached[name] = self.reached.get(name, 0) + reached
@@ -72,6 +95,8 @@ class Report:
     def __str__(self) -> str:
         if self.finding is not None:
             return str(self.finding)
+        if self.not_reproducible:
+            return self.not_reproducible
         lines = [f"{self.scenario}: {self.runs} runs, {'all held' if self.ok else 'and this was never seen:'}"]
         lines += [f"  {name}: in {times} runs" for name, times in self.reached.items()]
         if self.swallowed:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import random
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,11 +13,11 @@ from typing import Any
 from swaplab.sim import DeadlockError, EventBoundError, SimError
 from swaplab.sim.deadlock import who_waits
 
-from .cancel import Cancel
+from .case import WHOLE, Cancel, Case, Reductions
 from .loop import StressLoop
 from .order import POLICIES
 from .scenario import Scenario
-from .world import NS_PER_S, BrokenError, World, described, what_left
+from .world import NS_PER_S, BrokenError, Note, World, described, what_left
 
 CLEANING_EVENTS = 10_000
 """What is left of a broken run is cancelled; it may take so many events to end."""
@@ -28,21 +28,39 @@ class Run:
     """What became of one run. It failed if `broken`, what did not hold, is not empty.
 
     `trace` has for each event the time in ns and who ran: the serial number of a task or the name of a callback.
-    `lengths` counts the events of each target until it was over.
+    `lengths` counts the events of each target until it was over, `events` those of the run, which took `time_ns` of
+    virtual time. The cancellation came after event `cancelled_after`, or never (0). `clients` were started, and
+    `strikes` of faults struck, by the numbers that `Reductions` has for them, if any may (`is_faulty`).
     """
 
     seed: int
     cancel: Cancel | None
     policy: str
+    reductions: Reductions
     broken: tuple[str, ...]
-    faults: tuple[str, ...]
-    told: tuple[str, ...]
+    faults: tuple[Note, ...]
+    told: tuple[Note, ...]
     waiting: tuple[str, ...]
     swallowed: tuple[str, ...]
     reached: dict[str, bool]
     lengths: tuple[int, ...]
-    cancelled: bool
+    cancelled_after: int
+    clients: tuple[int, ...]
+    strikes: tuple[int, ...]
+    is_faulty: bool
+    events: int
+    time_ns: int
     trace: tuple[tuple[int, int | str | None], ...]
+
+    @property
+    def case(self) -> Case:
+        """What this run follows from."""
+        return Case(self.seed, self.cancel, self.policy, self.reductions)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether its cancellation has struck."""
+        return self.cancelled_after > 0
 
     @property
     def trace_hash(self) -> str:
@@ -50,8 +68,17 @@ class Run:
         return blake2b(repr(self.trace).encode(), digest_size=8).hexdigest()
 
 
-def run(scenario: Scenario, seed: int, cancel: Cancel | None = None, policy: str | None = None) -> Run:
+def run(
+    scenario: Scenario,
+    seed: int,
+    cancel: Cancel | None = None,
+    policy: str | None = None,
+    reductions: Reductions = WHOLE,
+    watch: Callable[[World, StressLoop], object] | None = None,
+) -> Run:
     """Run `scenario` once. What it does follows from the arguments alone.
+
+    `watch` is called after each event, before anything else is looked at; it may look, and change nothing.
 
     Raises:
         RuntimeError: A loop runs in this thread.
@@ -61,17 +88,17 @@ def run(scenario: Scenario, seed: int, cancel: Cancel | None = None, policy: str
     policy = scenario.policy if policy is None else policy
     loop = StressLoop(
         random=Random(f"{seed}:jitter"),
-        jitter_ms=scenario.jitter_ms,
+        jitter_ms=scenario.jitter_ms if reductions.jitter_ms is None else reductions.jitter_ms,
         max_events=scenario.max_events,
         max_time_ns=round(scenario.max_time_s * NS_PER_S),
     )
-    world = World(loop, seed, cancel, POLICIES[policy](Random(f"{seed}:order")))
+    world = World(loop, seed, cancel, POLICIES[policy](Random(f"{seed}:order")), reductions)
     unseen: list[str] = []
     loop.set_exception_handler(lambda _, context: unseen.append(_unseen(context)))
     waiting: tuple[str, ...] = ()
     with _same_every_time(seed):
         try:
-            loop.after_event = world.look
+            loop.after_event = world.look if watch is None else _watched(world, loop, watch)
             waiting = _until_it_rests(scenario, world, loop)
         finally:
             loop.after_event = None
@@ -82,6 +109,7 @@ def run(scenario: Scenario, seed: int, cancel: Cancel | None = None, policy: str
         seed,
         cancel,
         policy,
+        reductions,
         tuple(world.broken),
         tuple(world.faults),
         tuple(world.told),
@@ -93,9 +121,22 @@ def run(scenario: Scenario, seed: int, cancel: Cancel | None = None, policy: str
         ),
         world.checks.reached,
         tuple((target.over or len(trace)) - target.born for target in world.targets),
-        any(target.cancelled for target in world.targets),
+        world.cancelled_after,
+        tuple(world.clients_started),
+        tuple(world.strikes),
+        world.is_faulty,
+        len(trace),
+        trace[-1][0] if trace else 0,
         trace,
     )
+
+
+def _watched(world: World, loop: StressLoop, watch: Callable[[World, StressLoop], object]) -> Callable[..., None]:
+    def look(_: object) -> None:
+        watch(world, loop)
+        world.look(loop)
+
+    return look
 
 
 def _until_it_rests(scenario: Scenario, world: World, loop: StressLoop) -> tuple[str, ...]:
@@ -125,7 +166,7 @@ def _scenario_to_its_end(scenario: Scenario, world: World, loop: StressLoop) -> 
     try:
         loop.run_until_complete(main)
     except asyncio.CancelledError:
-        if not any(target.cancelled for target in world.targets):
+        if not world.cancelled_after:
             world.broken.append("the scenario was cancelled, and not by us")
     except (BrokenError, SimError):
         raise

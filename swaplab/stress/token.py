@@ -2,35 +2,47 @@
 
 import base64
 import json
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
-from .cancel import Cancel
+from .case import WHOLE, Cancel, Case, Reductions
 from .order import POLICIES
 
 VERSION = "stress1:"
+MOST_JITTER_MS = 1e12
 
 
 class TokenError(ValueError):
     """A token that can not be read, or that is of another scenario or version."""
 
 
-def token(scenario: str, seed: int, policy: str, cancel: Cancel | None) -> str:
+def token(scenario: str, case: Case) -> str:
     """Name a run. It is found again in a process with PYTHONHASHSEED=0."""
-    said = {"scenario": scenario, "seed": seed, "policy": policy, "cancel": cancel, "reductions": {}, "hash_seed": 0}
+    whole = asdict(WHOLE)
+    left_out = {name: value for name, value in asdict(case.reductions).items() if value != whole[name]}
+    said = {
+        "scenario": scenario,
+        "seed": case.seed,
+        "policy": case.policy,
+        "cancel": case.cancel,
+        "reductions": left_out,
+        "hash_seed": 0,
+    }
     text = json.dumps(said, sort_keys=True, separators=(",", ":"))
     return VERSION + base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def read(text: str, scenario: str) -> tuple[int, str, Cancel | None]:
-    """Return seed, policy and cancellation of a token of `scenario`.
+def read(text: str, scenario: str) -> Case:
+    """Return what a run of `scenario` follows from, as its token says.
 
     Raises:
         TokenError: It is of another version or scenario, or damaged.
     """
-    named, seed, policy, cancel = _said(text)
+    named, case = _said(text)
     if named != scenario:
         raise TokenError(f"the token is of the scenario {named}, not of {scenario}: replay it there")
-    return seed, policy, cancel
+    return case
 
 
 def scenario_of(text: str) -> str:
@@ -42,7 +54,7 @@ def scenario_of(text: str) -> str:
     return _said(text)[0]
 
 
-def _said(text: str) -> tuple[str, int, str, Cancel | None]:
+def _said(text: str) -> tuple[str, Case]:
     text = text.strip()
     if not text.startswith(VERSION):
         raise TokenError(
@@ -52,9 +64,22 @@ def _said(text: str) -> tuple[str, int, str, Cancel | None]:
     try:
         said: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         cancel = None if said["cancel"] is None else Cancel(*map(int, said["cancel"]))
-        name, seed, policy = str(said["scenario"]), int(said["seed"]), str(said["policy"])
-    except (ValueError, KeyError, TypeError) as error:
+        case = Case(int(said["seed"]), cancel, str(said["policy"]), _reductions(**said["reductions"]))
+        name = str(said["scenario"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TokenError("the token is damaged: copy all of it") from error
-    if policy not in POLICIES:
-        raise TokenError(f"the token is damaged: there is no policy {policy!r}")
-    return name, seed, policy, cancel
+    if case.policy not in POLICIES:
+        raise TokenError(f"the token is damaged: there is no policy {case.policy!r}")
+    return name, case
+
+
+def _reductions(
+    without: Iterable[int] = (), strikes: Iterable[int] | None = None, jitter_ms: float | None = None
+) -> Reductions:
+    if jitter_ms is not None and not 0 <= jitter_ms <= MOST_JITTER_MS:
+        raise ValueError("no jitter")
+    return Reductions(
+        tuple(map(int, without)),
+        None if strikes is None else tuple(map(int, strikes)),
+        None if jitter_ms is None else float(jitter_ms),
+    )

@@ -8,16 +8,17 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import wraps
+from itertools import count
 from pathlib import Path
 from random import Random
 from traceback import extract_tb
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from swaplab import sim
 from swaplab.sim import VirtualLoop
 from swaplab.sim.task import VirtualTask
 
-from .cancel import Cancel
+from .case import WHOLE, Cancel, Reductions
 from .loop import NS_PER_MS, StressLoop
 
 P = ParamSpec("P")
@@ -41,12 +42,28 @@ class BrokenError(Exception):
 
 @dataclass(slots=True)
 class Target:
-    """A task that may be cancelled. It was made in event `born` of the loop and was over after event `over`, else 0."""
+    """A task that may be cancelled. It was made in event `born` of the loop and was over after event `over`, else 0.
+
+    `struck` says that it was waiting for a target that we cancelled when that was over: it may be cancelled by it.
+    """
 
     task: asyncio.Task[Any]
     born: int
     over: int = 0
     cancelled: bool = False
+    struck: bool = False
+
+
+class Note(NamedTuple):
+    """Something to be told: when (ns, and during which event), by which task (serial number or name), and what."""
+
+    ns: int
+    event: int
+    who: int | str | None
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.ns} ns: {self.what}"
 
 
 @dataclass(slots=True)
@@ -62,19 +79,33 @@ class Checks:
 class World:
     """What a scenario is given; each run has its own."""
 
-    def __init__(self, loop: StressLoop, seed: int, cancel: Cancel | None, order: Callable[[VirtualLoop], None] | None):
+    def __init__(
+        self,
+        loop: StressLoop,
+        seed: int,
+        cancel: Cancel | None,
+        order: Callable[[VirtualLoop], None] | None,
+        reductions: Reductions = WHOLE,
+    ):
         self._loop = loop
         self._seed = seed
         self._cancel = cancel
         self._order = order
+        self._reductions = reductions
+        self._next_number = count().__next__
+        self._next_strike = count().__next__
         self._calls = 0
         self.random = Random(f"{seed}:world")
         """A stream of random numbers of this seed."""
         self.checks = Checks()
         self.targets: list[Target] = []
+        self._numbered: dict[int, Target] = {}
         self._of_task: dict[int | str | None, Target] = {}
-        self.faults: list[str] = []
-        self.told: list[str] = []
+        self.cancelled_after = 0
+        self.faults: list[Note] = []
+        self.strikes: list[int] = []
+        self.clients_started: list[int] = []
+        self.told: list[Note] = []
         self.broken: list[str] = []
         self.trace: list[tuple[int, int | str | None]] = []
 
@@ -96,7 +127,7 @@ class World:
 
     def log(self, what: str) -> None:
         """Note something for the report of a failure, with the time."""
-        self.told.append(f"{self._loop.now_ns} ns: {what}")
+        self.told.append(self._note(what))
 
     async def sleep(self, delay_s: float) -> None:
         """Sleep `delay_s` seconds, and up to the jitter longer."""
@@ -128,12 +159,12 @@ class World:
             fails, lost = random.random() < fail, random.random() < lose
             if delay_ns:
                 await sim.sleep_ns(delay_ns)
-            if fails:
-                self.faults.append(f"{self._loop.now_ns} ns: {name} failed")
+            if fails and self._strikes():
+                self.faults.append(self._note(f"{name} failed"))
                 raise error(f"injected into {name}")
             result = await fn(*args, **kwargs)
-            if lost:
-                self.faults.append(f"{self._loop.now_ns} ns: the answer of {name} was lost")
+            if lost and self._strikes():
+                self.faults.append(self._note(f"the answer of {name} was lost"))
                 await self._loop.create_future()
             return result
 
@@ -142,18 +173,15 @@ class World:
     def target(self, coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
         """Make a task of `coroutine` that is one of those to be cancelled. Whoever awaits it gets the cancellation."""
         task: asyncio.Task[T] = self._loop.create_task(coroutine, name=name)
-        target = Target(task, born=len(self.trace) + 1)
-        self.targets.append(target)
-        self._of_task[task.serial if isinstance(task, VirtualTask) else task.get_name()] = target
+        self._start(self._next_number(), task)
         return task
 
     @asynccontextmanager
     async def clients(self, client: Callable[[], Coroutine[Any, Any, object]], n: int) -> AsyncGenerator[None]:
         """Start `n` tasks of `client()`, each to be cancelled in turn, and wait for all of them at the end."""
-        first = len(self.targets)
-        for _ in range(n):
-            _ = self.target(client(), name=f"client {len(self.targets)}")
-        mine = self.targets[first:]
+        numbers = [number for _ in range(n) if (number := self._next_number()) not in self._reductions.without]
+        mine = [self._start(number, self._loop.create_task(client(), name=f"client {number}")) for number in numbers]
+        self.clients_started += numbers
         try:
             yield
         except BaseException:
@@ -188,6 +216,8 @@ class World:
         target = self._of_task.get(loop.last_event)
         if target is not None and target.task.done():
             target.over = len(self.trace)
+            if target.cancelled or target.struck:
+                self._strike_who_waits_for(target.task)
         if self._cancel is not None:
             self._cancel_if_due(self._cancel, len(self.trace))
         if self._order is not None:
@@ -203,12 +233,42 @@ class World:
             else:
                 self.broken += [] if held else [f"at rest: {name}"]
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether `faulty` was called."""
+        return self._calls > 0
+
+    def _start(self, number: int, task: asyncio.Task[Any]) -> Target:
+        target = Target(task, born=len(self.trace) + 1)
+        self.targets.append(target)
+        self._numbered[number] = target
+        self._of_task[identity_of(task)] = target
+        return target
+
+    def _note(self, what: str) -> Note:
+        task = asyncio.current_task(self._loop)
+        return Note(self._loop.now_ns, len(self.trace) + 1, None if task is None else identity_of(task), what)
+
+    def _strikes(self) -> bool:
+        """Whether the fault that would strike now does; shrinking leaves some out."""
+        number, kept = self._next_strike(), self._reductions.strikes
+        if kept is not None and number not in kept:
+            return False
+        self.strikes.append(number)
+        return True
+
+    def _strike_who_waits_for(self, task: asyncio.Task[Any]) -> None:
+        """Note which targets the end of a cancelled one reaches, directly or by `asyncio.gather`."""
+        for target in self.targets:
+            awaited = getattr(target.task, "_fut_waiter", None)
+            if awaited is task or task in (getattr(awaited, "_children", None) or ()):
+                target.struck = True
+
     def _cancel_if_due(self, cancel: Cancel, now: int) -> None:
-        if cancel.target >= len(self.targets):
-            return
-        target = self.targets[cancel.target]
-        if now - target.born == cancel.k and not target.over:
+        target = self._numbered.get(cancel.target)
+        if target is not None and now - target.born == cancel.k and not target.over:
             target.cancelled = True
+            self.cancelled_after = now
             for _ in range(cancel.times):
                 target.task.cancel()
 
@@ -217,9 +277,14 @@ def what_left(target: Target) -> str | None:
     """What left a client and should not have; None if all is well."""
     task = target.task
     if task.cancelled():
-        return None if target.cancelled else f"{task.get_name()} was cancelled, and not by us"
+        return None if target.cancelled or target.struck else f"{task.get_name()} was cancelled, and not by us"
     error = task.exception()
     return None if error is None or _is_injected(error) else f"{task.get_name()} ended with {described(error)}"
+
+
+def identity_of(task: asyncio.Task[Any]) -> int | str:
+    """What the trace names a task by."""
+    return task.serial if isinstance(task, VirtualTask) else task.get_name()
 
 
 def described(error: BaseException) -> str:

@@ -16,7 +16,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 WORKERS = """
 import os, signal
-from swaplab.experiments.worker_processes import in_processes
+from swaplab.worker_processes import in_processes
 
 def work(kind):
     print(os.getpid(), flush=True)

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import islice
 from multiprocessing import get_context, parent_process, resource_tracker
@@ -32,20 +32,25 @@ _started: set[BaseProcess] = set()
 class ProcessDiedError(Exception):
     """A process that ran a request was ended from outside; the message says what to do."""
 
-    def __init__(self) -> None:
-        super().__init__("a process died (out of memory?); --workers 1 or a smaller --scale needs less")
+    def __init__(self, remedy: str = "--workers 1 or a smaller --scale needs less") -> None:
+        super().__init__(f"a process died (out of memory?); {remedy}")
 
 
 @contextmanager
 def in_processes(
-    run: Callable[[Q], T], requests: Iterable[tuple[K, Q]], workers: int
+    run: Callable[[Q], T],
+    requests: Iterable[tuple[K, Q]],
+    workers: int,
+    *,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Iterator[tuple[K, T | ProcessDiedError]]]:
     """What `run` makes of each request, with its key, in the order in which they are done; raises what `run` raises.
 
-    Each worker has one request at a time, and none is started before there is one for it.
+    Each worker has one request at a time, and none is started before there is one for it. `environment` is added to
+    that of the workers, for what an interpreter reads when it begins.
     """
     busy: list[_Worker[K, Q, T]] = []
-    answers = _answers(busy, run, iter(requests), workers)
+    answers = _answers(busy, lambda: _Worker(run, environment or {}), iter(requests), workers)
     try:
         yield answers
     finally:
@@ -59,12 +64,12 @@ class _Worker(Generic[K, Q, T]):
 
     key: K
 
-    def __init__(self, run: Callable[[Q], T]) -> None:
+    def __init__(self, run: Callable[[Q], T], environment: Mapping[str, str]) -> None:
         spawn = get_context("spawn")
         self.pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_serve, args=(run, theirs), daemon=True)
         _started.add(self._process)
-        with theirs, _signals_blocked():
+        with theirs, _signals_blocked(), _also_in_environment(environment):
             self._process.start()
 
     def give(self, key: K, request: Q) -> None:
@@ -93,11 +98,14 @@ class _Worker(Generic[K, Q, T]):
 
 
 def _answers(
-    busy: list[_Worker[K, Q, T]], run: Callable[[Q], T], waiting: Iterator[tuple[K, Q]], workers: int
+    busy: list[_Worker[K, Q, T]],
+    start: Callable[[], _Worker[K, Q, T]],
+    waiting: Iterator[tuple[K, Q]],
+    workers: int,
 ) -> Iterator[tuple[K, T | ProcessDiedError]]:
     """Keep so many workers busy as long as requests are waiting."""
     for key, request in islice(waiting, workers):
-        busy.append(worker := _Worker[K, Q, T](run))
+        busy.append(worker := start())
         worker.give(key, request)
     while busy:
         done = wait([worker.pipe for worker in busy])
@@ -109,7 +117,7 @@ def _answers(
                 worker.end()
             if following is not None:
                 if worker not in busy:
-                    busy.append(worker := _Worker[K, Q, T](run))
+                    busy.append(worker := start())
                 worker.give(*following)
             yield key, answer
 
@@ -146,6 +154,21 @@ def _leave_nobody() -> None:
     for process in _started:
         if process.is_alive():
             process.kill()
+
+
+@contextmanager
+def _also_in_environment(added: Mapping[str, str]) -> Iterator[None]:
+    """For what is started inside."""
+    before = dict(os.environ)
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            if name in before:
+                os.environ[name] = before[name]
+            else:
+                del os.environ[name]
 
 
 @contextmanager

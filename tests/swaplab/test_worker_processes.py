@@ -7,7 +7,7 @@ from multiprocessing import active_children
 import pytest
 
 from swaplab.experiments.tables import run_each
-from swaplab.experiments.worker_processes import ProcessDiedError, in_processes
+from swaplab.worker_processes import ProcessDiedError, in_processes
 
 pytestmark = pytest.mark.slow
 

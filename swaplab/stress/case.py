@@ -1,0 +1,54 @@
+"""What a run follows from: its seed, who is cancelled when, the order of what is ready, and what was left out of it."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Cancel(NamedTuple):
+    """Target number `target` (from 0, in order of their making) is cancelled after event `k` of it, `times` in a row.
+
+    Event 1 is the first event of the whole loop after the target's task was made. Two calls of `task.cancel()` in a row
+    raise CancelledError once, as one does; but `task.cancelling()` is 2, so what takes back one of them with `uncancel`
+    (`asyncio.timeout`, a TaskGroup) sees that it is not its own.
+    """
+
+    target: int
+    k: int
+    times: int = 1
+
+    def __str__(self) -> str:
+        return f"target {self.target} after event {self.k}, {'once' if self.times == 1 else 'twice in a row'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reductions:
+    """What shrinking has left out of a run.
+
+    `without` are numbers of clients that are not started (the others keep theirs), `strikes` which of the faults that
+    would strike do so, from 0 in the order of the run (None: all), and `jitter_ms` replaces that of the scenario.
+    """
+
+    without: tuple[int, ...] = ()
+    strikes: tuple[int, ...] | None = None
+    jitter_ms: float | None = None
+
+    def __str__(self) -> str:
+        said = [f"client {number} is left out" for number in self.without]
+        if self.strikes is not None:
+            said.append(f"faults that strike: {', '.join(map(str, self.strikes)) or 'none'}")
+        if self.jitter_ms is not None:
+            said.append(f"jitter {self.jitter_ms:g} ms" if self.jitter_ms else "no jitter")
+        return "; ".join(said)
+
+
+WHOLE = Reductions()
+"""Nothing is left out."""
+
+
+class Case(NamedTuple):
+    """All that one run follows from, beside its scenario; what `run` takes, and what a token holds."""
+
+    seed: int
+    cancel: Cancel | None = None
+    policy: str | None = None
+    reductions: Reductions = WHOLE

@@ -1,0 +1,95 @@
+"""A run, event by event: who ran, where it stood afterwards and what it waits for. `timeline` makes pictures of it.
+
+Recorded when a run that is known to fail is repeated once more: looking into frames takes its time.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from swaplab.sim.deadlock import who_waits
+
+from .case import Case
+from .loop import StressLoop
+from .run import Run, run
+from .scenario import Scenario
+from .world import World, described, identity_of
+
+SCENARIO = "the scenario"
+"""The name of the task that every run begins with."""
+MOST_STEPS = 5_000
+"""Of a run that is longer the last ones are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A task: what the trace names it by, its name, in which event it was made and after which it was over (or 0)."""
+
+    who: int | str
+    name: str
+    born: int
+    over: int = 0
+    end: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One event: its number from 1, when it was, who ran, and what can be said of where it stands now."""
+
+    number: int
+    ns: int
+    who: int | str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The tasks of a run in the order of their making, and its events."""
+
+    lanes: tuple[Lane, ...]
+    steps: tuple[Step, ...]
+
+    def name_of(self, who: int | str | None) -> str:
+        """The name of a task; of other callbacks their own."""
+        return next((lane.name for lane in self.lanes if lane.who == who), str(who))
+
+
+def record(scenario: Scenario, case: Case) -> tuple[Run, Recording]:
+    """Make a run and record it."""
+    recorder = _Recorder()
+    became = run(scenario, *case, watch=recorder.watch)
+    return became, Recording(tuple(recorder.lanes.values()), tuple(recorder.steps[-MOST_STEPS:]))
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self.lanes: dict[int | str, Lane] = {}
+        self.steps: list[Step] = []
+        self._tasks: dict[int | str, asyncio.Task[Any]] = {}
+
+    def watch(self, world: World, loop: StressLoop) -> None:
+        """Note what the event was that has just been. Called before the world counts it."""
+        number = len(world.trace) + 1
+        for task in loop.tasks[len(self._tasks) :]:
+            who = identity_of(task)
+            self._tasks[who] = task
+            # The scenario's own is made before the first event, all others during one.
+            self.lanes[who] = Lane(who, task.get_name(), 0 if task.get_name() == SCENARIO else number)
+        ran = loop.last_event
+        assert ran is not None, "an event has just been"
+        where = self._where(ran, self._tasks[ran], number) if ran in self._tasks else ""
+        self.steps.append(Step(number, loop.now_ns, ran, where))
+
+    def _where(self, who: int | str, task: asyncio.Task[Any], number: int) -> str:
+        if not task.done():
+            (waiting,) = who_waits([task])
+            return f"in {waiting.where} for {waiting.awaits}"
+        if task.cancelled():
+            end = "cancelled"
+        else:
+            error = getattr(task, "_exception", None)  # for to ask in public is to have seen it
+            end = "returned" if error is None else f"raised {described(error)}"
+        lane = self.lanes[who]
+        if not lane.over:
+            self.lanes[who] = Lane(who, lane.name, lane.born, number, end)
+        return end

@@ -1,0 +1,85 @@
+"""Shrinking leaves out what is not needed, keeps what did not hold, and its token repeats what is left."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from swaplab import stress
+from swaplab.stress.case import Case, Reductions
+from swaplab.stress.run import run
+from swaplab.stress.shrink import MOST_TRIES, fails_alike, shrink
+from swaplab.stress.token import read, token
+from swaplab.stress.zoo import BUGS
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_what_is_left_is_no_larger_and_replays(name: str) -> None:
+    scenario = BUGS[name].faulty
+    found, smaller = stress.explore(scenario).finding, stress.explore(scenario, shrink=True).finding
+    assert found is not None and smaller is not None and 0 < smaller.tries <= MOST_TRIES
+    assert smaller.run.broken[0] == found.run.broken[0] and smaller.run.events <= found.run.events
+    again = stress.explore(scenario, token=smaller.token).finding
+    assert again is not None and again.run == smaller.run
+
+
+def test_clients_faults_jitter_and_k_that_are_not_needed_are_left_out() -> None:
+    @stress.scenario(jitter_ms=30)
+    async def scenario(world: stress.World) -> None:
+        call = world.faulty(asyncio.sleep, fail=0.5)
+        lost: list[int] = []
+        world.at_rest(lambda: not lost, "nothing lost")
+
+        async def client() -> None:
+            try:
+                for _ in range(3):
+                    await call(0.01)
+            except asyncio.CancelledError:
+                lost.append(1)
+                raise
+
+        async with world.clients(client, n=5):
+            pass
+
+    failed = run(scenario, 3, stress.Cancel(2, 9, 2), "shuffle")
+    assert len(failed.faults) > 1 and failed.broken == ("at rest: nothing lost",)
+    smaller, _ = shrink(scenario, failed)
+    assert smaller.case == Case(3, stress.Cancel(2, 1, 1), "fifo", Reductions((0, 1, 3, 4), (), 0))
+    assert (smaller.clients, smaller.faults, smaller.broken) == ((2,), (), failed.broken)
+
+
+def test_another_failure_is_not_what_is_looked_for() -> None:
+    @stress.scenario()
+    async def scenario(world: stress.World) -> None:
+        started: list[int] = []
+
+        async def client() -> None:
+            started.append(1)
+            await asyncio.sleep(0.01)
+
+        async with world.clients(client, n=3):
+            pass
+        world.at_rest(lambda: len(started) < 3, "less than three")
+        world.at_rest(lambda: len(started) > 2, "more than two")
+
+    failed = run(scenario, 0)
+    assert failed.broken == ("at rest: less than three",)
+    assert shrink(scenario, failed)[0].clients == (0, 1, 2)
+
+
+def test_numbers_do_not_make_another_failure() -> None:
+    scenario = BUGS["made twice"].faulty
+    failed = run(scenario, 0)
+
+    def failing(*broken: str) -> bool:
+        return fails_alike(replace(failed, broken=broken[:1]), replace(failed, broken=broken[1:]))
+
+    assert failing("client 3 ended with KeyError(3) at x.py:7", "other", "client 1 ended with KeyError(5) at x.py:9")
+    assert failing("left over: task 'a', task 'b'", "left over: task 'b'")
+    assert not failing("always: limit", "always: limits")
+
+
+def test_a_token_holds_what_is_left_out() -> None:
+    for reductions in (Reductions(), Reductions((1, 3)), Reductions(strikes=()), Reductions((), (2,), 0.5)):
+        case = Case(7, stress.Cancel(1, 2, 2), "pct", reductions)
+        assert read(token("m:f", case), "m:f") == case
