@@ -1,17 +1,24 @@
 """The compressed store of swapped-out pages, and the swap layer above it; for Linux's zswap, in asyncio.
 
 It imports `acomp` and nothing else of ours: it meets a compressor by its name in acomp's registry.
-Everything public is listed here, but for `zswap.metrics`, which needs an extra.
+Everything public is listed here, but for `zswap.metrics`, which needs an extra. `Cache`, for programs that have values
+and no pages, stands beside the store, and is loaded when asked for.
 """
+
+import typing
+
+from acomp import on_demand
 
 from .cgroup import Cgroup
 from .errors import (
     CloseTimeoutError,
+    ComputeCancelledError,
     CpuOfflineError,
     DecompressError,
     ParameterError,
     StoreClosedError,
     StoreOpenError,
+    ValueTooLargeError,
     ZswapError,
 )
 from .features import StoreFeatures
@@ -24,11 +31,20 @@ from .swap.swap import Placed, Swap
 from .sysfs import TextTree
 from .zswap import Zswap
 
+if typing.TYPE_CHECKING:
+    from .cache.cache import Cache
+    from .cache.figures import CacheFigures
+else:
+    __getattr__, __dir__ = on_demand.attributes(__name__, {"Cache": ".cache.cache", "CacheFigures": ".cache.figures"})
+
 __all__ = [
     "LONGEST_CHAIN",
     "ZSWAP_MAX_BATCH_SIZE",
+    "Cache",
+    "CacheFigures",
     "Cgroup",
     "CloseTimeoutError",
+    "ComputeCancelledError",
     "CpuOfflineError",
     "DecompressError",
     "Figures",
@@ -46,6 +62,7 @@ __all__ = [
     "Swap",
     "SwapDevice",
     "TextTree",
+    "ValueTooLargeError",
     "Zswap",
     "ZswapError",
 ]

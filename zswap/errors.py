@@ -1,8 +1,9 @@
 """Errors of misuse and of the world outside. What the kernel answers by refusing is a return value, never one of these.
 
 Named for whose fault it was: the caller closed the store or never opened it, a parameter makes no sense, the cpu went
-away, the compressor cannot read its own output, the device did not answer in time. Wrong types and sizes are
-`TypeError` and `ValueError`; use from another loop is `acomp.WrongLoopError`; a swap device's refusals are `OSError`.
+away, the compressor cannot read its own output, a value is too large for its cache, what computes it cancelled itself,
+the device did not answer in time. Wrong types and sizes are `TypeError` and `ValueError`; use from another loop is
+`acomp.WrongLoopError`; a swap device's refusals are `OSError`.
 """
 
 import errno as _errno
@@ -63,6 +64,27 @@ class DecompressError(ZswapError):
 
     def __str__(self) -> str:
         return f"page {self.offset} cannot be decompressed by {self.compressor}: {os.strerror(-self.code)}"
+
+
+class ValueTooLargeError(ZswapError):
+    """A cache cannot take a value: `size` bytes are more than `limit`. What the key had before is still there."""
+
+    errno = _errno.EFBIG
+
+    def __init__(self, size: int, limit: int, what: str) -> None:
+        super().__init__(size, limit, what)
+        self.size = size
+        self.limit = limit
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"a value of {self.size} bytes is larger than {self.limit}: {self.what}"
+
+
+class ComputeCancelledError(ZswapError):
+    """What was to compute a value for a cache has cancelled itself; whoever waited for it was not cancelled."""
+
+    errno = _errno.ECANCELED
 
 
 class CloseTimeoutError(ZswapError):

@@ -41,22 +41,28 @@ class FileDevice:
 
     Without a `path` it has no name, lies in the directory for temporary files and is gone with the device. A file that
     you name is made, or must be empty, and stays where it is (the pages in it are of no use to anybody later, since
-    what lies where is known in memory only). Raises OSError as the file system answers, FileExistsError for a file
-    that has content.
+    what lies where is known in memory only). With `private` it must not exist, not even as a link, and its name is
+    taken away as soon as it is made: `path` says on which file system it lies. Raises OSError as the file system
+    answers, FileExistsError for a file that has content, or that is there although `private`.
     """
 
     blocks = True
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, nr_slots: int = DEFAULT_SLOTS) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, nr_slots: int = DEFAULT_SLOTS, *, private: bool = False
+    ) -> None:
         self.nr_slots = check_nr_slots(nr_slots)
         self.path = None if path is None else Path(path)
         if self.path is None:
             with tempfile.TemporaryFile() as file:
                 self._fd = os.dup(file.fileno())
         else:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            alone = os.O_EXCL | os.O_NOFOLLOW if private else 0
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | alone, 0o600)
         self._close = weakref.finalize(self, os.close, self._fd)  # a device that nobody enters is closed, too
         try:
+            if private and self.path is not None:
+                os.unlink(self.path)
             if os.fstat(self._fd).st_size:
                 raise FileExistsError(EEXIST, "the file has content and would be overwritten; name a new one", path)
             os.ftruncate(self._fd, self.nr_slots * PAGE_SIZE)

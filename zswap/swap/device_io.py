@@ -41,14 +41,14 @@ class DeviceIo:
         if trace.sink is not None:
             trace.emit("swap.write", slot=slot, nr_pages=len(data) // PAGE_SIZE)
 
-    async def read(self, slot: int) -> bytes:
-        """The page at this slot; OSError when the device cannot."""
+    async def read(self, slot: int, nr_pages: int = 1) -> bytes:
+        """The pages at these slots; OSError when the device cannot."""
         if fault.should_fail(DEVICE_READ):
             raise OSError(EIO, f"the device cannot read slot {slot}")
-        page: bytes = await self._call(slot, 1, self._device.read, slot, 1)
+        pages: bytes = await self._call(slot, nr_pages, self._device.read, slot, nr_pages)
         if trace.sink is not None:
             trace.emit("swap.read", slot=slot)
-        return page
+        return pages
 
     async def sync(self) -> None:
         """Make everything durable that was written before."""
