@@ -1,6 +1,6 @@
-"""A store's counters for Prometheus; needs the extra `swaplab[metrics]`, and nothing else in zswap does.
+"""The counters of a store or a cache for Prometheus; needs the extra `swaplab[metrics]`, and nothing else here does.
 
-Register it with `prometheus_client.REGISTRY.register(zswap.metrics.collector(store))`.
+Register it with `prometheus_client.REGISTRY.register(zswap.metrics.collector(store))`, and a cache likewise.
 """
 
 import importlib
@@ -9,9 +9,12 @@ from typing import Any
 
 from acomp import PAGE_SIZE
 
+from .cache.cache import Cache
 from .zswap import Zswap
 
 _STATES = ("pool_total_size", "stored_pages", "stored_incompressible_pages")
+_CACHE_STATES = {"bytes": "bytes", "bytes_spilled": "spilled_bytes", "values": "values", "computing": "computing"}
+"""What a cache has now, by the name that each has for Prometheus."""
 
 
 class Collector:
@@ -37,10 +40,34 @@ class Collector:
             yield gauge("zswap_pool_limit_bytes", "bytes that the pools may take", value=limit * PAGE_SIZE)
 
 
-def collector(store: Zswap) -> Collector:
-    """A collector for `store`. ImportError, with the remedy, when prometheus_client is not installed."""
+class CacheCollector:
+    """Answers a scrape from the cache as it is then. Made by `collector`; `name` tells several caches apart."""
+
+    def __init__(self, cache: Cache, name: str, families: Any) -> None:
+        self._cache = cache
+        self._name = name
+        self._families = families
+
+    def collect(self) -> Iterator[Any]:
+        """One family for each figure of `stats()`, labelled with the name of the cache, and the budget if it has one."""
+        counter, gauge = self._families.CounterMetricFamily, self._families.GaugeMetricFamily
+        figures = {**self._cache.stats(), "max_bytes": self._cache.max_bytes}
+        for name, value in figures.items():
+            if value is not None:
+                is_state = name in _CACHE_STATES or name == "max_bytes"
+                kind, of = (gauge, _CACHE_STATES.get(name, name)) if is_state else (counter, name)
+                family = kind(f"zswap_cache_{of}", f"zswap.Cache: {name} of stats()", labels=["cache"])
+                family.add_metric([self._name], value)
+                yield family
+
+
+def collector(store: Zswap | Cache, name: str = "") -> Collector | CacheCollector:
+    """A collector for a store or a cache. A registry takes one cache; `name` becomes the label `cache` of its figures.
+
+    ImportError, with the remedy, when prometheus_client is not installed.
+    """
     try:
         families = importlib.import_module("prometheus_client.core")
     except ImportError as error:
         raise ImportError("zswap.metrics needs prometheus_client: pip install 'swaplab[metrics]'") from error
-    return Collector(store, families)
+    return CacheCollector(store, name, families) if isinstance(store, Cache) else Collector(store, families)

@@ -38,3 +38,30 @@ async def test_a_scrape_says_what_stats_says() -> None:
                 assert registry.get_sample_value("zswap_pool_limit_bytes") == limit
             store.params["ram_bytes"] = 100 * 4096
             assert registry.get_sample_value("zswap_pool_limit_bytes") == 20 * 4096
+
+
+async def test_a_cache_without_the_extra_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prometheus_client.core", None)
+    with pytest.raises(ImportError, match=r"swaplab\[metrics\]"):
+        zswap.metrics.collector(zswap.Cache.open(max_bytes=None))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("prometheus_client") is None, reason="needs the extra [metrics]")
+async def test_a_scrape_of_a_cache_says_what_stats_says() -> None:
+    import prometheus_client
+
+    with acomp.registry():
+        async with zswap.Cache.open(max_bytes=1 << 20) as cache:
+            registry = prometheus_client.CollectorRegistry()
+            registry.register(zswap.metrics.collector(cache, "pages"))
+            await cache.set("key", bytes(4096))
+            await cache.get("key")
+            await cache.get("other")
+            label = {"cache": "pages"}
+            stats = cache.stats()
+            for name in ("hits", "misses", "sets", "raw"):
+                assert registry.get_sample_value(f"zswap_cache_{name}_total", label) == stats[name]
+            for sample, name in {"bytes": "bytes", "spilled_bytes": "bytes_spilled", "values": "values"}.items():
+                assert registry.get_sample_value(f"zswap_cache_{sample}", label) == stats[name]
+            assert registry.get_sample_value("zswap_cache_max_bytes", label) == 1 << 20
+            assert stats["hits"] == stats["misses"] == stats["values"] == 1 and stats["bytes"] > 0

@@ -86,6 +86,11 @@ class Cache:
             )
         )
 
+    @property
+    def max_bytes(self) -> int | None:
+        """The budget, as given to `open`."""
+        return self._options.max_bytes
+
     def __repr__(self) -> str:
         contents = self._contents
         if contents is None:
