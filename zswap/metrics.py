@@ -41,33 +41,27 @@ class Collector:
 
 
 class CacheCollector:
-    """Answers a scrape from the cache as it is then. Made by `collector`; `name` tells several caches apart."""
+    """Answers a scrape from the cache as it is then. Made by `collector`."""
 
-    def __init__(self, cache: Cache, name: str, families: Any) -> None:
+    def __init__(self, cache: Cache, families: Any) -> None:
         self._cache = cache
-        self._name = name
         self._families = families
 
     def collect(self) -> Iterator[Any]:
-        """One family for each figure of `stats()`, labelled with the name of the cache, and the budget if it has one."""
+        """One family for each figure of `stats()`, and the budget if there is one."""
         counter, gauge = self._families.CounterMetricFamily, self._families.GaugeMetricFamily
         figures = {**self._cache.stats(), "max_bytes": self._cache.max_bytes}
         for name, value in figures.items():
             if value is not None:
                 is_state = name in _CACHE_STATES or name == "max_bytes"
                 kind, of = (gauge, _CACHE_STATES.get(name, name)) if is_state else (counter, name)
-                family = kind(f"zswap_cache_{of}", f"zswap.Cache: {name} of stats()", labels=["cache"])
-                family.add_metric([self._name], value)
-                yield family
+                yield kind(f"zswap_cache_{of}", f"zswap.Cache: {name}, as in stats()", value=value)
 
 
-def collector(store: Zswap | Cache, name: str = "") -> Collector | CacheCollector:
-    """A collector for a store or a cache. A registry takes one cache; `name` becomes the label `cache` of its figures.
-
-    ImportError, with the remedy, when prometheus_client is not installed.
-    """
+def collector(store: Zswap | Cache) -> Collector | CacheCollector:
+    """A collector for a store or a cache. ImportError, with the remedy, when prometheus_client is not installed."""
     try:
         families = importlib.import_module("prometheus_client.core")
     except ImportError as error:
         raise ImportError("zswap.metrics needs prometheus_client: pip install 'swaplab[metrics]'") from error
-    return CacheCollector(store, name, families) if isinstance(store, Cache) else Collector(store, families)
+    return CacheCollector(store, families) if isinstance(store, Cache) else Collector(store, families)

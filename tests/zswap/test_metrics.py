@@ -53,15 +53,14 @@ async def test_a_scrape_of_a_cache_says_what_stats_says() -> None:
     with acomp.registry():
         async with zswap.Cache.open(max_bytes=1 << 20) as cache:
             registry = prometheus_client.CollectorRegistry()
-            registry.register(zswap.metrics.collector(cache, "pages"))
+            registry.register(zswap.metrics.collector(cache))
             await cache.set("key", bytes(4096))
             await cache.get("key")
             await cache.get("other")
-            label = {"cache": "pages"}
             stats = cache.stats()
             for name in ("hits", "misses", "sets", "raw"):
-                assert registry.get_sample_value(f"zswap_cache_{name}_total", label) == stats[name]
+                assert registry.get_sample_value(f"zswap_cache_{name}_total") == stats[name]
             for sample, name in {"bytes": "bytes", "spilled_bytes": "bytes_spilled", "values": "values"}.items():
-                assert registry.get_sample_value(f"zswap_cache_{sample}", label) == stats[name]
-            assert registry.get_sample_value("zswap_cache_max_bytes", label) == 1 << 20
+                assert registry.get_sample_value(f"zswap_cache_{sample}") == stats[name]
+            assert registry.get_sample_value("zswap_cache_max_bytes") == 1 << 20
             assert stats["hits"] == stats["misses"] == stats["values"] == 1 and stats["bytes"] > 0
