@@ -1,8 +1,8 @@
 """`swaplab sweep`: usemem over a grid of machines."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,12 +16,15 @@ from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals
 from swaplab.experiments import scales
 from swaplab.experiments.grid import Grid, GridError, parse_grid
-from swaplab.experiments.sweep import JOURNAL, Sweep, SweepError, run_locally, run_on_dask
+from swaplab.experiments.sweep import JOURNAL, TABLES, Sweep, SweepError, run_locally, run_on_dask
 from swaplab.experiments.usemem import KIB_PER_GIB
 from swaplab.model.columns import ColumnError
 from swaplab.model.testbed import TestbedError, load_testbed
 
 MOST_ROWS = 40
+MOST_NAMED = 5
+"""Points that are left out for one reason, and told by name."""
+PICTURES = ("throughput.png", "throughput.svg")
 
 
 def sweep(
@@ -42,7 +45,8 @@ def sweep(
     """Run usemem at every point of a grid; write Parquet, CSV and pictures. Started again, it goes on where it stood.
 
     Axes: procs, devices, wqs, batch, seed, folio, compressor, kernel (base, v8, or patches as 8+9), sync_mode. A batch
-    is a chain of pages of one folio, so a 64K folio stops at 16; the kernel stops at 8, and more is an experiment.
+    is a chain of pages of one folio, so a 64K folio stops at 16, and points beyond are left out; the kernel stops at 8,
+    and more is an experiment.
 
     A point takes up to 12 seconds, a grid of 16 up to two minutes on two cores; with --scale 1/2048 half a minute.
     """
@@ -50,10 +54,10 @@ def sweep(
         question = parse_grid([*grid, *(axes or [])], load_testbed(testbed), parse_scale(scale))
         job = Sweep(question, out)
         total = len(question.points()) - len(job.done())
-        _made(out)
-        run = run_locally(workers) if dask is None else run_on_dask(dask)
-        with _resumable(out), progress_bar("points", max(total, 0)) as ran:
-            rows = job.run(run, ran)
+        with _made(out):
+            run = run_locally(workers) if dask is None else run_on_dask(dask)
+            with _resumable(out), progress_bar("points", max(total, 0)) as ran:
+                rows = job.run(run, ran)
         drawn = _draw(question, rows, out)
     _show(question, rows)
     if not drawn:
@@ -65,12 +69,31 @@ def sweep(
         raise typer.Exit(1)
 
 
-def _made(directory: Path) -> None:
-    """Make the directory and see that it can be written in; typer.BadParameter otherwise."""
+@contextmanager
+def _made(directory: Path) -> Iterator[None]:
+    """Make the directory, and see that all its files can be written before any work; typer.BadParameter otherwise.
+
+    What was made for nothing, since no point could be run, is not left there.
+    """
     if directory.exists() and not directory.is_dir():
         raise typer.BadParameter(f"{directory} is no directory; name one", param_hint="'--out'")
+    missing = [path for path in (directory, *directory.parents) if not path.exists()]
     directory.mkdir(parents=True, exist_ok=True)
-    writable(directory / JOURNAL)
+    try:
+        for name in (JOURNAL, *TABLES, *PICTURES):
+            _check(directory / name)
+        yield
+    finally:
+        with suppress(OSError):  # it holds something
+            for path in missing:
+                path.rmdir()
+
+
+def _check(file: Path) -> None:
+    try:
+        writable(file)
+    except typer.BadParameter as refused:
+        raise typer.BadParameter(refused.message, param_hint="'--out'") from None
 
 
 @contextmanager
@@ -97,7 +120,22 @@ def _show(grid: Grid, rows: list[dict[str, Any]]) -> None:
         shown.print(f"... and {len(rows) - MOST_ROWS} more", highlight=False)
     for row in rows:
         if row["error"] is not None:
-            shown.print(", ".join(f"{name}={row[name]}" for name in names) + f": {row['error']}", highlight=False)
+            print(f"{_named(row.items(), names)}: {row['error']}")
+    _show_left_out(grid, names)
+
+
+def _show_left_out(grid: Grid, names: list[str]) -> None:
+    """The points that cannot be, by their reasons."""
+    by_reason: dict[str, list[str]] = {}
+    for point, why in grid.left_out().items():
+        by_reason.setdefault(why, []).append(_named(point, names))
+    for why, points in by_reason.items():
+        more = f" and {len(points) - MOST_NAMED} more" if len(points) > MOST_NAMED else ""
+        print_prose(f"left out: {'; '.join(points[:MOST_NAMED])}{more}: {why}")
+
+
+def _named(values: Iterable[tuple[str, Any]], names: list[str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values if name in names)
 
 
 def _figures(row: dict[str, Any]) -> list[str]:
@@ -110,7 +148,7 @@ def _draw(grid: Grid, rows: list[dict[str, Any]], directory: Path) -> bool:
 
     Drawn before anything is printed, since a pager may close the pipe.
     """
-    files = [directory / f"throughput{suffix}" for suffix in (".png", ".svg")]
+    files = [directory / name for name in PICTURES]
     for file in files:
         file.unlink(missing_ok=True)
     from swaplab.experiments.pictures.saturation import draw  # takes a second to import

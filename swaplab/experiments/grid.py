@@ -80,21 +80,25 @@ class Grid:
     scale: Fraction
 
     def points(self) -> list[Point]:
-        """Every combination; the last axis changes fastest."""
+        """Every combination that can be; the last axis changes fastest."""
+        return [point for point in self._combinations() if _impossible(point) is None]
+
+    def left_out(self) -> dict[Point, str]:
+        """The other combinations, in the same order, and why each cannot be."""
+        return {point: why for point in self._combinations() if (why := _impossible(point)) is not None}
+
+    def _combinations(self) -> list[Point]:
         names = [name for name, _ in self.axes]
         return [tuple(zip(names, values, strict=True)) for values in itertools.product(*(v for _, v in self.axes))]
 
     def request(self, point: Point) -> Request:
-        """The column that a point asks for; ValueError for patches that are none, and for chains beyond a folio."""
+        """The column that a point asks for."""
         values = dict(point)
-        folio = str(values.get("folio", FOLIO))
-        if "batch" in values:
-            check_batch(int(values["batch"]), folio)
         return Request(
             self.testbed,
             kernel(str(values.get("kernel", "v8"))),
             str(values.get("compressor", "deflate-iaa")),
-            folio,
+            str(values.get("folio", FOLIO)),
             self.scale,
             seed=int(values.get("seed", 0)),
             processes=_optional(values, "procs"),
@@ -107,15 +111,19 @@ class Grid:
     @property
     def folios(self) -> list[str]:
         """The folio sizes of all points."""
-        return [str(value) for value in dict(self.axes).get("folio", (FOLIO,))]
+        return list(dict.fromkeys(str(dict(point).get("folio", FOLIO)) for point in self.points()))
 
     def varied(self) -> list[str]:
-        """The axes that have more than one value."""
-        return [name for name, values in self.axes if len(values) > 1]
+        """The axes along which points differ."""
+        found = [dict(point) for point in self.points()]
+        return [name for name, _ in self.axes if len({point[name] for point in found}) > 1]
 
 
 def parse_grid(parts: Iterable[str], testbed: Testbed, scale: Fraction) -> Grid:
-    """A grid from parts such as "devices=1,2,4"; GridError says what is wrong with one and what to write instead."""
+    """A grid from parts such as "devices=1,2,4"; GridError says what is wrong with one and what to write instead.
+
+    Points that cannot be are left out, unless there are no others.
+    """
     axes: dict[str, tuple[Value, ...]] = {}
     for part in parts:
         name, equals, listed = part.partition("=")
@@ -130,9 +138,22 @@ def parse_grid(parts: Iterable[str], testbed: Testbed, scale: Fraction) -> Grid:
     grid = Grid(tuple(axes.items()), testbed, scale)
     if (points := math.prod(len(values) for values in axes.values())) > MOST_POINTS:
         raise GridError(f"that are {points:,} points, and a sweep has at most {MOST_POINTS:,}; sweep fewer values")
-    for point in grid.points():
-        grid.request(point)
+    for named in axes.get("kernel", ()):
+        kernel(str(named))  # ColumnError for patches that are none
+    if not grid.points():
+        raise GridError(next(iter(grid.left_out().values())))
     return grid
+
+
+def _impossible(point: Point) -> str | None:
+    """Why no machine can be of this kind."""
+    values = dict(point)
+    try:
+        if "batch" in values:
+            check_batch(int(values["batch"]), str(values.get("folio", FOLIO)))
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def key(point: Point) -> str:

@@ -24,6 +24,7 @@ from swaplab.worker_processes import ProcessDiedError, in_processes
 
 SCHEMA = "swaplab.sweep/1"
 JOURNAL = "points.jsonl"
+TABLES = ("results.parquet", "results.csv")
 MOST_BYTES = 1 << 30
 """Far more than the largest grid has."""
 
@@ -178,8 +179,8 @@ class Sweep:
         columns = {name: type(values[0]) for name, values in self.grid.axes} | FIGURES | {"error": str}
         about = {"swaplab.sweep": json.dumps(self._header())}
         schema = pa.schema([(name, types[kind]) for name, kind in columns.items()], about)
-        pq.write_table(pa.Table.from_pylist(rows, schema), self.directory / "results.parquet")
-        with (self.directory / "results.csv").open("w", newline="", encoding="utf-8") as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema), self.directory / TABLES[0])
+        with (self.directory / TABLES[1]).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows(rows)

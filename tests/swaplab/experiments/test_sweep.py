@@ -356,6 +356,49 @@ def counting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["swaplab.cli.sweep"], "run_locally", counted)
 
 
+def test_a_grid_leaves_out_what_cannot_be() -> None:
+    some = grid("folio=4K,64K", "batch=1,8,32")
+    assert some.points() == [
+        (("folio", "4K"), ("batch", 1)),
+        (("folio", "64K"), ("batch", 1)),
+        (("folio", "64K"), ("batch", 8)),
+    ]
+    assert list(some.left_out()) == [
+        (("folio", "4K"), ("batch", 8)),
+        (("folio", "4K"), ("batch", 32)),
+        (("folio", "64K"), ("batch", 32)),
+    ]
+    assert (some.folios, some.varied()) == (["4K", "64K"], ["folio", "batch"])
+    assert grid("folio=4K,64K", "batch=16").varied() == [], "one point is left"
+
+
+def test_the_command_names_what_it_leaves_out(tmp_path: Path, counting: None) -> None:
+    done = runner.invoke(app, ["sweep", "--grid", "batch=8,17,32", "--out", str(tmp_path)], env={"COLUMNS": "300"})
+    assert done.exit_code == 0
+    assert "left out: batch=17: a chain is no longer than a folio" in done.output
+    assert "left out: batch=32: a chain is no longer than a folio" in done.output
+    assert "1 points, 0 failed" in done.output
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.parquet", "throughput.svg"])
+def test_every_file_is_seen_to_before_the_work(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    done = runner.invoke(app, ["sweep", "--grid", "procs=1", "--out", str(tmp_path)], env={"COLUMNS": "300"})
+    assert done.exit_code == 2 and f"{name} is a directory" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_sweep_that_nobody_can_run_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(address: str) -> None:
+        raise SweepError(f"no Dask scheduler answers at {address}")
+
+    monkeypatch.setattr(sys.modules["swaplab.cli.sweep"], "run_on_dask", nobody)
+    out = tmp_path / "deep" / "out"
+    done = runner.invoke(app, ["sweep", "--grid", "procs=1", "--dask", "nowhere", "--out", str(out)])
+    assert done.exit_code == 2 and "no Dask scheduler answers at nowhere" in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_sweep_without_a_picture_says_why_and_leaves_none_of_another_grid(tmp_path: Path, counting: None) -> None:
     first = runner.invoke(app, ["sweep", "--grid", "folio=4K,64K", "--out", str(tmp_path)])
     assert first.exit_code == 0 and "no picture" not in first.output
