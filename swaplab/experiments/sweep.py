@@ -19,6 +19,7 @@ from typing import IO, Any
 from swaplab.experiments.grid import Grid, Point, Value, key
 from swaplab.experiments.tables import Request, TableColumn
 from swaplab.experiments.usemem import UsememColumn, run_usemem
+from swaplab.memory import sharing
 from swaplab.model.json_file import parse_json
 from swaplab.worker_processes import ProcessDiedError, in_processes
 
@@ -66,7 +67,8 @@ def run_locally(workers: int) -> Run:
 
     @contextmanager
     def run(points: Iterable[tuple[Point, Request]]) -> Iterator[Rows]:
-        with in_processes(run_point, points, workers) as answers:
+        asked = list(points)
+        with in_processes(sharing(run_point, min(workers, len(asked))), asked, workers) as answers:
             yield (
                 (point, {"error": str(answer)} if isinstance(answer, ProcessDiedError) else answer)
                 for point, answer in answers

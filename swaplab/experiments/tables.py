@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from iaa_emulator.hardware.presets import preset
 from swaplab.experiments.scales import Workload
+from swaplab.memory import sharing
 from swaplab.model.columns import Column, with_needs
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import Setup
@@ -161,8 +162,9 @@ def run_each(
     done: dict[int, T] = {}
     with ExitStack() as stack:
         answers: Iterable[tuple[int, T | ProcessDiedError]] = enumerate(map(run, requests))
-        if min(workers, len(requests)) > 1:
-            answers = stack.enter_context(in_processes(run, enumerate(requests), workers))
+        beside = min(workers, len(requests))
+        if beside > 1:
+            answers = stack.enter_context(in_processes(sharing(run, beside), enumerate(requests), workers))
         for place, answer in answers:
             if isinstance(answer, ProcessDiedError):
                 raise answer

@@ -99,7 +99,7 @@ def _measured(inputs: Sequence[Path]) -> list[tuple[Path, int, bool]]:
         if room < 0:
             raise InputError(
                 f"the inputs exceed {memory_bytes() // PARTS_OF_MEMORY >> 20} MiB, and storing them would take more"
-                " than half of this machine's memory; name fewer of them"
+                " than half of the memory there is; name fewer of them"
             )
         found.append((path, size, named))
     return found

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from acomp import PAGE_SIZE
+from swaplab.memory import memory_bytes
 from swaplab.realbytes import inputs
 from swaplab.realbytes.inputs import PARTS_OF_MEMORY, InputError, read_pages
 
@@ -84,7 +85,7 @@ def test_what_would_take_more_than_half_of_the_memory_is_refused(tree: Path, mon
     monkeypatch.setattr(inputs, "memory_bytes", lambda: 3 * PARTS_OF_MEMORY * PAGE_SIZE)
     assert len(read_pages([tree])) == 3
     (tree / "b" / "more").write_bytes(b"m")
-    with pytest.raises(InputError, match="half of this machine's memory; name fewer of them"):
+    with pytest.raises(InputError, match="half of the memory there is; name fewer of them"):
         read_pages([tree])
 
 
@@ -99,8 +100,10 @@ def test_a_huge_file_is_refused_by_its_size_before_a_byte_is_read(
     def opened(path: Path, *_: object, **__: object) -> None:
         raise AssertionError(f"{path} was opened")
 
+    memory = memory_bytes()  # which looks into files of its own
+    monkeypatch.setattr(inputs, "memory_bytes", lambda: memory)
     monkeypatch.setattr(Path, "open", opened)
-    with pytest.raises(InputError, match="half of this machine's memory"):
+    with pytest.raises(InputError, match="half of the memory there is"):
         read_pages([sparse if named else tmp_path])
 
 

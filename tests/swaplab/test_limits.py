@@ -140,8 +140,48 @@ def test_what_a_simulation_takes_is_known_before(monkeypatch: pytest.MonkeyPatch
     memory.refuse_beyond_half(1000, 80)
     monkeypatch.setattr(memory, "memory_bytes", lambda: 160_000)
     memory.refuse_beyond_half(1000, 80)
-    with pytest.raises(ValueError, match="more than half of this machine's memory; choose a smaller scale"):
+    with pytest.raises(ValueError, match="more than half of the memory there is; choose a smaller scale"):
         memory.refuse_beyond_half(1001, 80)
+
+
+def test_processes_that_run_beside_each_other_share_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(pages: int) -> None:
+        memory.refuse_beyond_half(pages, 80)
+
+    one_of_four = memory.sharing(asked, 4)
+    monkeypatch.setattr(memory, "memory_bytes", lambda: 160_000)
+    one_of_four(250)
+    with pytest.raises(ValueError, match="which 4 processes share; choose a smaller scale, --workers 1, or less"):
+        one_of_four(251)
+    memory.refuse_beyond_half(1000, 80)
+
+
+V1_OR_V2 = {
+    "v2, its own": ("0::/a/b\n", {"a/b/memory.max": "4096\n", "a/memory.max": "max\n"}, [4096]),
+    "v2, one above": ("0::/a/b\n", {"a/b/memory.max": "max\n", "a/memory.max": "8192\n"}, [8192]),
+    "v2, a container that is the root": ("0::/host/x\n", {"memory.max": "12288\n"}, [12288]),
+    "v1": (
+        "5:cpu,cpuacct:/c\n4:memory:/c\n0::/other\n",
+        {"memory/c/memory.limit_in_bytes": "4096", "memory/memory.limit_in_bytes": "9223372036854771712", "c/x": "1"},
+        [4096, 9223372036854771712],
+    ),
+    "nothing is limited": ("0::/\n", {"memory.max": "max\n"}, []),
+    "no cgroups": ("", {}, []),
+    "nonsense": ("nonsense\n0::/../..\n", {"memory.max": "-5"}, []),
+}
+
+
+@pytest.mark.parametrize("case", V1_OR_V2)
+def test_limits_of_cgroups_count(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, files, limits = V1_OR_V2[case]
+    for name, text in files.items():
+        (tmp_path / "cgroup" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cgroup" / name).write_text(text)
+    (tmp_path / "own").write_text(own)
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(memory, "OF_THIS_PROCESS", tmp_path / "own")
+    assert list(memory.cgroup_limits()) == limits
+    assert memory.memory_bytes() <= min(limits, default=1 << 62)
 
 
 @pytest.mark.parametrize(
