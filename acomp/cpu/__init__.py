@@ -9,7 +9,7 @@ a cost model, that is in real time, charge does nothing and settle returns witho
 """
 
 from .clock import now_ns
-from .costs import charge, costs, is_modelled, owed_ns, settle
+from .costs import charge, cost_ns, costs, is_modelled, owed_ns, reached_ns, settle
 from .current import Host, current_cpu, host, is_pinned, nr_cpu_ids, on_cpu
 
 __all__ = [
@@ -21,8 +21,10 @@ __all__ = [
     "host",
     "Host",
     "charge",
+    "cost_ns",
     "settle",
     "owed_ns",
+    "reached_ns",
     "is_modelled",
     "costs",
 ]

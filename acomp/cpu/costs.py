@@ -24,6 +24,11 @@ def charge(what: str, n: int = 1) -> None:
         account.owed_ns += cost_ns
 
 
+def cost_ns(what: str) -> int:
+    """What one of these costs under the cost model; 0 without one."""
+    return 0 if _costs_ns is None else _costs_ns[what]
+
+
 def is_modelled() -> bool:
     """Whether a cost model is installed, so that work takes the time that it is charged with."""
     return _costs_ns is not None
@@ -33,6 +38,11 @@ def owed_ns() -> int:
     """Nanoseconds that the current task was charged and has not settled yet; 0 outside of a task."""
     account = account_of_task() if _costs_ns is not None else None
     return account.owed_ns if account is not None else 0
+
+
+def reached_ns() -> int:
+    """When the current task will have done what it has got to: loop time and what it owes. 0 without a cost model."""
+    return 0 if _costs_ns is None else now_ns() + owed_ns()
 
 
 async def settle(until: "asyncio.Future[None] | None" = None) -> None:

@@ -1,8 +1,11 @@
 """The batch entry points (patch 4): a chain comes in, POLL is set or cleared on all of it, and a runner drives it."""
 
+from collections.abc import Awaitable
+
 from acomp import (
     CRYPTO_ACOMP_REQ_POLL,
     AcompReq,
+    Code,
     acomp_chain_members,
     acomp_do_async_req_chain,
     acomp_do_req_chain,
@@ -29,14 +32,7 @@ async def run_chain(driver: Driver, head: AcompReq, opcode: Opcode) -> int:
             req.flags &= ~CRYPTO_ACOMP_REQ_POLL
     try:
         if parallel:
-            here, batch = cpu.current_cpu(), driver.submission.batch(opcode)
-            code = await acomp_do_async_req_chain(
-                head,
-                lambda req: driver.request(req, opcode, batch, here),
-                driver.poll,
-                relax=lambda _: cpu.settle(until=batch.awaited()),
-                abandon=driver.abandon,
-            )
+            code = await _in_parallel(driver, head, opcode)
         else:
             code = await acomp_do_req_chain(head, lambda req: driver.request(req, opcode))
         await cpu.settle()
@@ -44,3 +40,24 @@ async def run_chain(driver: Driver, head: AcompReq, opcode: Opcode) -> int:
     finally:
         for req in reqs:
             req.flags &= ~CRYPTO_ACOMP_REQ_POLL
+
+
+async def _in_parallel(driver: Driver, head: AcompReq, opcode: Opcode) -> int:
+    """Submit all, then poll, with what that costs and moves accounted for once, before anybody waits and at the end."""
+    here, batch = cpu.current_cpu(), driver.submission.batch(opcode)
+
+    def submit(req: AcompReq) -> Code:
+        code = driver.request(req, opcode, batch, here)
+        if type(code) is not int:
+            driver.submission.account(batch)  # this one waits, or is done by software
+        return code
+
+    def relax(_: object) -> Awaitable[None]:
+        driver.submission.account(batch)
+        return cpu.settle(until=batch.awaited())
+
+    try:
+        return await acomp_do_async_req_chain(head, submit, driver.poll, relax=relax, abandon=driver.abandon)
+    finally:
+        driver.submission.account(batch)
+        driver.reaping.count(opcode, batch.seen)

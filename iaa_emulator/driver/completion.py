@@ -5,7 +5,7 @@ from errno import E2BIG, EINVAL, EOVERFLOW, ETIMEDOUT
 from acomp import fault
 
 from ..hardware.descriptor import COMPRESS, SUCCESS, CompletionRecord, ErrorCode, Status
-from ..hardware.job import Job
+from ..hardware.job import Ending, Job
 from . import faults
 from .statistics import GlobalStats
 
@@ -31,17 +31,19 @@ def read_record(record: CompletionRecord | None, compress: bool, stats: GlobalSt
     return -EINVAL
 
 
-def spoil(job: Job) -> None:
-    """Let a job that has just landed fail where a fault decider says so; called only while one is installed."""
-    if job.record is None:
-        return
+def spoiled(job: Job, ending: Ending) -> Ending:
+    """What a job that is just landing ends in where a fault decider says so; called only while one is installed."""
+    record, output = ending
+    if record is None or job.landed:
+        return ending
     if fault.should_fail(faults.WATCHDOG):
-        job.record, job.output = CompletionRecord(Status.WATCHDOG_EXPIRED), b""
-    elif fault.should_fail(faults.ANALYTICS_ERROR):
-        job.record, job.output = CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b""
-    elif job.opcode == COMPRESS and job.output and fault.should_fail(faults.CORRUPT_OUTPUT):
+        return CompletionRecord(Status.WATCHDOG_EXPIRED), b""
+    if fault.should_fail(faults.ANALYTICS_ERROR):
+        return CompletionRecord(Status.ANALYTICS_ERROR, ErrorCode.BAD_STREAM), b""
+    if job.opcode == COMPRESS and output and fault.should_fail(faults.CORRUPT_OUTPUT):
         from ..hardware.silicon import perform  # no one else here needs it, and it loads the device's codec
 
         plain = bytearray(job.source)
         plain[0] ^= 1
-        job.output = perform(COMPRESS, plain, job.limit).output or job.output
+        return record, perform(COMPRESS, plain, job.limit).output or output
+    return ending

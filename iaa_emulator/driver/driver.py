@@ -46,7 +46,7 @@ class Driver:
         self.binding = Binding(topology, features, self.attributes, self.stats)
         self.in_flight = InFlight(completion_timeout_s, self._timed_out)
         bounded = 10 in features
-        self.submission = Submission(engine, self.in_flight, bounded=bounded, alloc_pause_ns=alloc_pause_ns)
+        self.submission = Submission(engine, self.in_flight, self.stats, bounded=bounded, alloc_pause_ns=alloc_pause_ns)
         software = SoftwareInflate(serialised=11 in features)
         self.reaping = Reaping(self.submission, self.stats, software, bounded=bounded)
         self.notice = LandingNotice(self.reaping)
@@ -102,12 +102,14 @@ class Driver:
     def poll(self, req: AcompReq) -> Code:
         """Look once whether the job of `req` has landed: -EAGAIN, or its final code (patch 4).
 
+        What was seen is counted when its batch is, by `Reaping.count`.
         Differs from the kernel: -ETIMEDOUT when it never landed, where the kernel would poll for ever.
         """
         job = req.base.data
         if type(job) is not Job or job.state not in LANDED:
             return -EAGAIN
-        code = self.reaping.read(job, compress=True)
+        code = self.reaping.read(job)
+        job.batch.seen.append(job)
         if not code:
             req.deliver(job.output)
         if not code and self.attributes.verify_compress and job.opcode is COMPRESS:
@@ -167,7 +169,7 @@ class Driver:
         job = self.submission.begin(batch, req, wq, slot, req.source(), req.dlen)
         if isinstance(job, int):
             return job
-        self.stats.called(wq, opcode)
+        self.submission.account(batch)
         req.path = "hardware"
         try:
             await cpu.settle(until=batch.awaited())
@@ -182,26 +184,27 @@ class Driver:
     # The asynchronous path.
 
     def _submit(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, slot: int, batch: JobBatch | None) -> Code:
+        """Submit `req`. Who has the `batch` accounts for it."""
+        alone = batch is None
         if batch is None:
             batch = self.submission.batch(opcode)
             batch.callback = self.notice.landed
         job = self.submission.begin(batch, req, wq, slot, req.source(), req.dlen)
         if isinstance(job, int):
             return self._failed(req, opcode, job)
-        self.stats.called(wq, opcode)
         req.path = "hardware"
         job.data = req.base.data
         req.base.data = job
+        if alone:
+            self.submission.account(batch)
         return -EINPROGRESS
 
     async def _submit_when_free(self, req: AcompReq, opcode: Opcode, wq: WorkQueue, batch: JobBatch | None) -> int:
         try:
-            slot = await self.submission.wait_for_slot(req, wq, opcode)
+            slot = await self.submission.wait_for_slot(req, wq, opcode, batch)
         except BaseException:
             self.stats.ended(req, opcode, -ECANCELED)
             raise
-        if batch is not None:
-            self.in_flight.renew(batch)
         code = self._failed(req, opcode, slot) if slot < 0 else self._submit(req, opcode, wq, slot, batch)
         return code if isinstance(code, int) else await code
 

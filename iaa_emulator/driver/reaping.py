@@ -3,7 +3,7 @@
 Both ways to hear of a landing, being polled and being told, end here. Knows jobs and counters, and nothing of chains.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from errno import EAGAIN, EINVAL, EIO, ENODEV, ENXIO
 
 from acomp import AcompReq, cpu, trace
@@ -28,24 +28,25 @@ class Reaping:
         self._software = software
         self._bounded = bounded
 
-    def read(self, job: Job, compress: bool) -> int:
-        """The code of a landed job; after success its output is there to be handed over.
+    def read(self, job: Job, compress: bool = True) -> int:
+        """The code of a landed job; after success its output is there to be handed over. `count` has to follow.
 
         `compress`: whether an overflow counts as one of a compression, which it always does for those who poll.
         """
         record = job.record
-        code = (
-            0 if record is not None and record.status == SUCCESS else read_record(record, compress, self._stats.totals)
-        )
-        cpu.charge("iaa.reap")
-        if not code:
-            opcode = job.batch.opcode
-            self._stats.moved(job.wq, opcode, len(job.output) if opcode is COMPRESS else job.req.slen)
-        return code
+        if record is not None and record.status == SUCCESS:
+            return 0
+        return read_record(record, compress, self._stats.totals)
+
+    def count(self, opcode: Opcode, jobs: Sequence[Job]) -> None:
+        """These jobs were read: what that costs, and what they have moved."""
+        cpu.charge("iaa.reap", len(jobs))
+        self._stats.moved(opcode, [job for job in jobs if job.record is not None and job.record.status == SUCCESS])
 
     def read_alone(self, job: Job) -> int:
-        """`read` for a job that nobody polls, with the output handed to its request."""
+        """`read` and `count` for a job that nobody polls, with the output handed to its request."""
         code = self.read(job, compress=job.opcode == COMPRESS)
+        self.count(job.opcode, (job,))
         if not code:
             job.req.deliver(job.output)
         return code

@@ -3,13 +3,14 @@
 The driver bumps them; `Statistics` is what a platform shows: as an object and as the debugfs text.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from acomp import AcompReq
 
 from ..hardware.descriptor import COMPRESS, Opcode
 from ..hardware.device import Device, WorkQueue
+from ..hardware.job import Job
 from ..hardware.queue_stats import QueueStats
 
 
@@ -70,27 +71,38 @@ class Statistics:
         self.totals = GlobalStats()
         self.book = Book()
 
-    def called(self, wq: WorkQueue, opcode: Opcode) -> None:
-        """A job was submitted, whatever becomes of it; verify jobs are not counted."""
-        if opcode == COMPRESS:
-            self.totals.total_comp_calls += 1
-            wq.stats.comp_calls += 1
-            wq.device.stats.comp_calls += 1
+    def called(self, opcode: Opcode, jobs: Sequence[Job]) -> None:
+        """Jobs were submitted, whatever becomes of them; verify jobs are not counted."""
+        if opcode is COMPRESS:
+            self.totals.total_comp_calls += len(jobs)
+            for job in jobs:
+                wq = job.wq
+                wq.stats.comp_calls += 1
+                wq.device.stats.comp_calls += 1
         else:
-            self.totals.total_decomp_calls += 1
-            wq.stats.decomp_calls += 1
-            wq.device.stats.decomp_calls += 1
+            self.totals.total_decomp_calls += len(jobs)
+            for job in jobs:
+                wq = job.wq
+                wq.stats.decomp_calls += 1
+                wq.device.stats.decomp_calls += 1
 
-    def moved(self, wq: WorkQueue, opcode: Opcode, compressed_bytes: int) -> None:
-        """A job succeeded; counted before it is verified."""
-        if opcode == COMPRESS:
-            self.totals.total_comp_bytes_out += compressed_bytes
-            wq.stats.comp_bytes += compressed_bytes
-            wq.device.stats.comp_bytes += compressed_bytes
+    def moved(self, opcode: Opcode, jobs: Iterable[Job]) -> None:
+        """Jobs succeeded; counted before they are verified. Bytes are compressed ones."""
+        total = 0
+        if opcode is COMPRESS:
+            for job in jobs:
+                total += (size := len(job.output))
+                wq = job.wq
+                wq.stats.comp_bytes += size
+                wq.device.stats.comp_bytes += size
+            self.totals.total_comp_bytes_out += total
         else:
-            self.totals.total_decomp_bytes_in += compressed_bytes
-            wq.stats.decomp_bytes += compressed_bytes
-            wq.device.stats.decomp_bytes += compressed_bytes
+            for job in jobs:
+                total += (size := job.req.slen)
+                wq = job.wq
+                wq.stats.decomp_bytes += size
+                wq.device.stats.decomp_bytes += size
+            self.totals.total_decomp_bytes_in += total
 
     def inflated(self, compressed_bytes: int, code: int) -> None:
         """Software inflate did the work of a device; each counts, bytes only after success, and for no queue."""
@@ -100,7 +112,7 @@ class Statistics:
 
     def ended(self, req: AcompReq, opcode: Opcode, code: int) -> None:
         """A request has ended with `code`, for our own book."""
-        counts = self.book.compress if opcode == COMPRESS else self.book.decompress
+        counts = self.book.compress if opcode is COMPRESS else self.book.decompress
         counts.requests += 1
         if code:
             counts.failed += 1
@@ -108,6 +120,13 @@ class Statistics:
             counts.hardware += 1
         else:
             counts.software += 1
+
+    def ended_on_device(self, opcode: Opcode, requests: int, failed: int) -> None:
+        """So many requests, or units, have ended with what the device said; some of them have failed."""
+        counts = self.book.compress if opcode is COMPRESS else self.book.decompress
+        counts.requests += requests
+        counts.failed += failed
+        counts.hardware += requests - failed
 
     def retire(self, wq: WorkQueue) -> None:
         """The queue is removed: the kernel discards its counters. What is still in flight is counted in our own."""

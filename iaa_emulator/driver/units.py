@@ -4,46 +4,50 @@ All are submitted before the first is looked at, whatever `sync_mode` says. The 
 that fails disturbs no other.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from errno import EAGAIN, ECANCELED, EINVAL, EIO, ENODEV
+from itertools import repeat
+from typing import cast
 
 from acomp import AcompReq, Units, cpu, fault
 
 from ..hardware.descriptor import COMPRESS, Opcode
 from ..hardware.device import WorkQueue
-from ..hardware.job import Job
+from ..hardware.job import Job, JobBatch
 from .driver import Driver
 
 
 class UnitBatch:
-    """The units of one call. `owners(number)` is the request of each; `numbered` are those that have one together.
+    """The units of one call. `owners` are the requests of its units; `numbered` are those that have one together.
 
     `as_posted` (v9): what cannot be submitted is -EINVAL, whatever the reason, and so is what software did instead.
     """
 
     def __init__(
-        self, driver: Driver, opcode: Opcode, owners: Callable[[int], AcompReq], *, numbered: bool, as_posted: bool
+        self, driver: Driver, opcode: Opcode, owners: Iterable[AcompReq], *, numbered: bool, as_posted: bool
     ) -> None:
         self._driver = driver
         self._opcode = opcode
-        self._owner = owners
+        self._owners = owners
         self._numbered = numbered
         self._as_posted = as_posted
         self._first = 0  # the number of the first unit of this round
         self._open: dict[int, Job] = {}
-        """By number of the unit: jobs that were submitted and whose outcome is not known."""
+        """By number of the unit: jobs that were submitted and whose outcome was not told."""
 
     async def perform(self, units: Units) -> int:
         """Submit all, wait, and read what became of each. (A `UnitOperation`.)"""
         driver, opcode = self._driver, self._opcode
         if not driver.enabled and opcode is COMPRESS:
-            for number in range(len(units)):
-                driver.reaping.ended(self._owner(number), opcode, -ENODEV)
+            for _, owner in zip(units.sources, self._owners, strict=False):
+                driver.reaping.ended(owner, opcode, -ENODEV)
             return -ENODEV
         outcomes: list[bytes | int] = [0] * len(units)
         self._open.clear()
         await self._submit_all(units, outcomes)
-        failed = sum(type(outcome) is int and outcome < 0 for outcome in outcomes)
+        failed = 0
+        if len(self._open) < len(units):
+            failed = sum(type(outcome) is int and outcome < 0 for outcome in outcomes)
         if failed == len(units) and len(set(outcomes)) == 1 and not self._as_posted:
             return int(outcomes[0])  # nothing was begun
         await self._read_all(outcomes)
@@ -55,38 +59,44 @@ class UnitBatch:
         return 0
 
     async def _submit_all(self, units: Units, outcomes: list[bytes | int]) -> None:
-        """Submit every unit, in order; the outcome of those that were not is known at once."""
-        driver, opcode, here = self._driver, self._opcode, cpu.current_cpu()
-        submission, takes_new = driver.submission, driver.enabled
-        batch = submission.batch(opcode)
-        for number, (source, capacity) in enumerate(zip(units.sources, units.capacities, strict=True)):
-            owner = self._owner(number)
-            wq = driver.choose(opcode, here) if takes_new else None
-            if not len(source):
-                code = -EINVAL
-            elif wq is None:
-                code = -ENODEV
-            elif fault.decider is not None and submission.denied():
-                code = -EAGAIN
-            else:
-                code = wq.take()
-                if code < 0:
-                    code = await self._slot(owner, wq)
-                    driver.in_flight.renew(batch)
-            if wq is not None and code >= 0:
-                job = submission.begin(batch, owner, wq, code, source, capacity, self._name(number))
-                if not isinstance(job, int):
-                    owner.path = units.paths[number]
-                    driver.stats.called(wq, opcode)
-                    self._open[number] = job
-                    continue
-                code = job
-            outcomes[number] = await self._not_submitted(owner, units, number, code)
+        """Submit every unit, and wait until all have landed."""
+        submission = self._driver.submission
+        batch = submission.batch(self._opcode)
+        try:
+            await self._begin_all(batch, units, outcomes)
+        finally:
+            submission.account(batch)
         await cpu.settle(until=batch.awaited())
 
-    async def _slot(self, owner: AcompReq, wq: WorkQueue) -> int:
+    async def _begin_all(self, batch: JobBatch, units: Units, outcomes: list[bytes | int]) -> None:
+        """A job for every unit, in order; the outcome of those that cannot have one is known at once."""
+        driver, opcode, here = self._driver, self._opcode, cpu.current_cpu()
+        submission, takes_new = driver.submission, driver.enabled
+        rows = zip(units.sources, units.capacities, self._owners, strict=False)
+        for number, (source, capacity, owner) in enumerate(rows):
+            wq = driver.choose(opcode, here) if takes_new else None
+            job: Job | int
+            if not len(source):
+                job = -EINVAL
+            elif wq is None:
+                job = -ENODEV
+            elif fault.decider is not None and submission.denied():
+                job = -EAGAIN
+            elif (slot := wq.take()) >= 0 or (slot := await self._slot(owner, wq, batch)) >= 0:
+                unit = self._first + number if self._numbered else None
+                job = submission.begin(batch, owner, wq, slot, source, capacity, unit)
+            else:
+                job = slot
+            if type(job) is Job:
+                owner.path = units.paths[number]
+                self._open[number] = job
+            else:
+                submission.account(batch)  # this one may go to software
+                outcomes[number] = await self._not_submitted(owner, units, number, cast("int", job))
+
+    async def _slot(self, owner: AcompReq, wq: WorkQueue, batch: JobBatch) -> int:
         try:
-            return await self._driver.submission.wait_for_slot(owner, wq, self._opcode)
+            return await self._driver.submission.wait_for_slot(owner, wq, self._opcode, batch)
         except BaseException:
             self._driver.reaping.ended(owner, self._opcode, -ECANCELED)
             raise
@@ -111,20 +121,23 @@ class UnitBatch:
     async def _read_all(self, outcomes: list[bytes | int]) -> None:
         """One look at each job that was submitted, in order: all have landed."""
         reaping, opcode = self._driver.reaping, self._opcode
-        verifies = self._driver.attributes.verify_compress and opcode is COMPRESS
-        for number, job in list(self._open.items()):
-            code = reaping.read(job, compress=True)
-            if not code and verifies:
-                code = await reaping.verify(job)
-                code = -EIO if code == -EAGAIN else code
-            del self._open[number]
+        jobs = [*self._open.values()]
+        codes = [*map(reaping.read, jobs)]
+        reaping.count(opcode, jobs)
+        if self._driver.attributes.verify_compress and opcode is COMPRESS:
+            codes = [code or await self._verify(job) for job, code in zip(jobs, codes, strict=True)]
+        for number, job, code in zip(self._open, jobs, codes, strict=True):
             if job.state == "landed":
                 job.release_slot()
-            outcomes[number] = reaping.ended(job.req, opcode, code) or job.output
+            outcomes[number] = code or job.output
+        self._open.clear()
+        self._driver.stats.ended_on_device(opcode, len(codes), len(codes) - codes.count(0))
 
-    def _name(self, number: int) -> int | None:
-        """What traces and reprs call a unit of a request; where each has a request of its own that is enough."""
-        return self._first + number if self._numbered else None
+    async def _verify(self, job: Job) -> int:
+        """Whether a page can be had back. Without a descriptor: -EIO, for -EAGAIN means "pending"."""
+        code = await self._driver.reaping.verify(job)
+        job.release_slot()
+        return -EIO if code == -EAGAIN else code
 
     def abandon(self, req: AcompReq) -> None:
         """The call was cancelled: the jobs of `req` keep descriptors and buffers until they have landed."""
@@ -137,10 +150,10 @@ class UnitBatch:
 
 def units_of_request(driver: Driver, req: AcompReq, opcode: Opcode) -> UnitBatch:
     """The units of a unit request."""
-    return UnitBatch(driver, opcode, lambda _: req, numbered=True, as_posted=False)
+    return UnitBatch(driver, opcode, repeat(req), numbered=True, as_posted=False)
 
 
 def units_of_array(driver: Driver, reqs: Sequence[AcompReq], opcode: Opcode) -> UnitBatch:
     """The units of an array call, each with its request."""
     as_posted = driver.features.array_errors == "v9"
-    return UnitBatch(driver, opcode, reqs.__getitem__, numbered=False, as_posted=as_posted)
+    return UnitBatch(driver, opcode, reqs, numbered=False, as_posted=as_posted)

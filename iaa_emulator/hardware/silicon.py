@@ -52,11 +52,12 @@ def _as_one_block(stream: bytes) -> bytes:
     The bits before those are the end of the first block, and what follows is padding: the last bit that is set is the
     second one of the empty block.
     """
-    head, rest = stream[0] | 1, stream[1:]
-    tail = int.from_bytes(rest[-3:], "little")
+    block = bytearray(stream)
+    block[0] |= 1
+    tail = int.from_bytes(block[-3:], "little")
     end = tail.bit_length() - 2  # where the empty block begins, in bits of the tail
-    kept = tail - (0b11 << end)
-    return b"".join((head.to_bytes(1, "little"), rest[:-3], kept.to_bytes((end + 7) // 8, "little")))
+    block[-3:] = (tail - (0b11 << end)).to_bytes((end + 7) // 8, "little")
+    return bytes(block)
 
 
 def _decompress(source: Any, limit: int, suppress_output: bool) -> Outcome:

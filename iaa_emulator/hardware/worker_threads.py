@@ -19,7 +19,7 @@ from acomp.threads.workers import NoWorkersError, Workers
 from ..errors import ConfigurationError
 from .descriptor import DECOMPRESS, CompletionRecord, ErrorCode, Status
 from .device import Device, Group
-from .job import Job, call_out
+from .job import Job, call_out, land
 from .silicon import Outcome, perform
 
 MAX_RUN = 64
@@ -151,14 +151,17 @@ class _Run:
 
     def landed(self, first: int, results: "list[_Result]") -> None:
         """Land the jobs from `first` on. What a codec raised is an error of the device; the loop's handler hears."""
-        for job, (began_s, outcome) in zip(self._jobs[first:], results, strict=False):
+        jobs = self._jobs[first : first + len(results)]
+        outcomes = []
+        for job, (began_s, outcome) in zip(jobs, results, strict=True):
             if began_s is not None and trace.sink is not None:
                 call_out(trace.sink, trace.Event(round(began_s * 1e9), "iaa.start", job.names))
-            if isinstance(outcome, Exception):
+            if type(outcome) is not Outcome:
                 context = {"message": f"{job!r}: the codec failed", "exception": outcome}
                 asyncio.get_running_loop().call_exception_handler(context)
                 outcome = _BROKEN
-            job.land(*outcome)
+            outcomes.append(outcome)
+        land(jobs, outcomes)
 
     def failed(self, first: int, count: int) -> None:
         """Nobody will run these."""

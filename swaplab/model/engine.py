@@ -1,8 +1,8 @@
 """Engines at modelled times: the accelerator of the paper machine, on a virtual loop.
 
-A job arrives at its device's queue a pipeline latency after the moment of its submission (loop time plus what the
-submitting task owes by then), is taken in order of arrival by the first free engine, and lands a service time later.
-Bytes are real: every distinct page is compressed once.
+A job arrives at its device's queue a pipeline latency after the moment of its submission (`submitted_ns`: loop time
+plus what the submitting task owes by then), is taken in order of arrival by the first free engine, and lands a service
+time later. Bytes are real: every distinct page is compressed once.
 
 Arrival order is exact although a chain is submitted at one instant of the loop: what arrives before time t has been
 submitted once the clock stands at t minus the pipeline latency, and only then are arrivals up to t assigned. Nothing
@@ -14,17 +14,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 
-from acomp import cpu, fault
+from acomp import fault
 from iaa_emulator.hardware import silicon
-from iaa_emulator.hardware.descriptor import COMPRESS
+from iaa_emulator.hardware.descriptor import COMPRESS, CompletionRecord
 from iaa_emulator.hardware.device import Device
-from iaa_emulator.hardware.job import Job, JobBatch
+from iaa_emulator.hardware.job import Job, JobBatch, land
 
 from ..sim.loop import VirtualLoop
 
 Compress = Callable[[bytes], silicon.Outcome]
 """What the device makes of a page, padded as the testbed says; remembered, because pages come again and again."""
 
+
+_EXPIRED = silicon.Outcome(CompletionRecord(), b"")
+"""Of a job that was given up meanwhile; nobody looks at it."""
 
 NEVER = 1 << 62
 """A time that no run gets to."""
@@ -78,10 +81,10 @@ class ModelledEngine:
         self.busy_ns = {device.name: 0 for device in devices}
 
     def submit(self, job: Job) -> None:
-        """The job will arrive a pipeline latency after what the submitting task owes by now."""
+        """The job will arrive a pipeline latency after the submitting task has got to it."""
         assert self._loop is not None
         self._serial += 1
-        arrival_ns = self._loop.now_ns + cpu.owed_ns() + self._pipeline_ns
+        arrival_ns = max(job.submitted_ns, self._loop.now_ns) + self._pipeline_ns
         heappush(self._arrivals, (arrival_ns, self._serial, job))
         if arrival_ns + self._service_ns - 1 < self._looks_at_ns:
             self._look_at(arrival_ns + self._service_ns - 1)
@@ -148,10 +151,13 @@ class ModelledEngine:
             self._land_all(batch, together)
 
     def _land(self, jobs: Sequence[Job]) -> None:
-        for job in jobs:
-            if job.landed:  # it was expired
-                continue
-            outcome = self._compress(job.source) if job.opcode is COMPRESS else None
-            if outcome is None or len(outcome.output) > job.limit:
-                outcome = silicon.perform(job.opcode, job.source, job.limit, job.operation_flags)
-            job.land(*outcome)
+        land(jobs, [*map(self._outcome, jobs)])
+
+    def _outcome(self, job: Job) -> silicon.Outcome:
+        if job.source is None:
+            return _EXPIRED
+        if job.batch.opcode is COMPRESS:
+            outcome = self._compress(job.source)
+            if len(outcome.output) <= job.limit:
+                return outcome
+        return silicon.perform(job.opcode, job.source, job.limit, job.operation_flags)
