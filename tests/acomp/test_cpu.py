@@ -19,19 +19,6 @@ async def ask() -> int:
     return cpu.current_cpu()
 
 
-class TestCosts:
-    async def test_what_a_task_has_got_to_is_the_time_with_what_it_owes(self) -> None:
-        assert (cpu.reached_ns(), cpu.cost_ns("a"), cpu.cost_ns("unknown")) == (0, 0, 0)  # without a cost model
-        with cpu.costs({"a": 70}):
-            assert cpu.cost_ns("a") == 70
-            cpu.charge("a", 3)
-            before_ns = cpu.now_ns()
-            assert before_ns <= cpu.reached_ns() - 210 <= cpu.now_ns()
-            with pytest.raises(KeyError):
-                cpu.cost_ns("unknown")
-            await cpu.settle()
-
-
 class TestRotation:
     async def test_eight_children_of_one_task_get_eight_cpus(self) -> None:
         children = await asyncio.gather(*(asyncio.ensure_future(ask()) for _ in range(8)))
@@ -200,6 +187,17 @@ MODEL: Mapping[str, int] = {"iaa.submit": 300, "iaa.reap": 200}
 
 
 class TestCosts:
+    async def test_what_a_task_has_got_to_is_the_time_with_what_it_owes(self) -> None:
+        assert (cpu.reached_ns(), cpu.cost_ns("a"), cpu.cost_ns("unknown")) == (0, 0, 0)  # without a cost model
+        with cpu.costs({"a": 70}):
+            assert cpu.cost_ns("a") == 70
+            cpu.charge("a", 3)
+            before_ns = cpu.now_ns()
+            assert before_ns <= cpu.reached_ns() - 210 <= cpu.now_ns()
+            with pytest.raises(KeyError):
+                cpu.cost_ns("unknown")
+            await cpu.settle()
+
     async def test_without_a_model_a_charge_is_nothing_and_settling_does_not_suspend(self) -> None:
         cpu.charge("iaa.submit", 8)
         cpu.charge("a name that no model knows")
