@@ -14,7 +14,7 @@ from iaa_emulator.hardware import silicon
 from iaa_emulator.hardware.descriptor import COMPRESS, SUCCESS, CompletionRecord, ErrorCode, Status
 from iaa_emulator.hardware.device import Device
 from iaa_emulator.hardware.engine import Engine
-from iaa_emulator.hardware.job import Job, JobBatch
+from iaa_emulator.hardware.job import Ending, Job, JobBatch
 
 NS_PER_S = 1_000_000_000
 
@@ -109,9 +109,10 @@ class _StandIn(Job):
     __slots__ = ("_by", "_of")
 
     def __init__(self, job: Job, by: DisturbedEngine) -> None:
-        batch = JobBatch(job.opcode, ended=lambda _: None)
+        batch = JobBatch(job.opcode, ended=self._ended)
         batch.operation_flags = job.operation_flags
         super().__init__(batch, job.req, job.wq, job.slot, job.source, job.limit, job.unit)
+        self.submitted_ns = job.submitted_ns
         self._of = job
         self._by = by
 
@@ -120,9 +121,11 @@ class _StandIn(Job):
         """Whether the job itself has ended: it may have been given up."""
         return self._of.landed
 
-    def land(self, record: CompletionRecord, output: bytes) -> None:
+    def _ended(self, _batch: JobBatch, _jobs: Sequence[Job], endings: Sequence[Ending]) -> None:
         """Tell the engine around."""
-        self._by.landed(self._of, record, output)
+        for record, output in endings:
+            assert record is not None, "nobody gives up on a stand-in"
+            self._by.landed(self._of, record, output)
 
 
 def _of_another_page(source: Any, limit: int) -> bytes:
