@@ -84,11 +84,7 @@ class Compressor:
         return self._kept(data, output)
 
     async def compress(self, data: bytes) -> Units:
-        """The units of a value of any length, with a turn for the others as often as is due."""
-        units = self.compress_now(data)
-        if units is not None:
-            await self._work.turn_after(len(data))
-            return units
+        """The units of a value that `compress_now` has left, with a turn for the others as often as is due."""
         if not data:
             return data
         if len(data) > SAMPLED_ABOVE:

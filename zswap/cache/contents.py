@@ -157,7 +157,10 @@ class Contents:
         bound = size_in_memory(key, data) + len(data) // 1000  # more than the units' headers, were all of them raw
         await self._admission.enter(bound)
         try:
-            units = await self.compressor.compress(data)
+            units = self.compressor.compress_now(data)
+            inline = 0 if units is None else len(data)
+            if units is None:
+                units = await self.compressor.compress(data)
             crc = await self._checksum(data) if self.file is not None else 0
             size = size_in_memory(key, units)
             if size > self.room.most:
@@ -166,17 +169,18 @@ class Contents:
             bound = size
             if self.file is None:
                 self._finish(key, Held(units, len(data), crc), size, ttl, ticket)
-                return
-            await self.room.take(key)
-            try:
-                if self.writes.counts(key, ticket):
-                    self.sweep()
-                    await self.room.make(key, size)
-                self._finish(key, Held(units, len(data), crc), size, ttl, ticket)
-            finally:
-                self.room.give()
+            else:
+                await self.room.take()  # with no turn since our own in line, so that nobody overtakes
+                try:
+                    if self.writes.counts(key, ticket):
+                        self.sweep()
+                        await self.room.make(key, size)
+                    self._finish(key, Held(units, len(data), crc), size, ttl, ticket)
+                finally:
+                    self.room.give()
         finally:
             self._admission.leave(bound)
+        await self.work.turn_after(inline)
 
     def _finish(self, key: Key, entry: Held, size: int, ttl: float | None, ticket: int) -> None:
         """Publish what has waited, if it still counts."""
@@ -241,7 +245,9 @@ class Contents:
         return plain
 
     async def _checksum(self, data: bytes) -> int:
-        """The crc32 of plain bytes, with a turn for the others as often as is due."""
+        """The crc32 of plain bytes, with a turn for the others as often as is due, and none for a short value."""
+        if len(data) <= TURN_BYTES:
+            return zlib.crc32(data)
         crc = 0
         view = memoryview(data)
         for start in range(0, len(data), TURN_BYTES):

@@ -13,10 +13,11 @@ Units = bytes | tuple[bytes, ...]
 Places = tuple[int, ...]
 """Where a value's units lie in the file, a number for each: see `spill`."""
 
-ENTRY_BYTES: Final = 144
-"""Bytes of memory for a value beside its units and its key: a `Held`, its numbers, a place in a dict.
+ENTRY_BYTES: Final = 132
+"""Bytes of memory for a value beside its units and its key: a `Held`, its length, a place in a dict.
 
-A dict of n values takes 27 to 55 bytes for each, as it has just grown or is about to; this is with the mean.
+A dict of n values takes 27 to 52 bytes for each, as it is about to grow or just has; this is right to a tenth for both.
+A ttl takes 32 more, which are not counted.
 """
 PLACE_BYTES: Final = 32
 """Bytes of the number that says where a unit lies."""

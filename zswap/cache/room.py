@@ -56,8 +56,8 @@ class Room:
             values.remove(other)
             self._counters.evicted += 1
 
-    async def take(self, key: Key) -> None:
-        """Wait for our turn to make room for this key. Let others have theirs by `give`, whatever happens."""
+    async def take(self) -> None:
+        """Wait for our turn to make room. Let others have theirs by `give`, whatever happens."""
         await self._mutex.acquire()
 
     def give(self) -> None:
