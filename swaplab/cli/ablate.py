@@ -17,10 +17,11 @@ from swaplab.cli.options import (
     parse_counts,
     parse_scale,
 )
-from swaplab.cli.outputs import console, writable, writing
+from swaplab.cli.outputs import writable, writing
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.prose import print_prose
 from swaplab.cli.refusals import refusals
+from swaplab.cli.tables import print_whole
 from swaplab.experiments import scales
 from swaplab.experiments.attribution import (
     CONTRADICTION,
@@ -73,9 +74,8 @@ def ablate(
         with progress_bar("columns", len(plan.requests())) as ran:
             report = attribute(plan, workers, ran)
     with writing("ablate", json, report.to_json()):
-        shown = console()
         for attribution in report.attributions:
-            shown.print(_table(attribution))
+            print_whole(_table(attribution), beside=2)
         print_prose(
             *_company(report.attributions[0]),
             *(attribution.sentence() for attribution in report.attributions),

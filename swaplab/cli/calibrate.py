@@ -10,6 +10,7 @@ from rich.table import Table
 from swaplab.cli.options import TestbedName, Workers, parse_scale
 from swaplab.cli.outputs import writable, writing
 from swaplab.cli.progress import progress_bar
+from swaplab.cli.prose import printable
 from swaplab.cli.refusals import refusals
 from swaplab.cli.tables import print_whole
 from swaplab.model.asked import MOST_SEED
@@ -45,7 +46,7 @@ def calibrate(
             worst = after.calibration.worst()
             where = f"{worst.metric} of {worst.compressor} {worst.column}"
             print(f"largest error of a fitted cell {worst.error:+.1%}: {where}")
-        print(f"written to {file}")
+        print(f"written to {printable(str(file))}")
 
 
 def _own_file(name: str, testbed: Testbed, scale: Fraction) -> Path:

@@ -17,6 +17,7 @@ from iaa_emulator.driver.attributes import INT_MAX, INT_MIN
 from swaplab.cli.diagnosis import Diagnosis, DoctorReport, diagnose, files_of
 from swaplab.cli.options import JsonFile
 from swaplab.cli.outputs import console, writing
+from swaplab.cli.prose import printable
 from swaplab.cli.refusals import refusals
 
 COLOURS = {"usable": "green", "not usable": "red", "unreadable": "red"}
@@ -72,7 +73,7 @@ def _show(found: list[Diagnosis], many: bool) -> None:
     shown = console()
     for one in found:
         if one.status == "unreadable" and not many:
-            print(f"swaplab doctor: {one.summary}", file=sys.stderr)
+            print(f"swaplab doctor: {printable(one.summary)}", file=sys.stderr)
             continue
         _show_file(shown, one)
         if many:
@@ -86,22 +87,27 @@ def _show(found: list[Diagnosis], many: bool) -> None:
 def _show_file(console: Console, one: Diagnosis) -> None:
     """Headline, queues with their outcomes, the map of cpus, refusals, advice; only the tables follow the width."""
     console.print(
-        f"{escape(one.file)}: [bold {COLOURS[one.status]}]{one.status}[/]: {escape(one.summary)}",
+        f"{_safe(one.file)}: [bold {COLOURS[one.status]}]{one.status}[/]: {_safe(one.summary)}",
         highlight=False,
         soft_wrap=True,
     )
     queues = _table("queue", "outcome", "")
     for queue in one.queues:
-        queues.add_row(queue.queue, f"[{COLOURS[queue.outcome]}]{queue.outcome}[/]", escape(queue.detail))
+        queues.add_row(_safe(queue.queue), f"[{COLOURS[queue.outcome]}]{queue.outcome}[/]", _safe(queue.detail))
     cpus = _table("cpus", "package", "device", "compress, in order", "decompress")
     for row in one.map:
         cpus.add_row(row.cpus, row.package, row.device, " ".join(row.compress), " ".join(row.decompress))
     for table in (queues, cpus):
         if table.rows:
             console.print(table, highlight=False)
-    _show_lines(console, [f"[red]{escape(said.in_file(one.file))}[/]" for said in one.refusals])
+    _show_lines(console, [f"[red]{_safe(said.in_file(one.file))}[/]" for said in one.refusals])
     advice = [said.in_file(one.file) if said.key else said.text for said in one.advice]
-    _show_lines(console, [f"[yellow]![/] {escape(text)}" for text in advice])
+    _show_lines(console, [f"[magenta]![/] {_safe(text)}" for text in advice])
+
+
+def _safe(text: str) -> str:
+    """What a file says, without being markup or control characters."""
+    return escape(printable(text))
 
 
 def _show_lines(console: Console, lines: list[str]) -> None:

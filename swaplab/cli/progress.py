@@ -18,10 +18,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Column
+from rich.theme import Theme
 
 FIRST_LINE_S = 2.0
 LINE_S = 10.0
-"""Real seconds until the first line, and between any two."""
+NARROW = 60
+"""Real seconds until the first line, and between any two; columns that a whole bar needs."""
 
 Ran = Callable[[int], None]
 """Called with the number of steps done since the last call."""
@@ -30,12 +32,12 @@ Ran = Callable[[int], None]
 @contextmanager
 def progress_of(what: str, total: int | None = None) -> Iterator[Ran]:
     """Show how many of `what` are done, of `total` (None: nobody knows how many)."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, theme=Theme({"progress.elapsed": "none"}))  # else yellow, unreadable on white
     if not console.is_terminal:
         with _lines(what, total) as ran:
             yield ran
         return
-    bar = Progress(*_form(what, total), console=console, transient=True, expand=True)
+    bar = Progress(*_form(what, total, console.width), console=console, transient=True, expand=True)
     try:
         with _threads_without_signals():
             bar.start()
@@ -52,10 +54,15 @@ def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[], N
         yield lambda: ran(1)
 
 
-def _form(what: str, total: int | None) -> list[ProgressColumn]:
-    """What every bar says, in one order: a time without its name could be either. The bar takes what room is left."""
+def _form(what: str, total: int | None, width: int) -> list[ProgressColumn]:
+    """What every bar says, in one order: a time without its name could be either. The bar takes what room is left.
+
+    A terminal below NARROW columns shows neither the bar nor what remains.
+    """
     bar, figures = BarColumn(bar_width=None), (MofNCompleteColumn, TimeElapsedColumn, TimeRemainingColumn)
     done, elapsed, remaining = (figure(table_column=Column(no_wrap=True)) for figure in figures)
+    if width < NARROW:
+        return [TextColumn(what), done, TextColumn("elapsed"), elapsed]
     form = [TextColumn(what), bar, done, TextColumn("elapsed"), elapsed]
     return form if total is None else [*form, TextColumn("remaining"), remaining]
 

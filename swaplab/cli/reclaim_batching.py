@@ -10,6 +10,7 @@ from swaplab.cli.options import MOST_WORKERS, JsonFile, TestbedName, parse_count
 from swaplab.cli.outputs import console, writing
 from swaplab.cli.progress import progress_bar
 from swaplab.cli.refusals import refusals
+from swaplab.cli.tables import print_whole
 from swaplab.experiments.reclaim_batching import CHAINS, PROCESSES, ReclaimReport, reclaim_report
 from swaplab.model.testbed import MOST_PROCESSES, TestbedError, load_testbed
 
@@ -39,7 +40,7 @@ def reclaim_batching(
         shown.print(
             f"4 KiB folios swapped out, thousands of pages per second, {report.devices} devices", highlight=False
         )
-        shown.print(_table(report, counts, lengths))
+        print_whole(_table(report, counts, lengths))
         for count in counts:
             shown.print(report.sentence(count), highlight=False)
 

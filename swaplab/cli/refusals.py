@@ -7,6 +7,7 @@ from errno import EPIPE
 
 import typer
 
+from swaplab.cli.prose import printable
 from swaplab.worker_processes import ProcessDiedError
 
 LONGEST_REASON = 500
@@ -35,6 +36,7 @@ def refusals(command: str | Callable[[], str], *reasons: type[Exception]) -> Ite
         why = f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror or str(error)
     else:
         return
+    why = "\n".join(map(printable, why.split("\n")))
     why = why if len(why) <= LONGEST_REASON else why[:LONGEST_REASON] + " ..."
     name = command if isinstance(command, str) else command()
     print(f"swaplab {name}".rstrip() + f": {why}", file=sys.stderr)

@@ -12,10 +12,11 @@ from rich.table import Table
 
 import acomp
 from swaplab.cli.options import FolioSize, JsonFile
-from swaplab.cli.outputs import console, writing
+from swaplab.cli.outputs import writing
 from swaplab.cli.progress import progress_of
-from swaplab.cli.prose import print_prose
+from swaplab.cli.prose import print_prose, printable
 from swaplab.cli.refusals import refusals
+from swaplab.cli.tables import print_whole
 from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.realbytes.comparison import Comparison, Report, StoreColumn, compare, hardware
 from swaplab.realbytes.counters import CountersColumn, CountersReport, count
@@ -62,10 +63,9 @@ def store(
         report: Report | CountersReport = uvloop.run(run)
     left_out = f"; {pages.skipped} left out ({pages.first_skipped})" if pages.skipped else ""
     with writing("store", json, report.model_dump_json(by_alias=True, indent=2) + "\n"):
-        shown = console()
-        shown.print(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}", highlight=False)
+        print(printable(f"{pages.files} files, {len(pages)} pages, folios of {folio}{left_out}"))
         for table in [_counters_table(report)] if isinstance(report, CountersReport) else _tables(report):
-            shown.print(table)
+            print_whole(table)
         if isinstance(report, Report):
             print_prose(*_explained(report))
         print(f"{report.verified_pages} pages, {report.verified_bytes} bytes verified, {report.differing_pages} differ")

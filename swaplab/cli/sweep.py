@@ -10,10 +10,11 @@ import typer
 from rich.table import Table
 
 from swaplab.cli.options import MOST_WORKERS, TestbedName, parse_scale
-from swaplab.cli.outputs import console, writable
+from swaplab.cli.outputs import writable
 from swaplab.cli.progress import progress_bar
-from swaplab.cli.prose import print_prose
+from swaplab.cli.prose import print_prose, printable
 from swaplab.cli.refusals import refusals
+from swaplab.cli.tables import print_whole
 from swaplab.experiments import scales
 from swaplab.experiments.grid import Grid, GridError, parse_grid
 from swaplab.experiments.sweep import JOURNAL, TABLES, Sweep, SweepError, run_locally, run_on_dask
@@ -64,7 +65,7 @@ def sweep(
         print("no picture: no axis has several values to compare")
     failed = sum(row["error"] is not None for row in rows)
     print_prose(scales.sentence("usemem", question.folios, question.scale))
-    print(f"{len(rows)} points, {failed} failed; results in {out}")
+    print(f"{len(rows)} points, {failed} failed; results in {printable(str(out))}")
     if failed:
         raise typer.Exit(1)
 
@@ -114,13 +115,12 @@ def _show(grid: Grid, rows: list[dict[str, Any]]) -> None:
     for row in rows[:MOST_ROWS]:
         cells = [str(row[name]) for name in names]
         table.add_row(*cells, *(_figures(row) if row["error"] is None else ["failed", "", "", ""]))
-    shown = console()
-    shown.print(table)
+    print_whole(table, beside=len(names))
     if len(rows) > MOST_ROWS:
-        shown.print(f"... and {len(rows) - MOST_ROWS} more", highlight=False)
+        print(f"... and {len(rows) - MOST_ROWS} more")
     for row in rows:
         if row["error"] is not None:
-            print(f"{_named(row.items(), names)}: {row['error']}")
+            print(printable(f"{_named(row.items(), names)}: {row['error']}"))
     _show_left_out(grid, names)
 
 

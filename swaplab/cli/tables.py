@@ -1,6 +1,6 @@
 """The series' tables, as `usemem` and `kernbench` print them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -75,10 +75,43 @@ def _change(value: float, before: float, digits: int) -> str:
     return f"{(value / before - 1) * 100:+.{digits}f} %" if before else ""
 
 
-def print_whole(table: Table) -> None:
-    """Print `table` however wide it is: a figure that is cut off would be worse than a long line."""
-    needed = Console(width=WIDEST).measure(table).maximum
-    Console(width=max(console().width, needed)).print(table)
+def print_whole(table: Table, beside: int = 1) -> None:
+    """Print all of `table`, however narrow the terminal: columns that have no room go on below.
+
+    The first columns, as many as `beside`, stand beside each of the parts. A figure is never cut off: a single column
+    without room makes a long line.
+    """
+    shown = console()
+    for part in _parts(table, shown.width, beside):
+        Console(width=max(shown.width, _width(part))).print(part)
+
+
+def _parts(table: Table, width: int, beside: int) -> Iterator[Table]:
+    names, rest = list(range(beside)), list(range(beside, len(table.columns)))
+    title = table.title
+    while rest:
+        fitting = 1
+        while fitting < len(rest) and _width(_of_columns(table, names + rest[: fitting + 1])) <= width:
+            fitting += 1
+        part = _of_columns(table, names + rest[:fitting])
+        part.title, title = title, None
+        yield part
+        rest = rest[fitting:]
+
+
+def _width(table: Table) -> int:
+    return Console(width=WIDEST).measure(table).maximum
+
+
+def _of_columns(table: Table, places: Sequence[int]) -> Table:
+    """The same table with some of its columns only."""
+    part = Table(title_justify=table.title_justify)
+    columns = [table.columns[place] for place in places]
+    for column in columns:
+        part.add_column(column.header, justify=column.justify, style=column.style, no_wrap=True)
+    for row, cells in zip(table.rows, zip(*(column.cells for column in columns), strict=True), strict=True):
+        part.add_row(*cells, style=row.style, end_section=row.end_section)
+    return part
 
 
 def _published(cell: object) -> str:

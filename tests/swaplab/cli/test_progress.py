@@ -38,3 +38,17 @@ def test_who_knows_no_total_promises_no_end(width: int, capsys: pytest.CaptureFi
     assert len(line) <= width
     assert "1/? elapsed 0:00:00" in line
     assert "remaining" not in line
+
+
+def test_a_narrow_terminal_has_the_figures_and_no_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    with progress_of("columns simulated", 28) as ran:
+        ran(28)
+    printed = capsys.readouterr().err
+    assert last_line(printed).split() == ["columns", "simulated", "28/28", "elapsed", "0:00:00"]
+    assert len(last_line(printed)) <= 40
+    assert "\x1b[33m" not in printed, "yellow cannot be read on white"
