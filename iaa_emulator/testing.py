@@ -1,14 +1,15 @@
-"""For tests of what runs on a platform: an engine whose jobs land when the test says so."""
+"""For tests of what runs on a platform: an engine whose jobs land when the test says so, and what must hold at rest."""
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from acomp import trace
 
 from .hardware.device import Device, Group
 from .hardware.job import Job
 from .hardware.silicon import perform
+from .platform import Platform
 
 
 class SteppedEngine:
@@ -103,3 +104,32 @@ class SteppedEngine:
         self._ticking = False
         if self._auto and self.step():  # else nothing has changed, and asking at every turn would stop virtual time
             self._tick_soon()
+
+
+def not_at_rest(platform: Platform) -> Iterator[str]:
+    """What does not hold although nothing is under way, each with the number that it has in docs/invariants.md.
+
+    I1 and I2: every descriptor is free, no job is in flight, nobody waits. I14: sums over queues, those removed
+    included, and requests by the way that they took.
+    """
+    driver = platform.driver
+    for device in platform.devices:
+        for wq in device.work_queues:
+            if wq.in_flight:
+                yield f"I1: {wq!r} has descriptors in flight"
+            if wq.waiting:
+                yield f"I2: somebody waits for a descriptor of {wq!r}"
+    if len(driver.in_flight):
+        yield f"I2: jobs are in flight: {list(driver.in_flight)}"
+    book, totals = driver.stats.book, driver.stats.totals
+    queues = [wq.stats for device in driver.devices for wq in device.bound_queues] + [book.retired]
+    for total, parts in (
+        (totals.total_comp_calls, [stats.comp_calls for stats in queues]),
+        (totals.total_decomp_calls, [stats.decomp_calls for stats in queues]),
+        (totals.total_comp_bytes_out, [stats.comp_bytes for stats in queues]),
+    ):
+        if total != sum(parts):
+            yield f"I14: {total} in all is not the sum of {parts}"
+    for counts in (book.compress, book.decompress):
+        if counts.requests != counts.hardware + counts.software + counts.failed:
+            yield f"I14: {counts} do not add up"

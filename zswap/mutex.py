@@ -15,6 +15,11 @@ class Mutex:
     def __repr__(self) -> str:
         return f"<Mutex {'locked' if self.locked else 'free'}, {len(self._waiters)} waiting>"
 
+    @property
+    def contended(self) -> bool:
+        """Whether anybody waits for it."""
+        return len(self._waiters) > 0
+
     async def acquire(self) -> None:
         """Take the mutex, in order of call. A waiter that is cancelled after it was served passes it on."""
         if self.locked:

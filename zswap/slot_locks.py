@@ -65,6 +65,11 @@ class SlotLocks:
     def __len__(self) -> int:
         return len({id(lease) for leases in self._blocks.values() for lease in leases})
 
+    @property
+    def contended(self) -> bool:
+        """Whether anybody waits for a turn."""
+        return any(not lease.held for leases in self._blocks.values() for lease in leases)
+
     def request(self, first: int, nr_slots: int = 1) -> SlotLease:
         """Enter the line for these slots, now. The caller owns the lease from here on and must release it."""
         self._requests += 1

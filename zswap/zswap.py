@@ -95,6 +95,7 @@ class Zswap:
         self._pools_alive.begin()
         self._has_pool = True
         self._parts.loop = asyncio.get_running_loop()
+        self._worker.begin()
         return self
 
     async def __aexit__(

@@ -5,8 +5,11 @@ It uses `swaplab.stress` and everything below; nothing below knows of it. docs/c
 
 from .disturbed_engine import Disturbance, DisturbedEngine
 from .fault_plan import FaultPlan, PlanError, PointFault
+from .scenarios import PLANS, SCENARIOS
 
 __all__ = [
+    "SCENARIOS",
+    "PLANS",
     "Disturbance",
     "DisturbedEngine",
     "FaultPlan",

@@ -80,11 +80,12 @@ def _steps(ordered: Sequence[Operation], done: int, value: int) -> Iterable[tupl
 
 @dataclass(slots=True)
 class FolioStore:
-    """A store of several pages that went well: the value at each of its slots."""
+    """A store that went well: the value at each of its slots, and whether all is in memory, and nothing on a device."""
 
     values: dict[int, int]
     called: int
     returned: int
+    in_memory: bool = True
 
 
 @dataclass(slots=True)
@@ -129,8 +130,10 @@ class History:
         )
 
     def _is_older(self, value: int, slot: int, folio: FolioStore) -> bool:
-        """Whether this page had been written there before the folio's store was called."""
-        return value != EMPTY and any(
-            operation.kind == "write" and operation.value == value and operation.returned < folio.called
+        """Whether this page was written there before the folio's store was called, and not again since."""
+        writes = [
+            operation.returned
             for operation in self.slots[slot]
-        )
+            if operation.kind == "write" and operation.value == value
+        ]
+        return value != EMPTY and bool(writes) and max(writes) < folio.called

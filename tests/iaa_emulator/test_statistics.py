@@ -11,6 +11,7 @@ import acomp
 from acomp import PAGE_SIZE, compress_pages, crypto_alloc_acomp, decompress_pages, trace
 from iaa_emulator import machine, metrics
 from iaa_emulator.driver.events import EVENTS
+from iaa_emulator.hardware.silicon import perform
 from tests.iaa_emulator.rig import RANDOM, TEXT, Single, assert_balanced, engine_of, new_chain, page, stepped
 
 ONE_PAGE = """\
@@ -159,6 +160,13 @@ async def test_every_event_of_this_room_is_declared() -> None:
             with acomp.fault.installed(lambda point: point == "iaa.lost_completion"):
                 await Single().compress(TEXT)
             assert not platform.enabled
+        async with stepped(auto=False) as platform:
+            running = asyncio.ensure_future(Single().compress(TEXT))
+            await asyncio.sleep(0)
+            (job,) = engine_of(platform).running
+            for _ in range(2):
+                job.land(*perform(job.opcode, TEXT, job.limit))
+            await running
     seen = {event.kind: tuple(event.fields) for event in events if event.kind.startswith("iaa.")}
     assert seen == {kind: fields for kind, (fields, _) in EVENTS.items()}
 

@@ -366,3 +366,19 @@ async def test_written_back_pages_are_found_through_swap() -> None:
             assert swap.zswap.events["pswpin"] == 5
             lru = swap.zswap._parts.inventory.lrus.find(None, 0)
             assert lru is not None and lru.protected == 5
+
+
+async def test_the_worker_runs_where_the_store_was_opened_and_not_where_it_was_made() -> None:
+    """On a cpu that nobody has used yet it makes a context, and for that it needs the registry of the store's pool."""
+    disk = Disk()
+    params = zswap.Params(compressor="null-async", **kernel_limit(4), accept_threshold_percent=50)  # type: ignore[arg-type]
+    store = zswap.Zswap.open(params, backing=disk)
+    with acomp.registry(), null_algorithm() as device:
+        acomp.cpu.host.get().nr_cpus = 1
+        async with store:
+            acomp.cpu.host.get().nr_cpus = 2
+            for offset in range(5):
+                await put(store, offset, HUGE)
+            await store._worker.ended()
+            assert disk.pages
+            await device.quiesce()

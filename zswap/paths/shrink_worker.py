@@ -32,13 +32,17 @@ class GlobalShrinker:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._context = contextvars.copy_context()  # not that of a store, which may be pinned to a cpu
+        self._context: contextvars.Context | None = None
         self._last_cgroup: Cgroup | None = None
         self._last_lru: LruList | None = None
         self._stopped = False
         self._task: asyncio.Task[None] | None = None
         self.runs_in_vain = 0
         """Runs that ended above the threshold, be it by an exception; one that could not begin is one of them."""
+
+    def begin(self) -> None:
+        """The store is opened, here: runs see this registry. (And not a store's pins to a cpu, which may wake them.)"""
+        self._context = contextvars.copy_context()
 
     @property
     def running(self) -> bool:
