@@ -5,7 +5,7 @@ The engine within does the work; it is given stand-ins for the jobs, and what it
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -39,15 +39,22 @@ class Disturbance:
 class DisturbedEngine:
     """`engine` with a disturbance, drawn from `random` for each job in order of submission. It needs a virtual loop.
 
-    `struck` counts what has happened by name, and `out_of_order`, jobs that landed before an earlier one of their
-    batch.
+    `strike(what)` is asked last, whether it strikes. `struck` counts what has, by name, and "out of order", jobs that
+    landed before an earlier one of their batch.
     """
 
-    def __init__(self, engine: Engine, disturbance: Disturbance | None = None, random: Random | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        disturbance: Disturbance | None = None,
+        random: Random | None = None,
+        strike: Callable[[str], bool] = lambda what: True,
+    ) -> None:
         self.engine = engine
         self.disturbance = disturbance or Disturbance()
         self.struck: Counter[str] = Counter()
         self._random = random or Random(0)
+        self._strike = strike
         self._timers: set[asyncio.TimerHandle] = set()
 
     def start(self, devices: Sequence[Device]) -> None:
@@ -97,7 +104,7 @@ class DisturbedEngine:
         self._timers.add(timer)
 
     def _strikes(self, what: str, probability: float) -> bool:
-        if not probability or self._random.random() >= probability:
+        if not probability or self._random.random() >= probability or not self._strike(f"a job is {what}"):
             return False
         self.struck[what] += 1
         return True

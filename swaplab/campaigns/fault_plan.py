@@ -100,21 +100,18 @@ class FaultPlan(BaseModel):
         return plan
 
     def decider(
-        self, random: Random, now_ns: Callable[[], int], struck: Callable[[str], object] = lambda point: None
+        self, random: Random, now_ns: Callable[[], int], strike: Callable[[str], bool] = lambda point: True
     ) -> fault.Decider:
         """Who decides by this plan from now on. Each point has a stream of random numbers split from `random`.
 
-        `now_ns` tells the time, and `struck(point)` is called for each fault.
+        `now_ns` tells the time, and `strike(point)` is asked last, whether the fault strikes.
         """
         began_ns = now_ns()
         points = {name: _Point(rule, Random(random.getrandbits(64))) for name, rule in self.points.items()}
 
         def decide(name: str) -> bool:
             point = points.get(name)
-            if point is None or not point.fails(now_ns() - began_ns):
-                return False
-            struck(name)
-            return True
+            return point is not None and point.fails(now_ns() - began_ns) and strike(name)
 
         return decide
 

@@ -44,7 +44,8 @@ async def open_platform(
 
     `costs`: steps take the testbed's time.
     """
-    engine = DisturbedEngine(ModelledEngine(_engine_model(), outcome_of), disturbance, Random(world.random.random()))
+    modelled = ModelledEngine(_engine_model(), outcome_of)
+    engine = DisturbedEngine(modelled, disturbance, Random(world.random.random()), world.strike)
     with acomp.registry(), cpu.costs(_costs_ns()) if costs else nullcontext():
         async with Platform.open(machine, engine=engine, attributes=attributes, features=features) as platform:
             yield platform, engine
@@ -56,12 +57,7 @@ def planned(world: World, plan: FaultPlan | None) -> Iterator[None]:
     if plan is None:
         yield
         return
-    decider = plan.decider(
-        Random(world.random.random()),
-        cpu.now_ns,
-        lambda point: world.faults.append(f"{cpu.now_ns()} ns: {point}"),
-    )
-    with fault.installed(decider):
+    with fault.installed(plan.decider(Random(world.random.random()), cpu.now_ns, world.strike)):
         yield
 
 

@@ -129,6 +129,18 @@ class World:
         """Note something for the report of a failure, with the time."""
         self.told.append(self._note(what))
 
+    def strike(self, what: str) -> bool:
+        """A fault is about to strike: whether it does, and then it is told in the report. Shrinking leaves some out.
+
+        `faulty` asks here, and so does a scenario with faults of its own.
+        """
+        number, kept = self._next_strike(), self._reductions.strikes
+        if kept is not None and number not in kept:
+            return False
+        self.strikes.append(number)
+        self.faults.append(self._note(what))
+        return True
+
     async def sleep(self, delay_s: float) -> None:
         """Sleep `delay_s` seconds, and up to the jitter longer."""
         await sim.sleep_ns(round(delay_s * NS_PER_S) + self._loop.jitter_ns())
@@ -159,12 +171,10 @@ class World:
             fails, lost = random.random() < fail, random.random() < lose
             if delay_ns:
                 await sim.sleep_ns(delay_ns)
-            if fails and self._strikes():
-                self.faults.append(self._note(f"{name} failed"))
+            if fails and self.strike(f"{name} failed"):
                 raise error(f"injected into {name}")
             result = await fn(*args, **kwargs)
-            if lost and self._strikes():
-                self.faults.append(self._note(f"the answer of {name} was lost"))
+            if lost and self.strike(f"the answer of {name} was lost"):
                 await self._loop.create_future()
             return result
 
@@ -235,8 +245,8 @@ class World:
 
     @property
     def is_faulty(self) -> bool:
-        """Whether `faulty` was called."""
-        return self._calls > 0
+        """Whether faults may strike: `faulty` was called, or one has struck."""
+        return self._calls > 0 or bool(self.strikes)
 
     def _start(self, number: int, task: asyncio.Task[Any]) -> Target:
         target = Target(task, born=len(self.trace) + 1)
@@ -248,14 +258,6 @@ class World:
     def _note(self, what: str) -> Note:
         task = asyncio.current_task(self._loop)
         return Note(self._loop.now_ns, len(self.trace) + 1, None if task is None else identity_of(task), what)
-
-    def _strikes(self) -> bool:
-        """Whether the fault that would strike now does; shrinking leaves some out."""
-        number, kept = self._next_strike(), self._reductions.strikes
-        if kept is not None and number not in kept:
-            return False
-        self.strikes.append(number)
-        return True
 
     def _strike_who_waits_for(self, task: asyncio.Task[Any]) -> None:
         """Note which targets the end of a cancelled one reaches, directly or by `asyncio.gather`."""

@@ -6,6 +6,7 @@ from swaplab.stress import Scenario
 
 from ..fault_plan import FaultPlan
 from . import (
+    cached_values,
     cancellation_storm,
     chain_storm,
     compressor_switching,
@@ -25,6 +26,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "device-loss": device_loss.device_loss,
     "cancellation-storm": cancellation_storm.cancellation_storm,
     "mixed-cgroups": mixed_cgroups.mixed_cgroups,
+    "cached-values": cached_values.cached_values,
 }
 """Every campaign, by the name that the command knows it by."""
 
@@ -37,5 +39,6 @@ PLANS: Final[tuple[FaultPlan, ...]] = (
     compressor_switching.PLAN,
     device_loss.PLAN,
     mixed_cgroups.PLAN,
+    cached_values.PLAN,
 )
 """What they make fail."""

@@ -56,7 +56,12 @@ def test_a_schedule_counts_from_when_the_plan_was_installed() -> None:
 def test_other_points_do_not_fail_and_draw_nothing() -> None:
     plan = FaultPlan.of({SUBMIT: 0.5, "iaa.watchdog": 0.5})
     struck: list[str] = []
-    one, other = (plan.decider(Random(3), lambda: 0, struck.append) for _ in range(2))
+
+    def strike(point: str) -> bool:
+        struck.append(point)
+        return True
+
+    one, other = (plan.decider(Random(3), lambda: 0, strike) for _ in range(2))
     assert not one("zswap.swapon")
     for _ in range(5):
         other("iaa.watchdog")
