@@ -159,6 +159,8 @@ class Submission:
                 ended.append(job)
                 if was_abandoned:
                     abandoned.append(job)
+            elif trace.sink is not None:
+                call_out(partial(trace.emit, "iaa.landed_again", **job.names))
         if not ended:
             return
         self._in_flight.landed(batch)

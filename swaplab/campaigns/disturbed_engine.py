@@ -76,6 +76,9 @@ class DisturbedEngine:
     def landed(self, job: Job, record: CompletionRecord, output: bytes) -> None:
         """The engine within is through with a job: spoil what comes of it, and land it now, later, or twice."""
         disturbance = self.disturbance
+        if job.landed:  # it was given up meanwhile
+            self._land(job, record, output)
+            return
         if job.opcode == COMPRESS and record.status == SUCCESS and self._strikes("corrupted", disturbance.corrupted):
             output = _of_another_page(job.source, job.limit) or output
         if self._strikes("overflow", disturbance.overflow):
