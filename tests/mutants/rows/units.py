@@ -6,6 +6,7 @@ from tests.mutants.row import Row
 RUN = "acomp.units.run"
 ONE = "acomp.units.one"
 SETTERS = "acomp.units.setters"
+DISPATCH = "acomp.units.dispatch"
 ARRAYS = "acomp.units.arrays"
 
 UNITS = "acomp/test_units.py::"
@@ -74,6 +75,83 @@ ROWS = [
         "_check_entries",
         Swap("id", by="lambda _: object()"),
         [UNITS + "test_a_table_that_is_none"],
+    ),
+    Row(
+        "unit request: a unit size is within its bounds",
+        SETTERS,
+        "acomp_request_set_unit_size",
+        Negate("CRYPTO_ACOMP_DST_MAX"),
+        [UNITS + "test_these_are_none"],
+    ),
+    Row(
+        "unit request: a range is within its folio",
+        SETTERS,
+        "acomp_request_set_src_folio",
+        Negate("size"),
+        [UNITS + "test_a_range_that_is_none"],
+    ),
+    Row(
+        "unit request: a folio is contiguous",
+        SETTERS,
+        "_size",
+        Negate("c_contiguous"),
+        [UNITS + "test_a_range_that_is_none"],
+    ),
+    Row(
+        "unit request: the total is within the entries",
+        SETTERS,
+        "acomp_request_set_dst_sg",
+        Negate("room"),
+        [UNITS + "test_a_table_that_is_none"],
+    ),
+    Row(
+        "unit request: entries are entries",
+        SETTERS,
+        "_check_entries",
+        Negate("SgEntry"),
+        [UNITS + "test_a_table_that_is_none"],
+    ),
+    Row(
+        "unit request: its setters refuse what is in flight",
+        SETTERS,
+        "_check_apart",
+        Drop("check_idle"),
+        [UNITS + "test_a_request_in_flight_is_left_alone"],
+    ),
+    Row(
+        "unit request: a folio goes with a table of entries, and is no chain",
+        DISPATCH,
+        "segmented",
+        Negate("is_plain"),
+        [UNITS + "test_13_what_is_not_in_order_is_refused_and_nothing_is_touched"],
+    ),
+    Row(
+        "unit request: a head that has a folio is refused",
+        DISPATCH,
+        "segmented",
+        Replace("CRYPTO_TFM_REQ_CHAIN", by="0"),
+        [UNITS + "test_a_head_that_had_a_folio_before_is_refused"],
+    ),
+    Row(
+        "unit request: several units need an algorithm that takes them",
+        DISPATCH,
+        "segmented",
+        Negate("native"),
+        [UNITS + "test_8_two_units_are_refused_and_nothing_is_touched"],
+    ),
+    Row(
+        "unit request: several units are not decompressed",
+        DISPATCH,
+        "segmented",
+        Negate("compressing"),
+        [UNITS + "test_several_units_are_not_decompressed"],
+    ),
+    Row(
+        "unit request: every unit has an entry",
+        DISPATCH,
+        "segmented",
+        Swap("len", by="lambda _: 99"),
+        [UNITS + "test_13_what_is_not_in_order_is_refused_and_nothing_is_touched"],
     ),
     Row(
         "arrays: POLL is off afterwards",
