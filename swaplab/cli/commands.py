@@ -22,6 +22,7 @@ from swaplab.cli.reclaim_batching import reclaim_batching
 from swaplab.cli.refusals import refusals
 from swaplab.cli.refused_value import Command
 from swaplab.cli.store import store
+from swaplab.cli.stress import stress
 from swaplab.cli.sweep import sweep
 from swaplab.cli.usemem import usemem
 
@@ -75,6 +76,7 @@ app.command(cls=Command)(kernbench)
 app.command(cls=Command)(calibrate)
 app.command(cls=Command)(ablate)
 app.command(cls=Command)(sweep)
+app.command(cls=Command)(stress)
 app.command(cls=Command)(reclaim_batching)
 
 

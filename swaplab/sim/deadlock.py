@@ -32,10 +32,10 @@ class Waiting:
         return f"task {self.task!r} in {self.where} for {self.awaits}"
 
 
-def who_waits(tasks: Iterable[asyncio.Task[Any]]) -> tuple[Waiting, ...]:
-    """Describe `tasks` in the order given, the finished ones left out."""
+def who_waits(tasks: Iterable[asyncio.Task[Any]], machinery: tuple[Path, ...] = MACHINERY) -> tuple[Waiting, ...]:
+    """Describe `tasks` in the order given, the finished ones left out. Nobody wants to hear of files in `machinery`."""
     return tuple(
-        Waiting(task.get_name(), _where(frames), _awaits(task, frames))
+        Waiting(task.get_name(), _where(frames, machinery), _awaits(task, frames))
         for task in tasks
         if not task.done()
         for frames in [_frames(task.get_coro())]
@@ -73,9 +73,9 @@ def _hidden_generator(step: object) -> object:
     return next((thing for thing in gc.get_referents(step) if isinstance(thing, AsyncGeneratorType)), None)
 
 
-def _where(frames: list[FrameType]) -> str:
+def _where(frames: list[FrameType], machinery: tuple[Path, ...]) -> str:
     """The innermost place outside of asyncio and of the virtual loop: there somebody can do something about it."""
-    own = [frame for frame in frames if Path(frame.f_code.co_filename).parent not in MACHINERY] or frames
+    own = [frame for frame in frames if Path(frame.f_code.co_filename).parent not in machinery] or frames
     if not own:
         return "a coroutine that has not begun"
     code = own[-1].f_code

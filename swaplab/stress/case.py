@@ -33,12 +33,12 @@ class Reductions:
     jitter_ms: float | None = None
 
     def __str__(self) -> str:
-        said = [f"client {number} is left out" for number in self.without]
+        said = [f"client {number}" for number in self.without]
         if self.strikes is not None:
-            said.append(f"faults that strike: {', '.join(map(str, self.strikes)) or 'none'}")
+            said.append("all other faults" if self.strikes else "all faults")
         if self.jitter_ms is not None:
-            said.append(f"jitter {self.jitter_ms:g} ms" if self.jitter_ms else "no jitter")
-        return "; ".join(said)
+            said.append(f"jitter above {self.jitter_ms:g} ms" if self.jitter_ms else "all jitter")
+        return ", ".join(said)
 
 
 WHOLE = Reductions()

@@ -1,16 +1,21 @@
 """The loop of a run: virtual time in which sleeps take longer than asked, and all tasks are known."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from contextvars import Context
+from pathlib import Path
 from random import Random
 from typing import Any, TypeVarTuple
 
 from swaplab.sim import VirtualLoop
+from swaplab.sim.deadlock import MACHINERY
 
 Ts = TypeVarTuple("Ts")
 
 NS_PER_MS = 1_000_000
+OURS = (*MACHINERY, Path(contextlib.__file__).parent, Path(__file__).parent)
+"""Where a task stands is said of the program that is explored: its files are in none of these directories."""
 WAKE_A_SLEEPER: Any = asyncio.futures._set_result_unless_cancelled  # type: ignore[attr-defined]
 """What asyncio.sleep asks to be called, and nobody else: so it tells a sleep from a deadline."""
 

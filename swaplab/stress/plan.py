@@ -4,6 +4,7 @@ A plan is a generator: it yields the name of a run, and is sent what became of i
 has worker processes make them ahead of it; the plan decides alone which of them count, and in which order.
 """
 
+import re
 from collections.abc import Generator, Iterable
 from itertools import count
 from random import Random
@@ -15,6 +16,19 @@ from .scenario import Scenario
 Name = tuple[int, Cancel | None]
 """A seed and a cancellation."""
 Plan = Generator[Name, Run]
+
+
+def parse_seeds(text: str) -> range:
+    """Read seeds such as 0:2000, the second not included.
+
+    Raises:
+        ValueError: They are something else, or none.
+    """
+    match = re.fullmatch(r"([0-9]{1,15}):([0-9]{1,15})", text)
+    seeds = range(*map(int, match.groups())) if match else range(0)
+    if not seeds:
+        raise ValueError(f"seeds are FROM:TO with TO above FROM, as in 0:2000, and not {text!r}")
+    return seeds
 
 
 def plan(scenario: Scenario, seeds: range) -> Plan:

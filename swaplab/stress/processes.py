@@ -4,11 +4,13 @@ So what is found is what one process alone would have found, in the same order. 
 the command has that repeats a finding. A scenario goes to them by its name.
 """
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+from swaplab.sim import RefusedError
 from swaplab.worker_processes import ProcessDiedError, in_processes
 
 from .case import Case
@@ -65,6 +67,7 @@ Ran = Callable[[int], object]
 
 def work(request: Request) -> Any:
     """What a worker does with a request. Traces of runs that held are of no use to anybody."""
+    threading.excepthook = _told_already
     reference, policy, what = request
     scenario = reference.scenario()
     match what:
@@ -77,6 +80,12 @@ def work(request: Request) -> Any:
         case Replay(case):
             became = run(scenario, *case)
             return became, _examined(scenario, became, 1, smaller=False) if became.broken else None
+
+
+def _told_already(raised: threading.ExceptHookArgs) -> None:
+    """What a thread asks for in vain ends the run, which tells it."""
+    if not issubclass(raised.exc_type, RefusedError):
+        threading.__excepthook__(raised)
 
 
 def _made(scenario: Scenario, policy: str | None, plan: Plan) -> list[tuple[Name, Run]]:

@@ -6,7 +6,6 @@ is tried again in a process that has it, so that its command works anywhere.
 """
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -19,9 +18,10 @@ import pytest
 
 from .explore import explore
 from .order import POLICIES
+from .plan import parse_seeds
 from .report import Finding, NotReproducibleError, Report
 from .scenario import Scenario
-from .token import TokenError, scenario_of
+from .token import TokenError, from_argument, is_of
 
 UNSUPPORTED = ("usefixtures", "parametrize")
 HASH_SEED = "0"
@@ -40,19 +40,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _seeds(said: str) -> range:
-    match = re.fullmatch(r"(\d+):(\d+)", said)
-    seeds = range(*map(int, match.groups())) if match else range(0)
-    if not seeds:
-        raise ArgumentTypeError(f"seeds are FROM:TO with TO above FROM, as in 0:2000, and not {said!r}")
-    return seeds
+    try:
+        return parse_seeds(said)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _token(said: str) -> str:
     try:
-        scenario_of(said)
+        return from_argument(said)
     except TokenError as error:
         raise ArgumentTypeError(str(error)) from error
-    return said
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -80,7 +78,7 @@ class StressItem(pytest.Item):
         if any(mark.name in UNSUPPORTED for mark in self.own_markers):
             raise StressFailed(f"{self.scenario.name}: fixtures and parameters are not supported; use plain functions")
         token = self.config.getoption("--stress-replay")
-        if token is not None and scenario_of(token) != self.scenario.name:
+        if token is not None and not is_of(token, self.scenario.name):
             pytest.skip("another scenario is replayed")
         try:
             report = explore(

@@ -10,7 +10,7 @@ from typing import Any
 from swaplab.sim.deadlock import who_waits
 
 from .case import Case
-from .loop import StressLoop
+from .loop import OURS, StressLoop
 from .run import Run, run
 from .scenario import Scenario
 from .world import World, described, identity_of
@@ -48,6 +48,8 @@ class Recording:
 
     lanes: tuple[Lane, ...]
     steps: tuple[Step, ...]
+    cancelled: int | str = 0
+    """What the trace names the task by that was cancelled; 0 if none was."""
 
     def name_of(self, who: int | str | None) -> str:
         """The name of a task; of other callbacks their own."""
@@ -58,7 +60,7 @@ def record(scenario: Scenario, case: Case) -> tuple[Run, Recording]:
     """Make a run and record it."""
     recorder = _Recorder()
     became = run(scenario, *case, watch=recorder.watch)
-    return became, Recording(tuple(recorder.lanes.values()), tuple(recorder.steps[-MOST_STEPS:]))
+    return became, Recording(tuple(recorder.lanes.values()), tuple(recorder.steps[-MOST_STEPS:]), recorder.cancelled())
 
 
 class _Recorder:
@@ -66,9 +68,11 @@ class _Recorder:
         self.lanes: dict[int | str, Lane] = {}
         self.steps: list[Step] = []
         self._tasks: dict[int | str, asyncio.Task[Any]] = {}
+        self._world: World | None = None
 
     def watch(self, world: World, loop: StressLoop) -> None:
         """Note what the event was that has just been. Called before the world counts it."""
+        self._world = world
         number = len(world.trace) + 1
         for task in loop.tasks[len(self._tasks) :]:
             who = identity_of(task)
@@ -80,9 +84,14 @@ class _Recorder:
         where = self._where(ran, self._tasks[ran], number) if ran in self._tasks else ""
         self.steps.append(Step(number, loop.now_ns, ran, where))
 
+    def cancelled(self) -> int | str:
+        """Who was cancelled by us."""
+        targets = () if self._world is None else self._world.targets
+        return next((identity_of(target.task) for target in targets if target.cancelled), 0)
+
     def _where(self, who: int | str, task: asyncio.Task[Any], number: int) -> str:
         if not task.done():
-            (waiting,) = who_waits([task])
+            (waiting,) = who_waits([task], OURS)
             return f"in {waiting.where} for {waiting.awaits}"
         if task.cancelled():
             end = "cancelled"

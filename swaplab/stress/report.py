@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from .case import Reductions
 from .recording import Recording
 from .run import Run
+from .words import waiting
 
 
 class NotReproducibleError(Exception):
@@ -44,7 +45,7 @@ class Finding:
         for title, entries in (
             ("did not hold", run.broken),
             ("faults that struck", run.faults),
-            ("who waits for whom", run.waiting),
+            ("who waits for whom", tuple(map(waiting, run.waiting))),
             ("log", run.told),
             ("swallowed the cancellation and went on", run.swallowed),
         ):

@@ -10,11 +10,12 @@ from hashlib import blake2b
 from random import Random
 from typing import Any
 
-from swaplab.sim import DeadlockError, EventBoundError, SimError
+from swaplab.sim import DeadlockError, EventBoundError, RefusedError, SimError
 from swaplab.sim.deadlock import who_waits
+from swaplab.sim.errors import INLINE
 
 from .case import WHOLE, Cancel, Case, Reductions
-from .loop import StressLoop
+from .loop import OURS, StressLoop
 from .order import POLICIES
 from .scenario import Scenario
 from .world import NS_PER_S, BrokenError, Note, World, described, what_left
@@ -27,6 +28,7 @@ CLEANING_EVENTS = 10_000
 class Run:
     """What became of one run. It failed if `broken`, what did not hold, is not empty.
 
+    `refused` says what it asked for that virtual time does not have, as a socket, and what to do instead.
     `trace` has for each event the time in ns and who ran: the serial number of a task or the name of a callback.
     `lengths` counts the events of each target until it was over, `events` those of the run, which took `time_ns` of
     virtual time. The cancellation came after event `cancelled_after`, or never (0). `clients` were started, and
@@ -38,6 +40,7 @@ class Run:
     policy: str
     reductions: Reductions
     broken: tuple[str, ...]
+    refused: str
     faults: tuple[Note, ...]
     told: tuple[Note, ...]
     waiting: tuple[str, ...]
@@ -111,6 +114,7 @@ def run(
         policy,
         reductions,
         tuple(world.broken),
+        _refused(world),
         tuple(world.faults),
         tuple(world.told),
         waiting,
@@ -129,6 +133,12 @@ def run(
         trace[-1][0] if trace else 0,
         trace,
     )
+
+
+def _refused(world: World) -> str:
+    """What the run, or one of its clients, asked for in vain."""
+    raised = (getattr(target.task, "_exception", None) for target in world.targets)
+    return world.refused or next((str(error) for error in raised if isinstance(error, RefusedError)), "")
 
 
 def _watched(world: World, loop: StressLoop, watch: Callable[[World, StressLoop], object]) -> Callable[..., None]:
@@ -151,11 +161,15 @@ def _until_it_rests(scenario: Scenario, world: World, loop: StressLoop) -> tuple
         world.broken.append(broken.what)
     except DeadlockError as deadlock:
         world.broken.append("a deadlock: nothing is ready, no timer is set, and the scenario has not returned")
+        if deadlock.threads:
+            world.refused = f"it waits for a thread ({', '.join(deadlock.threads)}), and none can wake it: {INLINE}"
         world.broken += filter(None, (what_left(target) for target in world.targets if target.task.done()))
-        return tuple(map(str, deadlock.waiting))
+    except RefusedError as refused:
+        world.refused = str(refused)
+        world.broken.append(world.refused)
     except SimError as bound:
         world.broken.append(str(bound).partition("\n")[0])
-    return tuple(map(str, who_waits(loop.tasks))) if world.broken else ()
+    return tuple(map(str, who_waits(loop.tasks, OURS))) if world.broken else ()
 
 
 def _scenario_to_its_end(scenario: Scenario, world: World, loop: StressLoop) -> None:

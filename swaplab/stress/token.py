@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,7 @@ from .order import POLICIES
 
 VERSION = "stress1:"
 MOST_JITTER_MS = 1e12
+MOST_CHARACTERS = 100_000
 
 
 class TokenError(ValueError):
@@ -40,7 +42,7 @@ def read(text: str, scenario: str) -> Case:
         TokenError: It is of another version or scenario, or damaged.
     """
     named, case = _said(text)
-    if named != scenario:
+    if not _is_same(named, scenario):
         raise TokenError(f"the token is of the scenario {named}, not of {scenario}: replay it there")
     return case
 
@@ -52,6 +54,39 @@ def scenario_of(text: str) -> str:
         TokenError: It is of another version, or damaged.
     """
     return _said(text)[0]
+
+
+def is_of(text: str, scenario: str) -> bool:
+    """Whether a token is of `scenario`.
+
+    Raises:
+        TokenError: It is of another version, or damaged.
+    """
+    return _is_same(scenario_of(text), scenario)
+
+
+def from_argument(text: str) -> str:
+    """Return the token that an argument is, or that stands in the file that it names.
+
+    Raises:
+        TokenError: There is no such file, or something else in it.
+    """
+    if not re.match(r"stress\d*:", text):
+        try:
+            with open(text, encoding="ascii", errors="replace") as file:
+                text = file.read(MOST_CHARACTERS).strip()
+        except OSError as error:
+            raise TokenError(
+                f"{text!r} is no token, which begins with {VERSION}, and no file that holds one ({error.strerror})"
+            ) from error
+    scenario_of(text)
+    return text
+
+
+def _is_same(named: str, scenario: str) -> bool:
+    """Whether two names are of one scenario: the module that is run as a script is `__main__` there."""
+    (module, _, name), (other, _, another) = named.partition(":"), scenario.partition(":")
+    return name == another and (module == other or "__main__" in (module, other))
 
 
 def _said(text: str) -> tuple[str, Case]:

@@ -102,6 +102,7 @@ class World:
         self._numbered: dict[int, Target] = {}
         self._of_task: dict[int | str | None, Target] = {}
         self.cancelled_after = 0
+        self.refused = ""
         self.faults: list[Note] = []
         self.strikes: list[int] = []
         self.clients_started: list[int] = []
