@@ -35,6 +35,19 @@ def test_a_lone_batch_is_split_and_a_run_has_a_bound() -> None:
     assert [sizes(work.take(1)) for _ in range(3)] == [[512], [488], []]
 
 
+def test_a_run_ends_where_a_batch_ends_if_the_next_one_fits_into_a_run_of_its_own() -> None:
+    one = lane()
+    work = WorkList([one], 512)
+    for _ in range(3):
+        work.put(batch(one, 16))
+    work.share_among(2)
+    assert [sizes(work.take(2)) for _ in range(3)] == [[16], [16], [16]], "24 would have cut the second one in two"
+    for items in (16, 512):
+        work.put(batch(one, items))
+    work.share_among(2)
+    assert [sizes(work.take(2)) for _ in range(2)] == [[16, 248], [264]], "what is longer than a run is cut anyway"
+
+
 def test_who_is_slow_to_come_does_not_make_the_others_runs_smaller() -> None:
     one = lane()
     work = WorkList([one], 512)
