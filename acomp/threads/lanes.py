@@ -72,11 +72,11 @@ class Slice(NamedTuple):
 class WorkList:
     """What is queued in all lanes, and who gets how much of it.
 
-    A run is at most `max_run` items and at most a fair share: what is queued, divided by the workers that share it.
-    So 64 items and two idle workers are two runs of 32, a lone batch is split, and a single idle worker takes all. A run
-    ends where a batch ends: the next one is not cut if a run of its own can hold it, for whoever waits for a batch waits
-    for its last part. An item counts with the weight of the heaviest in its batch, and one that is too heavy for a run
-    is a run. Lanes take turns at being first.
+    A run is at most `max_run` items and at most a fair share: what is queued, divided by the workers that share it. So
+    64 items and two idle workers are two runs of 32, a lone batch is split, and a single idle worker takes all. A run
+    ends where a batch ends: the next one is not cut if a run of its own can hold it, since whoever waits for a batch
+    waits for its last part. An item counts with the weight of the heaviest in its batch, and one that is too heavy for
+    a run is a run. Lanes take turns at being first.
     """
 
     def __init__(self, lanes: Sequence[Lane], max_run: int) -> None:
