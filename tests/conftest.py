@@ -10,6 +10,7 @@ mode costs ten times the time per event. ``test_loops`` holds these rules.
 
 import asyncio
 import gc
+import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -32,6 +33,20 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
 
 # Time for threads that were told to stop, on a busy machine; one that was not will still be there.
 THREAD_GRACE_S = 10.0
+
+# What a terminal, or a service that runs tests, says of itself: commands would be narrower, or coloured. Typer reads
+# some of it when it is imported, which is later; a test that wants one of them sets it.
+for name in (
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "PY_COLORS",
+    "GITHUB_ACTIONS",
+    "TTY_COMPATIBLE",
+    "TERMINAL_WIDTH",
+):
+    os.environ.pop(name, None)
 
 MADE = pytest.StashKey[list[pytest.Function]]()
 
