@@ -1,7 +1,6 @@
 """Which scenarios `swaplab stress` knows, and which its arguments mean: ours, and those of users' files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 
 from swaplab.stress import Scenario
@@ -25,11 +24,9 @@ def _correct() -> dict[str, Scenario]:
 
 
 def _campaigns() -> dict[str, Scenario]:
-    try:
-        scenarios = import_module("swaplab.campaigns.scenarios")
-    except ModuleNotFoundError:
-        return {}
-    return dict(scenarios.SCENARIOS)
+    from swaplab.campaigns.scenarios import SCENARIOS  # takes long to import, and is asked for late
+
+    return SCENARIOS
 
 
 def _known() -> dict[str, Scenario]:
@@ -88,11 +85,12 @@ def _of_file(file: str, inside: str) -> Mapping[str, Scenario]:
 def _ours(name: str) -> Mapping[str, Scenario]:
     if name in GROUPS:
         return GROUPS[name]()
-    if name not in (there := _known()):
-        raise ValueError(
-            f"there is no scenario {name!r}: there is {', '.join(GROUPS)}, {_listed(there)}, or FILE.py::NAME"
-        )
-    return {name: there[name]}
+    for there in (_zoo, _campaigns):
+        if name in (ours := there()):
+            return {name: ours[name]}
+    raise ValueError(
+        f"there is no scenario {name!r}: there is {', '.join(GROUPS)}, {_listed(_known())}, or FILE.py::NAME"
+    )
 
 
 def _listed(names: Mapping[str, object]) -> str:

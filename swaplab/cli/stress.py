@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from swaplab.cli.options import MOST_WORKERS
-from swaplab.cli.outputs import WIDEST, console, replace_text, writable, writing
+from swaplab.cli.outputs import WIDEST, console, writable, writing
 from swaplab.cli.progress import progress_of
 from swaplab.cli.refusals import refusals
 from swaplab.cli.scenarios import chosen, replayed
@@ -27,11 +26,9 @@ from swaplab.stress.page import page
 from swaplab.stress.plan import parse_seeds
 from swaplab.stress.processes import explore_in_processes, replay_in_process
 from swaplab.stress.timeline import timeline
-from swaplab.stress.token import from_argument, read, token
+from swaplab.stress.token import from_argument, read, short, token
 from swaplab.stress.words import duration
 
-LONGEST_TOKEN = 200
-"""Characters. A longer one is put into a file, and that is named."""
 MOST_ROWS = 80
 """Of a timeline on a terminal."""
 
@@ -68,7 +65,7 @@ def stress(
     Ends with 0 if all held, 1 if something did not or a `sometimes` was never reached, 2 if there is nothing to
     explore. How to write a scenario: docs/stress.md.
 
-    Takes some seconds for a small program on two cores, for all of ours minutes; --seeds 0:20 makes it 5 seconds.
+    Takes a second for a small program on two cores, and minutes for `all`; with --seeds 0:20 the zoo takes 5 seconds.
     """
     with refusals("stress"):
         if replay is None:
@@ -123,23 +120,11 @@ def _telling_what_was_found(asked: Mapping[str, Exploration]) -> Iterator[None]:
 
 def _command(name: str, finding: Finding) -> str:
     """What repeats a finding, anywhere."""
-    return _replay_command(name, _short(finding.token))
+    return _replay_command(name, short(finding.token, Path()))
 
 
 def _replay_command(name: str, token: str) -> str:
     return f"swaplab stress {shlex.quote(name)} --replay {shlex.quote(token)}"
-
-
-def _short(token: str) -> str:
-    """A token that can be copied: it, or the name of a file here that holds it."""
-    if len(token) <= LONGEST_TOKEN:
-        return token
-    file = Path(f"stress-{blake2b(token.encode(), digest_size=4).hexdigest()}.token")
-    try:
-        replace_text(file, token + "\n")
-    except OSError:
-        return token
-    return str(file)
 
 
 def _show(reports: Mapping[str, Report], commands: Mapping[str, str]) -> None:

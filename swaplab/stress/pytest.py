@@ -21,7 +21,7 @@ from .order import POLICIES
 from .plan import parse_seeds
 from .report import Finding, NotReproducibleError, Report
 from .scenario import Scenario
-from .token import TokenError, from_argument, is_of
+from .token import TokenError, from_argument, is_of, short
 
 UNSUPPORTED = ("usefixtures", "parametrize")
 HASH_SEED = "0"
@@ -96,12 +96,16 @@ class StressItem(pytest.Item):
 
     def _told(self, finding: Finding, already_replayed: bool) -> str:
         command = f"PYTHONHASHSEED={HASH_SEED} pytest -p swaplab.stress.pytest {shlex.quote(self.nodeid)}"
-        text = finding.describe(f"{command} --stress-replay {finding.token}")
+        text = finding.describe(f"{command} --stress-replay {shlex.quote(self._short(finding.token))}")
         if already_replayed or os.environ.get("PYTHONHASHSEED") == HASH_SEED or self._found_with_hash_seed(finding):
             return text
         return (
             f"{text}\nIt depends on the hash seed: with PYTHONHASHSEED={HASH_SEED} this run holds. (Sets of strings?)"
         )
+
+    def _short(self, token: str) -> str:
+        cache = self.config.cache if self.config.pluginmanager.hasplugin("cacheprovider") else None
+        return token if cache is None else short(token, cache.mkdir("stress"))
 
     def _found_with_hash_seed(self, finding: Finding) -> bool:
         command = [sys.executable, "-m", "pytest", "-p", "swaplab.stress.pytest", self.nodeid]

@@ -5,6 +5,8 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from .case import WHOLE, Cancel, Case, Reductions
@@ -13,6 +15,8 @@ from .order import POLICIES
 VERSION = "stress1:"
 MOST_JITTER_MS = 1e12
 MOST_CHARACTERS = 100_000
+LONGEST = 200
+"""Characters of a token that somebody might copy."""
 
 
 class TokenError(ValueError):
@@ -81,6 +85,21 @@ def from_argument(text: str) -> str:
             ) from error
     scenario_of(text)
     return text
+
+
+def short(token: str, directory: Path) -> str:
+    """Return what a command has for a token: it, or if it is long the name of a file in `directory`, which is written.
+
+    It stays as it is where nothing can be written.
+    """
+    if len(token) <= LONGEST:
+        return token
+    file = directory / f"stress-{blake2b(token.encode(), digest_size=4).hexdigest()}.token"
+    try:
+        file.write_text(token + "\n", encoding="ascii")
+    except OSError:
+        return token
+    return str(file)
 
 
 def _is_same(named: str, scenario: str) -> bool:

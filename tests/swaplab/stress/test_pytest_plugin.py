@@ -131,3 +131,10 @@ def test_fixtures_are_not_supported(suite: pytest.Pytester) -> None:
     result = ran(suite)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*takes one argument*no fixtures*"])
+
+
+def test_a_long_token_is_in_a_file_that_the_command_names(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_mine=SUITE.replace("breaks", "breaks_and_has_such_a_long_name_that_nobody_copies_its_token"))
+    command = re.search(r"(test_mine\S+) --stress-replay (\S+stress-\w+\.token)", str(ran(suite).stdout))
+    assert command is not None
+    ran(suite, command[1], "--stress-replay", command[2]).assert_outcomes(failed=1)

@@ -258,3 +258,39 @@ def test_a_target_that_is_cancelled_may_end_the_scenario() -> None:
         await world.target(asyncio.sleep(1))
 
     assert broken(scenario, cancel=stress.Cancel(0, 1)) == ()
+
+
+@pytest.mark.parametrize("k", range(1, 6))
+@pytest.mark.parametrize("directly", [True, False])
+def test_the_cancellation_may_leave_a_client_through_a_target_that_it_awaits(directly: bool, k: int) -> None:
+    async def work() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0.01)
+
+    @stress.scenario(jitter_ms=0)
+    async def scenario(world: stress.World) -> None:
+        async def client() -> None:
+            target = world.target(work())
+            await (target if directly else asyncio.gather(target))
+
+        async with world.clients(client, n=1):
+            pass
+
+    became = run(scenario, 0, stress.Cancel(1, k))
+    assert became.cancelled and became.broken == ()
+
+
+def test_the_cancellation_of_somebody_else_may_not() -> None:
+    @stress.scenario()
+    async def scenario(world: stress.World) -> None:
+        shared = asyncio.get_running_loop().create_future()
+
+        async def client() -> None:
+            await shared
+
+        async with world.clients(client, n=2):
+            await asyncio.sleep(1)
+            if not shared.done():
+                shared.set_result(None)
+
+    assert broken(scenario, cancel=stress.Cancel(0, 3)) == ("client 1 was cancelled, and not by us",)
