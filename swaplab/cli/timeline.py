@@ -30,7 +30,6 @@ STYLES = {
     Kind.BROKEN: "bold red",
     Kind.FAULT: "yellow",
     Kind.LOG: "cyan",
-    Kind.CALLBACK: "dim",
     Kind.LATER: "dim",
     Kind.FOLDED: "dim",
 }
@@ -39,7 +38,7 @@ COLOURS = ("blue", "magenta", "green", "cyan", "yellow")
 
 
 def show_timeline(console: Console, drawn: Timeline) -> None:
-    """Print a timeline as wide as the console is."""
+    """Print a timeline as wide as the console is; of the loop's own events the page tells."""
     plain = console.options.ascii_only
     lanes = 2 * len(drawn.lanes) if console.width - TIME - 2 * len(drawn.lanes) >= NARROW else 0
     if lanes:
@@ -47,6 +46,8 @@ def show_timeline(console: Console, drawn: Timeline) -> None:
             console.print(heading, soft_wrap=True)
     before = None
     for row in drawn.rows:
+        if row.kind is Kind.CALLBACK:
+            continue
         for line in _lines(drawn, row, "" if row.ns == before else duration(row.ns), lanes, console.width, plain):
             console.print(line, soft_wrap=True, highlight=False)
         before = row.ns
