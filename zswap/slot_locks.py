@@ -15,7 +15,7 @@ _BLOCK_BITS = 9
 class SlotLease:
     """A place in the line for the slots `first` .. `end - 1`; made by `SlotLocks.request`, given back by `release`."""
 
-    __slots__ = ("_blocked", "_blockers", "_locks", "_serial", "_turn", "end", "first", "invalidated")
+    __slots__ = ("_blocked", "_blockers", "_locks", "_serial", "_turn", "end", "first", "invalidated", "storing")
 
     def __init__(self, locks: "SlotLocks", serial: int, first: int, end: int) -> None:
         self._locks = locks
@@ -23,6 +23,8 @@ class SlotLease:
         self.first = first
         self.end = end
         self.invalidated = False
+        self.storing = False
+        """Whether it is a store's: then nobody shall see what is at its slots before it ends."""
         self._blockers = 0  # earlier overlapping leases that are still there
         self._blocked: list[SlotLease] | None = None  # later ones that count this one
         self._turn: asyncio.Future[None] | None = None
@@ -90,6 +92,10 @@ class SlotLocks:
     def is_free(self, slot: int) -> bool:
         """Whether nobody works on this slot or waits for it."""
         return not self._blocks or not self._overlapping(slot, slot + 1)
+
+    def is_stored(self, slot: int) -> bool:
+        """Whether a store works on this slot now."""
+        return bool(self._blocks) and any(lease.storing and lease.held for lease in self._overlapping(slot, slot + 1))
 
     def try_request(self, slot: int) -> SlotLease | None:
         """A held lease for this one slot, or None if anybody works on it or waits for it."""

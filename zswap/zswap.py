@@ -135,7 +135,9 @@ class Zswap:
 
     def __contains__(self, offset: object) -> bool:
         """Whether there is a page at this slot now; one that is being stored is not there yet."""
-        return isinstance(offset, int) and offset >= 0 and self._parts.inventory.tree.get(offset) != EMPTY
+        if not isinstance(offset, int) or offset < 0 or self._parts.inventory.tree.get(offset) == EMPTY:
+            return False
+        return not self._parts.slots.is_stored(offset)
 
     def _check(self) -> None:
         """StoreClosedError unless the store is open, WrongLoopError on any loop but its own."""

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from iaa_emulator.hardware import silicon
 from iaa_emulator.hardware.descriptor import COMPRESS, SUCCESS, CompletionRecord, ErrorCode, Status
@@ -36,6 +36,10 @@ class Disturbance:
     overflow: float = 0.0
 
 
+CALM: Final = Disturbance()
+"""Nothing is disturbed."""
+
+
 class DisturbedEngine:
     """`engine` with a disturbance, drawn from `random` for each job in order of submission. It needs a virtual loop.
 
@@ -51,7 +55,7 @@ class DisturbedEngine:
         strike: Callable[[str], bool] = lambda what: True,
     ) -> None:
         self.engine = engine
-        self.disturbance = disturbance or Disturbance()
+        self.disturbance = disturbance or CALM
         self.struck: Counter[str] = Counter()
         self._random = random or Random(0)
         self._strike = strike
@@ -62,8 +66,10 @@ class DisturbedEngine:
         self.engine.start(devices)
 
     def submit(self, job: Job) -> None:
-        """See `Engine.submit`. What becomes of the job is decided here."""
-        if not self._strikes("lost", self.disturbance.lost):
+        """See `Engine.submit`. What becomes of the job is decided here, unless nothing is to be disturbed."""
+        if self.disturbance == CALM:
+            self.engine.submit(job)
+        elif not self._strikes("lost", self.disturbance.lost):
             self.engine.submit(_StandIn(job, self))
 
     def stop(self) -> None:

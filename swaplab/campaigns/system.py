@@ -9,7 +9,7 @@ from zswap import Swap, Zswap
 from zswap.testing import not_at_rest as store_not_at_rest
 from zswap.testing import quiesce
 
-from .disturbed_engine import Disturbance, DisturbedEngine
+from .disturbed_engine import CALM, DisturbedEngine
 from .observed import Observed
 
 
@@ -27,7 +27,7 @@ class System:
 
     async def rest(self) -> None:
         """All clients are through: wait for what they have left under way, read all back, and look."""
-        self.engine.disturbance = Disturbance()
+        self.engine.disturbance = CALM
         driver = self.platform.driver
         await driver.in_flight.drain()
         await driver.notice.drain()

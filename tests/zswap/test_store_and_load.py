@@ -494,3 +494,17 @@ async def test_what_an_algorithm_has_as_an_object_is_not_copied_and_what_it_writ
                 assert pool is not None
                 context = pool.contexts[0]
                 assert (any(context.buffers[0]), any(context.page)) == (not as_object, not as_object)
+
+
+async def test_nobody_sees_a_part_of_a_folio_that_is_being_stored() -> None:
+    """I12: with 16 pages the first batch is in the tree while the second is compressed."""
+    with acomp.registry(), null_algorithm() as device:
+        async with zswap.Zswap.open(zswap.Params(compressor="null-async")) as store:
+            storing = asyncio.ensure_future(store.store(zswap.Folio(0, page_of(9) * 16)))
+            seen = []
+            while not storing.done():
+                await asyncio.sleep(0)
+                seen.append([offset in store for offset in (0, 7, 8, 15)])
+            assert await storing and all(offset in store for offset in range(16))
+            assert len(seen) > 2 and not any(map(any, seen[:-1])) and len(set(seen[-1])) == 1
+            await device.quiesce()

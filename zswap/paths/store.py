@@ -26,6 +26,7 @@ async def store(parts: Parts, folio: Folio) -> bool:
     Cancelled or left by an exception, it has stored nothing and the older entries are gone as well, before it raises.
     """
     lease = parts.slots.request(folio.offset, folio.nr_pages)
+    lease.storing = True
     stored = False
     try:
         await lease.wait()
