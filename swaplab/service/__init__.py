@@ -1,0 +1,1 @@
+"""The asyncio service: chains, scripts, stores and caches over HTTP (docs/service.md)."""
