@@ -142,6 +142,7 @@ class Cache:
                 landed = await contents.file.landed(max(0.0, deadline - contents.loop.time()))
         finally:
             contents.close()
+            self._in_flight.when_ended(contents.compressor.close)
         if not ended or not landed:
             raise CloseTimeoutError(
                 f"{self._in_flight.count} calls are under way {CLOSE_TIMEOUT_S:g} s after the cache was closed; end"

@@ -9,6 +9,7 @@ from errno import E2BIG, ENOENT, errorcode
 from typing import Final
 
 from acomp import (
+    CRYPTO_ALG_REQ_CHAIN,
     CRYPTO_ALG_REQ_SEG,
     AlgorithmNotFoundError,
     compress_pages,
@@ -140,16 +141,15 @@ class Compressor:
         return plain if isinstance(plain, bytes) and len(plain) == length else None
 
     async def _plain_group(self, units: tuple[bytes, ...], lengths: list[int]) -> list[bytes] | None:
-        """Units one by one on the loop, or those that are compressed as a chain."""
-        if self._far is None:
-            parts = [await self._plain_unit(unit, length) for unit, length in zip(units, lengths, strict=True)]
-        else:
-            pairs = list(zip(units, lengths, strict=True))
+        """Units as a chain, those that are compressed, or one by one where the algorithm takes no chains."""
+        pairs = list(zip(units, lengths, strict=True))
+        if self._far is not None and self._far.tfm.alg.cra_flags & CRYPTO_ALG_REQ_CHAIN:
             packed = [unit for unit, length in pairs if len(unit) < length]
             results = iter(await decompress_pages(self._far.tfm, packed, UNIT_BYTES))
             parts = [unit if len(unit) == length else next(results).data for unit, length in pairs]
-        whole = [part for part, length in zip(parts, lengths, strict=True) if part is not None and len(part) == length]
-        return whole if len(whole) == len(units) else None
+        else:
+            parts = [await self._plain_unit(unit, length) or b"" for unit, length in pairs]
+        return parts if list(map(len, parts)) == lengths else None
 
     async def _unit(self, data: bytes) -> bytes | int:
         """One request of the chosen algorithm, or of its generic form for what is small."""
@@ -159,12 +159,14 @@ class Compressor:
         return await self._lanes[0].run(lambda lane: lane.compress(data))
 
     async def _group(self, data: bytes, start: int, group: list[bytes]) -> Iterable[bytes | int]:
-        """Some units: one by one on the loop, or as one request if the algorithm takes that, else as a chain."""
-        if self._far is None:
-            return [await self._unit(piece) for piece in group]
-        if not self._far.tfm.alg.cra_flags & CRYPTO_ALG_REQ_SEG:
-            return [result.err or result.data for result in await compress_pages(self._far.tfm, group)]
-        return await self._far.run(lambda lane: lane.compress_group(data, start, len(group)))
+        """Some units: as one request if the algorithm takes that, else as a chain, else one by one."""
+        far = self._far
+        flags = 0 if far is None else far.tfm.alg.cra_flags
+        if far is not None and flags & CRYPTO_ALG_REQ_SEG:
+            return await far.run(lambda lane: lane.compress_group(data, start, len(group)))
+        if far is not None and flags & CRYPTO_ALG_REQ_CHAIN:
+            return [result.err or result.data for result in await compress_pages(far.tfm, group)]
+        return [await self._unit(piece) for piece in group]
 
     def _shrank(self, output: bytes | int, sample: bytes) -> bool:
         """Whether a sample says that compressing is worth while; an error is what a sample that grows ends in."""

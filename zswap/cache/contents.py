@@ -42,10 +42,9 @@ class Contents:
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        """Forget everything, now. Writes that still wait end in StoreClosedError."""
+        """Forget everything, now. Writes that still wait end in StoreClosedError; the compressor is theirs until then."""
         self.room.closed = True
         self.values.clear()
-        self.compressor.close()
         if self._timer is not None:
             self._timer.cancel()
         if self.file is not None:

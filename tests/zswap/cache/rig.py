@@ -1,6 +1,7 @@
 """Caches for tests, an algorithm that waits as long as a test likes, and devices that fail or stand still."""
 
 import asyncio
+import random
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -10,7 +11,18 @@ from unittest import mock
 
 import acomp
 import zswap
-from acomp import CRYPTO_ALG_ASYNC, AcompAlg, AcompReq
+from acomp import (
+    CRYPTO_ALG_ASYNC,
+    CRYPTO_ALG_REQ_CHAIN,
+    CRYPTO_ALG_REQ_SEG,
+    AcompAlg,
+    AcompReq,
+    Units,
+    acomp_chain_members,
+    acomp_do_req_chain,
+    acomp_do_unit_req,
+    acomp_is_reqchain,
+)
 from zswap.swap.device import MemoryDevice
 
 KIB = 1024
@@ -33,18 +45,18 @@ def text(size: int, seed: int = 0) -> bytes:
 
 def noise(size: int, seed: int = 0) -> bytes:
     """Bytes that do not compress."""
-    state, out = seed + 1, bytearray()
-    while len(out) < size:
-        state = zlib.crc32(b"%d" % state) ^ (state << 7) & 0xFFFFFFFF
-        out += state.to_bytes(4, "little")
-    return bytes(out[:size])
+    return random.Random(seed).randbytes(size)
 
 
 class Waiting:
-    """The algorithm `waits`: each call awaits `before(req)`, if that is set, and then does its work by zlib."""
+    """The algorithm `waits`: each call awaits `before(req)`, if that is set, and then does its work by zlib.
 
-    def __init__(self, flags: int = CRYPTO_ALG_ASYNC) -> None:
+    It takes chains or units if asked to.
+    """
+
+    def __init__(self, chains: bool = False, units: bool = False) -> None:
         self.before: Callable[[AcompReq], Awaitable[object]] | None = None
+        self.chains: list[int] = []
         self.errors: dict[int, int] = {}
         self.compressions: list[int] = []
         self.decompressions: list[int] = []
@@ -52,12 +64,28 @@ class Waiting:
             cra_name="waits",
             cra_driver_name="waits",
             cra_priority=1,
-            cra_flags=flags,
-            compress=self._compress,
-            decompress=self._decompress,
+            cra_flags=CRYPTO_ALG_ASYNC | CRYPTO_ALG_REQ_CHAIN * chains | CRYPTO_ALG_REQ_SEG * units,
+            compress=self._chained(self._compress),
+            decompress=self._chained(self._decompress),
+            get_batch_size=(lambda: 4) if chains or units else None,
         )
 
+    def _chained(self, op: Callable[[AcompReq], Awaitable[int]]) -> Callable[[AcompReq], Awaitable[int]]:
+        """`op`, or for the head of a chain, `op` for one after the other."""
+
+        def method(req: AcompReq) -> Awaitable[int]:
+            if not acomp_is_reqchain(req):
+                return op(req)
+            self.chains.append(1 + len(acomp_chain_members(req)))
+            return acomp_do_req_chain(req, op)
+
+        return method
+
     async def _compress(self, req: AcompReq) -> int:
+        if type(req.dst) is tuple:
+            if self.before is not None:
+                await self.before(req)
+            return await acomp_do_unit_req(req, self._do_units)
         number = len(self.compressions)
         self.compressions.append(req.slen)
         if self.before is not None:
@@ -72,6 +100,14 @@ class Waiting:
             await self.before(req)
         return self._deliver(req, zlib.decompress(req.source()))
 
+    async def _do_units(self, units: Units) -> int:
+        await asyncio.sleep(0)
+        outputs = [zlib.compress(source, 1) for source in units.sources]
+        units.outcomes = [
+            output if len(output) <= room else -EINVAL for output, room in zip(outputs, units.capacities, strict=True)
+        ]
+        return 0
+
     def _deliver(self, req: AcompReq, output: bytes) -> int:
         if len(output) > req.dlen:
             return -EINVAL
@@ -80,10 +116,12 @@ class Waiting:
 
 
 @asynccontextmanager
-async def waiting_cache(**options: Any) -> AsyncIterator[tuple[zswap.Cache, Waiting]]:
+async def waiting_cache(
+    chains: bool = False, units: bool = False, **options: Any
+) -> AsyncIterator[tuple[zswap.Cache, Waiting]]:
     """A cache over an algorithm that waits."""
     with acomp.registry():
-        waiting = Waiting()
+        waiting = Waiting(chains, units)
         acomp.crypto_register_acomp(waiting.alg)
         async with zswap.Cache.open(**{"max_bytes": None, "compressor": "waits", **options}) as cache:
             yield cache, waiting
