@@ -42,7 +42,7 @@ class Contents:
         self._timer: asyncio.TimerHandle | None = None
 
     def close(self) -> None:
-        """Forget everything, now. Writes that still wait end in StoreClosedError; the compressor is theirs until then."""
+        """Forget everything, now. Writes that still wait have the compressor until they end, in StoreClosedError."""
         self.room.closed = True
         self.values.clear()
         if self._timer is not None:
