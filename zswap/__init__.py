@@ -27,7 +27,8 @@ from .folio import Folio
 from .parameter_table import ParameterTable
 from .params import LONGEST_CHAIN, ZSWAP_MAX_BATCH_SIZE, Params
 from .swap.device import FileDevice, MemoryDevice, SwapDevice
-from .swap.swap import Placed, Swap
+from .swap.extents import Extent
+from .swap.swap import ZERO_PAGE, Placed, Swap
 from .sysfs import TextTree
 from .zswap import Zswap
 
@@ -39,6 +40,7 @@ else:
 
 __all__ = [
     "LONGEST_CHAIN",
+    "ZERO_PAGE",
     "ZSWAP_MAX_BATCH_SIZE",
     "Cache",
     "CacheFigures",
@@ -47,6 +49,7 @@ __all__ = [
     "ComputeCancelledError",
     "CpuOfflineError",
     "DecompressError",
+    "Extent",
     "Figures",
     "FileDevice",
     "Folio",

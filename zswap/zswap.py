@@ -6,7 +6,7 @@ It checks who comes in and whether the store is open, hands over to the paths, a
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from errno import ENOMEM
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
@@ -191,6 +191,19 @@ class Zswap:
         self._in_flight.begin()
         try:
             return await load_path.load(self._parts, offset, keep)
+        finally:
+            self._in_flight.end()
+
+    async def load_many(self, offsets: Sequence[int]) -> list[bytes | None]:
+        """Return the pages at these slots, which stay stored; None for each that has none. For `Swap.load_range`.
+
+        Decompressed together where that is faster. Whoever calls lets nobody store there meanwhile, since no slot is
+        locked. DecompressError for the first that cannot be read.
+        """
+        self._check()
+        self._in_flight.begin()
+        try:
+            return await load_path.load_many(self._parts, offsets)
         finally:
             self._in_flight.end()
 

@@ -45,6 +45,23 @@ class SlotMap:
             found += self._leaves[key][start:end]
         return [value for value in found if value != EMPTY] if EMPTY in found else found
 
+    def window(self, first: int, nr: int) -> list[int]:
+        """What the slots `first` .. `first + nr - 1` hold, one value each, EMPTY among them."""
+        held = [EMPTY] * nr
+        for start, values in self.parts(first, nr):
+            held[start - first : start - first + len(values)] = values
+        return held
+
+    def parts(self, first: int, nr: int) -> Iterator[tuple[int, list[int]]]:
+        """The same without the large gaps: parts in ascending order, the first slot of each and what its slots hold.
+
+        Between two parts everything is EMPTY. Whoever changes the map meanwhile may see some parts as they were.
+        """
+        for key, start, end in self._pieces(first, nr):
+            leaf = self._leaves.get(key)
+            if leaf is not None:
+                yield key << _LEAF_BITS | start, leaf[start:end].tolist()
+
     def get(self, slot: int) -> int:
         """The value of `slot`, or EMPTY."""
         leaf = self._leaves.get(slot >> _LEAF_BITS)

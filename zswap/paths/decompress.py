@@ -1,14 +1,18 @@
 """The page of an entry, for loads and for writeback: decompressed by one plain request on the current cpu's context.
 
-Or taken as it is, if it is raw.
+Or taken as it is, if it is raw. Pages that are wanted together need no context: they are decompressed at once where the
+codec is software, and else as the chains of requests of their own.
 """
 
 import asyncio
+from collections.abc import Sequence
 from errno import EIO
 
-from acomp import PAGE_SIZE, acomp_request_set_params, crypto_acomp_decompress, crypto_wait_req
+from acomp import PAGE_SIZE, acomp_request_set_params, crypto_acomp_decompress, crypto_wait_req, decompress_pages
+from acomp.codecs import CodecError
 
 from ..errors import DecompressError
+from ..pool.pool import Pool
 from .parts import Parts
 
 
@@ -70,3 +74,51 @@ def decompress_at_once(parts: Parts, entry: int) -> bytes | None:
     except Exception:
         return None  # `decompress` says what it was
     return page if len(page) == PAGE_SIZE else None
+
+
+async def decompress_many(parts: Parts, entries: Sequence[int]) -> list[bytes]:
+    """The pages of published entries, in order; DecompressError for the first that cannot be read.
+
+    What the entries are is looked up now. They may be invalidated or written back meanwhile: their blobs never change.
+    """
+    inventory = parts.inventory
+    table = inventory.entries
+    pages: list[bytes] = [b""] * len(entries)
+    packed: dict[Pool, list[tuple[int, int, bytes]]] = {}
+    for number, entry in enumerate(entries):
+        if (raw := inventory.raw_page(entry)) is not None:
+            pages[number] = raw
+        else:
+            blob = table.blob[entry]
+            assert blob is not None
+            packed.setdefault(inventory.pool_of(entry), []).append((number, table.slot[entry], blob))
+    for pool in packed:
+        pool.get()
+    try:
+        for pool, wanted in packed.items():
+            outcomes = await _decompress_blobs(parts, pool, [blob for _, _, blob in wanted])
+            for (number, slot, _), page in zip(wanted, outcomes, strict=True):
+                if not isinstance(page, bytes) or len(page) != PAGE_SIZE:
+                    parts.counters.decompress_fail += 1
+                    raise DecompressError(slot, pool.compressor, -EIO if isinstance(page, bytes) else page)
+                pages[number] = page
+    finally:
+        for pool in packed:
+            pool.put()
+    return pages
+
+
+async def _decompress_blobs(parts: Parts, pool: Pool, blobs: list[bytes]) -> list[bytes | int]:
+    """Each one's page or negative errno. On the loop it gets its turns; a device does all of them at the same time."""
+    at_once = pool.tfm.decompress_at_once
+    if at_once is None:
+        return [result.err or result.data for result in await decompress_pages(pool.tfm, blobs)]
+    pages: list[bytes | int] = []
+    for blob in blobs:
+        if parts.inline_work.turn_is_due(decompressed=1):
+            await asyncio.sleep(0)
+        try:
+            pages.append(at_once(blob, PAGE_SIZE))
+        except CodecError:
+            pages.append(-EIO)
+    return pages

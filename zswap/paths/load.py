@@ -4,11 +4,13 @@ Where nothing would wait (the slot and the context are free, the codec is softwa
 anybody else runs, and takes the short way: no lease, no lock, no request.
 """
 
+from collections.abc import Sequence
+
 from acomp import cpu, trace
 
 from ..inventory.entries import NO_ENTRY
 from ..inventory.lru import LruList
-from .decompress import decompress, decompress_at_once
+from .decompress import decompress, decompress_at_once, decompress_many
 from .parts import Parts
 
 
@@ -60,6 +62,20 @@ async def load(parts: Parts, offset: int, keep: bool) -> bytes | None:
         return page
     finally:
         lease.release()
+
+
+async def load_many(parts: Parts, slots: Sequence[int]) -> list[bytes | None]:
+    """The pages at these slots as they are now, which stay stored; None for each that has none. Nothing is locked.
+
+    Who calls sees to it that nobody stores there meanwhile. A page that is written back at the same time is found here
+    until the device has it.
+    """
+    found = [parts.inventory.tree.get(slot) for slot in slots]
+    entries = [entry for entry in found if entry != NO_ENTRY]
+    for entry in entries:
+        _count(parts, entry)
+    pages = iter(await decompress_many(parts, entries))
+    return [next(pages) if entry != NO_ENTRY else None for entry in found]
 
 
 def _count(parts: Parts, entry: int) -> None:

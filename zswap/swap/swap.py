@@ -23,10 +23,12 @@ from ..wait_group import WaitGroup
 from ..zswap import Zswap
 from .device import FileDevice, SwapDevice
 from .device_io import DeviceIo
+from .extents import Extent, extents_of
 from .owners import SlotOwners
 from .slots import CLUSTER, NO_SLOT, SwapSlots
 
 ZERO_PAGE: Final = bytes(PAGE_SIZE)
+"""A page of zeroes; every zero page that is read is this object."""
 
 # What is marked of each slot. A free one is as one whose page is being stored: nothing can be found there.
 _NOTHING, _ZERO, _STORED = b"\0", b"\1", b"\2"
@@ -266,18 +268,82 @@ class Swap:
 
         None from the store may also mean that the page was invalidated meanwhile; then the device has nothing to say.
         """
-        cgroup, node = self._owners[slot]
-        if self._marks[slot] == _ZERO[0]:
-            self.zswap.events["swpin_zero"] += 1
-            if cgroup is not None:
-                cgroup.count("swpin_zero")
+        if self._counted_zero(slot):
             return ZERO_PAGE
         page = await self.zswap.load(slot, keep)
         if page is None and not lease.invalidated:
-            page = await self._io.read(slot)
-            self.zswap.events["pswpin"] += 1
-            self.zswap.protect(cgroup, node)
+            page = (await self._read_device(slot, 1))[0]
         return page
+
+    async def _read_device(self, slot: int, nr_pages: int) -> list[bytes]:
+        """Pages that were written to the device, or written back to it."""
+        owners = [self._owners[slot + i] for i in range(nr_pages)]
+        data = await self._io.read(slot, nr_pages)
+        self.zswap.events["pswpin"] += nr_pages
+        for owner in owners:
+            self.zswap.protect(*owner)
+        return [data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE)]
+
+    async def load_range(self, offset: int, nr_pages: int) -> list[bytes]:
+        """Return the pages from this offset on, wherever they are, which stay stored; zeroes where there is none.
+
+        Zero pages and holes are one object, `zswap.ZERO_PAGE`. What the store has is decompressed together, what
+        lies side by side on the device is read together. A page that is invalidated meanwhile is what it was, or
+        zeroes. Errors as in `load`, for the range as a whole; ECANCELED when the swap space closed meanwhile.
+        """
+        self._check()
+        check_slots(offset, nr_pages)
+        lease = self._locks.request(offset, nr_pages)
+        self._in_flight.begin()
+        try:
+            await lease.wait()
+            return await self._read_range(offset, nr_pages, lease)
+        finally:
+            lease.release()
+            self._in_flight.end()
+
+    async def _read_range(self, offset: int, nr_pages: int, lease: SlotLease) -> list[bytes]:
+        pages = [ZERO_PAGE] * nr_pages
+        slots = self._pages.window(offset, nr_pages)
+        stored = [i for i, slot in enumerate(slots) if slot != EMPTY and not self._counted_zero(slot)]
+        if not stored:
+            return pages
+        missing: list[int] = []
+        for i, page in zip(stored, await self.zswap.load_many([slots[i] for i in stored]), strict=True):
+            if page is None:
+                missing.append(i)
+            else:
+                pages[i] = page
+        for slot, count in _runs([slots[i] for i in missing]):
+            if lease.invalidated and self._state != "open":
+                raise OSError(ECANCELED, "the swap space closed while the pages were read")
+            run, missing = missing[:count], missing[count:]
+            # A slot that is not the page's any more may be another page's by now.
+            still_there = [self._pages.get(offset + i) == slots[i] for i in run]
+            for i, page, valid in zip(run, await self._read_device(slot, count), still_there, strict=True):
+                if valid:
+                    pages[i] = page
+        return pages
+
+    def _counted_zero(self, slot: int) -> bool:
+        """Whether the page at this slot is all zeroes; then it counts as loaded."""
+        if self._marks[slot] != _ZERO[0]:
+            return False
+        self.zswap.events["swpin_zero"] += 1
+        cgroup, _ = self._owners[slot]
+        if cgroup is not None:
+            cgroup.count("swpin_zero")
+        return True
+
+    def extents(self, offset: int, nr_pages: int) -> Iterator[Extent]:
+        """What the pages from this offset on are, as runs of (nr_pages, kind), neighbours of different kinds.
+
+        "data": a page, or one that is being stored. "zero": stored, and all zeroes. "hole": no page. A plain call;
+        its iterator sees what is there when it gets there.
+        """
+        self._check()
+        check_slots(offset, nr_pages)
+        return extents_of(self._pages, lambda slot: self._marks[slot] == _ZERO[0], offset, nr_pages)
 
     def invalidate(self, offset: int, nr_pages: int = 1) -> int:
         """Forget these pages, now; a plain call. Returns how many there were.
