@@ -82,10 +82,8 @@ def _lines(drawn: Timeline, row: Row, time: str, lanes: int, width: int, plain: 
 def _words(drawn: Timeline, row: Row, named: bool) -> str:
     text = " ".join(row.text.split())
     match row.kind:
-        case Kind.LATER:
+        case Kind.LATER | Kind.FOLDED:
             return f"... {text}"
-        case Kind.FOLDED:
-            return f"... {text} events"
         case Kind.BROKEN:
             return f"did not hold: {text}"
         case Kind.LOG:

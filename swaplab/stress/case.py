@@ -33,7 +33,8 @@ class Reductions:
     jitter_ms: float | None = None
 
     def __str__(self) -> str:
-        said = [f"client {number}" for number in self.without]
+        numbers = ", ".join(map(str, self.without))
+        said = [f"client{'s' * (len(self.without) > 1)} {numbers}"] if self.without else []
         if self.strikes is not None:
             said.append("all other faults" if self.strikes else "all faults")
         if self.jitter_ms is not None:

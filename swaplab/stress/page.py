@@ -14,7 +14,9 @@ from .words import duration, waiting
 
 HERE = Path(__file__).parent
 MOST_ROWS = 2_000
-HUES = (215, 28, 145, 280, 190, 340, 60, 250, 110, 0)
+MOST_LANES = 6
+"""More are left out where the page is narrow, as on a telephone: the names of the tasks stay."""
+HUES = (215, 28, 145, 280, 190, 340, 45, 250, 110, 0)
 """Of lanes, in degrees, so that neighbours differ."""
 
 MARKS = {
@@ -121,7 +123,9 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
 
 
 def _timeline(drawn: Timeline, name: str) -> Iterator[str]:
-    yield f'<div class="wide" tabindex=0 role=region aria-label="Timeline of {escape(name)}"><table class="timeline">'
+    many = " many" if len(drawn.lanes) > MOST_LANES else ""
+    yield f'<div class="wide" tabindex=0 role=region aria-label="Timeline of {escape(name)}">'
+    yield f'<table class="timeline{many}">'
     lanes = "".join(
         f'<th scope=col class="lane" style="--hue:{_hue(index)}"><span>{escape(lane.name)}</span></th>'
         for index, lane in enumerate(drawn.lanes)
@@ -152,7 +156,7 @@ def _row(drawn: Timeline, row: Row, time: str, born: set[int]) -> str:
 
 def _cell(state: str, lane: int, row: Row, born: set[int]) -> str:
     if not state:
-        return "<td></td>"
+        return '<td class="off"></td>'
     classes: Iterable[str] = ["lane", "end" if state == "end" else "on", *([] if lane in born else ["born"])]
     born.add(lane)
     inside = ""
@@ -164,8 +168,6 @@ def _cell(state: str, lane: int, row: Row, born: set[int]) -> str:
 def _words(row: Row) -> str:
     text = escape(row.text)
     match row.kind:
-        case Kind.FOLDED:
-            return f"{text} events"
         case Kind.BROKEN:
             return f"did not hold: {text}"
         case Kind.FAULT:

@@ -30,7 +30,8 @@ class Run:
 
     `refused` says what it asked for that virtual time does not have, as a socket, and what to do instead.
     `trace` has for each event the time in ns and who ran: the serial number of a task or the name of a callback.
-    `lengths` counts the events of each target until it was over, `events` those of the run, which took `time_ns` of
+    `made` has for each target, by its number, who it is in the trace, and the event in which it was made. `lengths`
+    counts the events of each until it was over, `events` those of the run, which took `time_ns` of
     virtual time. The cancellation came after event `cancelled_after`, or never (0). `clients` were started, and
     `strikes` of faults struck, by the numbers that `Reductions` has for them, if any may (`is_faulty`).
     """
@@ -47,6 +48,7 @@ class Run:
     swallowed: tuple[str, ...]
     reached: dict[str, bool]
     lengths: tuple[int, ...]
+    made: dict[int, tuple[int | str, int]]
     cancelled_after: int
     clients: tuple[int, ...]
     strikes: tuple[int, ...]
@@ -125,6 +127,7 @@ def run(
         ),
         world.checks.reached,
         tuple((target.over or len(trace)) - target.born for target in world.targets),
+        world.made(),
         world.cancelled_after,
         tuple(world.clients_started),
         tuple(world.strikes),

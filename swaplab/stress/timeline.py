@@ -14,7 +14,9 @@ from .world import Note
 
 NEIGHBOURS = 4
 LAST = 20
-"""Events that stay on both sides of what is noted, and at the end, where a long timeline is folded."""
+"""Rows that stay on both sides of what is noted, and at the end, where a long timeline is folded."""
+SHORT = 3
+"""So few rows between others stay, too."""
 
 
 class Kind(StrEnum):
@@ -28,6 +30,11 @@ class Kind(StrEnum):
     LOG = "log"
     BROKEN = "broken"
     FOLDED = "folded"
+
+
+BEFORE = (Kind.LATER, Kind.FAULT, Kind.LOG, Kind.FOLDED)
+BEHIND = (Kind.CANCEL, Kind.BROKEN)
+"""Rows that stand before and behind the row of their event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +62,9 @@ class Timeline:
         if lane == row.lane:
             return "end" if row.is_end else str(row.kind)
         one = self.lanes[lane]
-        begun = row.event > one.born or (row.event == one.born and row.kind is not Kind.LATER and lane == 0)
-        return "alive" if begun and not (one.over and row.event >= one.over) else ""
+        begun = row.event > one.born or (row.event == one.born and row.kind in BEHIND)
+        over = one.over and (row.event > one.over or (row.event == one.over and row.kind not in BEFORE))
+        return "alive" if begun and not over else ""
 
 
 def timeline(finding: Finding, most: int) -> Timeline:
@@ -114,6 +122,9 @@ def _folded(rows: list[Row], most: int) -> Iterator[Row]:
     for index, row in enumerate(rows):
         if row.kind in (Kind.CANCEL, Kind.FAULT, Kind.LOG, Kind.BROKEN):
             kept.update(range(index - NEIGHBOURS, index + NEIGHBOURS + 1))
+    for index in list(kept):
+        near = [other for other in range(index - SHORT - 1, index) if other in kept]
+        kept.update(range(min(near, default=index), index))
     shown = sorted(index for index in kept if 0 <= index < len(rows))[-most:]
     yield from _with_gaps(rows, shown)
 
@@ -124,6 +135,6 @@ def _with_gaps(rows: Sequence[Row], shown: Sequence[int]) -> Iterator[Row]:
         left_out = sum(row.kind is not Kind.LATER for row in rows[before + 1 : index])
         if left_out:
             first = rows[before + 1]
-            yield Row(Kind.FOLDED, first.ns, first.event, None, f"{left_out} more")
+            yield Row(Kind.FOLDED, first.ns, first.event, None, f"{left_out} more event{'s' * (left_out > 1)}")
         yield rows[index]
         before = index

@@ -16,9 +16,11 @@ WAITS = (
     (r"<Future pending(?: cb=\[.*?\])?>", "a future"),
     (r"<sleep of (\d+) ns>", lambda match: f"a sleep of {duration(int(match[1]))}"),
     (r" for sleep of a future", " for a sleep"),
+    (r" for _wait of $", ", and is about to go on"),
     (r" for _wait of ", " for "),
-    (r"^in (.*) for nothing: it was never started or yields by itself$", r"yields in \1"),
-    (r" for nothing: it was never started or yields by itself$", ", and is about to go on"),
+    (r"^in (.*) for (?:__sleep0 of )?nothing: it was never started or yields by itself$", r"yields in \1"),
+    (r" for (?:__sleep0 of )?nothing: it was never started or yields by itself$", ", and is about to go on"),
+    (r"(?:task '[^']*'(?:, )?){5,}", lambda match: f"{match[0].count('task ')} tasks"),
     (r"^in ", "waits in "),
 )
 UNITS_NS = (("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000))

@@ -234,6 +234,10 @@ class World:
         if self._order is not None:
             self._order(loop)
 
+    def made(self) -> dict[int, tuple[int | str, int]]:
+        """Who each target is in the trace, and in which event it was made, by its number."""
+        return {number: (identity_of(target.task), target.born) for number, target in self._numbered.items()}
+
     def rest(self) -> None:
         """Look at what must hold in the end, and note what does not."""
         for name, check in self.checks.at_rest.items():

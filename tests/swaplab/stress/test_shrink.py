@@ -48,6 +48,41 @@ def test_clients_faults_jitter_and_k_that_are_not_needed_are_left_out() -> None:
     assert (smaller.clients, smaller.faults, smaller.broken) == ((2,), (), failed.broken)
 
 
+def test_who_is_cancelled_in_a_crowd_is_found_at_the_same_place_without_it() -> None:
+    @stress.scenario()
+    async def scenario(world: stress.World) -> None:
+        begun: list[int] = []
+        ended: list[int] = []
+        call = world.faulty(asyncio.sleep, fail=0.4, delay_ms=(1, 5))
+        world.at_rest(lambda: len(begun) == len(ended), "what begins ends")
+
+        async def client() -> None:
+            for turn in range(2):
+                await asyncio.sleep(0)
+                await call(0.005)
+                begun.append(turn)
+                await asyncio.sleep(0.001)
+                ended.append(turn)
+
+        async with world.clients(client, n=12):
+            pass
+
+    finding = stress.explore(scenario, shrink=True).finding
+    assert finding is not None and finding.run.cancel is not None
+    target = finding.run.cancel.target
+    assert finding.run.case[1:] == (
+        stress.Cancel(target, 5),
+        "fifo",
+        Reductions(tuple(number for number in range(12) if number != target), (), 0),
+    )
+
+
+def test_what_is_left_out_is_said_in_words() -> None:
+    assert str(Reductions()) == ""
+    assert str(Reductions((1, 3), (), 0)) == "clients 1, 3, all faults, all jitter"
+    assert str(Reductions((2,), (4,), 0.5)) == "client 2, all other faults, jitter above 0.5 ms"
+
+
 def test_another_failure_is_not_what_is_looked_for() -> None:
     @stress.scenario()
     async def scenario(world: stress.World) -> None:
