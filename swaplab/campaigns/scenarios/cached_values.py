@@ -21,7 +21,7 @@ async def cached_values(world: stress.World) -> None:
     """Four clients on two keys, with a budget that nothing comes near."""
     draw = world.random
     history, numbers = History(), iter(range(1, 1000))
-    computed: list[int] = []
+    computed: dict[int, int] = {}
     world.at_rest(lambda: not history.unexplained(), "an order explains all sets, gets and deletes")
     world.sometimes(lambda: bool(computed), "computed")
     async with (
@@ -45,14 +45,19 @@ async def cached_values(world: stress.World) -> None:
             history.note(key, Operation("read", number, called, history.tick()))
 
         async def compute_value(key: int) -> None:
+            """What comes back was computed meanwhile, whoever asked first, or was there."""
+            called = history.tick()
+
             async def make() -> bytes:
                 number = next(numbers)
                 history.note(key, Operation("write", number, history.tick(), NEVER, optional=True))
                 await world.sleep(10e-6)
-                computed.append(number)
+                computed[number] = history.tick()
                 return page_of(number)
 
-            await cache.get_or_compute(str(key), make)
+            number = number_of(await cache.get_or_compute(str(key), make))
+            if computed.get(number, 0) < called:
+                history.note(key, Operation("read", number, called, history.tick()))
 
         async def delete_value(key: int) -> None:
             called = history.tick()

@@ -74,7 +74,7 @@ class _Contexts:
 
 async def _store(world: stress.World, system: System, random: Random) -> None:
     with cpu.on_cpu(random.randrange(CPUS)):
-        await use(world, system.observed, random, calls=5, slots=12, sizes=(1, 3, 9), kinds=("text",))
+        await use(world, system.observed, random, calls=4, slots=12, sizes=(1, 3, 9), kinds=("text",))
 
 
 async def _plug_queues(world: stress.World, system: System, random: Random) -> None:
