@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from . import chains, loads, memory, report, simulation, start, stores
+from . import chains, loads, memory, report, simulation, start, stores, stressing
 from .pages import work
 from .rows import Row
 
@@ -60,6 +60,8 @@ def main() -> None:
     say("virtual time")
     rows.append(simulation.usemem_row(Fraction(1, 1024 if options.quick else 256), 1 if options.quick else 3))
     rows += simulation.loop_rows(1 if options.quick else 5)
+    say("stress")
+    rows += stressing.rows(3 if options.quick else 9, 100 if options.quick else 2000)
     print(report.table(rows))
     report.write_json(rows, options.output / "results.json")
     report.plot(rows, options.output / "results.png")

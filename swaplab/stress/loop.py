@@ -28,7 +28,7 @@ class StressLoop(VirtualLoop):
 
     def __init__(self, *, random: Random, jitter_ms: float, max_events: int, max_time_ns: int) -> None:
         super().__init__(max_events=max_events, max_time_ns=max_time_ns, wall_clock=True)
-        self._latency = random
+        self._latency = random.random
         self._jitter_ns = round(jitter_ms * NS_PER_MS)
         self.tasks: list[asyncio.Task[Any]] = []
         """Every task of the run, in the order of their making."""
@@ -49,4 +49,4 @@ class StressLoop(VirtualLoop):
 
     def jitter_ns(self) -> int:
         """Draw by how much the next sleep is late."""
-        return int(self._latency.random() * (self._jitter_ns + 1))
+        return int(self._latency() * (self._jitter_ns + 1))

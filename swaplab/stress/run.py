@@ -103,7 +103,8 @@ def run(
     waiting: tuple[str, ...] = ()
     with _same_every_time(seed):
         try:
-            loop.after_event = world.look if watch is None else _watched(world, loop, watch)
+            look = world.looking()
+            loop.after_event = look if watch is None else _watched(world, loop, look, watch)
             waiting = _until_it_rests(scenario, world, loop)
         finally:
             loop.after_event = None
@@ -144,12 +145,17 @@ def _refused(world: World) -> str:
     return world.refused or next((str(error) for error in raised if isinstance(error, RefusedError)), "")
 
 
-def _watched(world: World, loop: StressLoop, watch: Callable[[World, StressLoop], object]) -> Callable[..., None]:
-    def look(_: object) -> None:
+def _watched(
+    world: World,
+    loop: StressLoop,
+    look: Callable[[StressLoop], None],
+    watch: Callable[[World, StressLoop], object],
+) -> Callable[[object], None]:
+    def watch_and_look(_: object) -> None:
         watch(world, loop)
-        world.look(loop)
+        look(loop)
 
-    return look
+    return watch_and_look
 
 
 def _until_it_rests(scenario: Scenario, world: World, loop: StressLoop) -> tuple[str, ...]:

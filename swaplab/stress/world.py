@@ -1,6 +1,7 @@
 """The world of a run: what a scenario makes its clients, faults and checks with.
 
-The loop calls `World.look` after each event. A world lives for one run; `run` makes it and asks it afterwards.
+The loop calls what `World.looking` returns after each event. A world lives for one run: `run` makes it, and asks it
+afterwards.
 """
 
 import asyncio
@@ -204,35 +205,46 @@ class World:
                 await asyncio.wait([target.task for target in mine])
         self.broken += filter(None, map(what_left, mine))
 
-    def look(self, loop: VirtualLoop) -> None:
-        """Look at everything; cancel whose turn it is, and choose who is next. The loop calls it after each event.
+    def looking(self) -> Callable[[VirtualLoop], None]:
+        """Return what the loop calls after each event: it looks, cancels whose turn it is, and chooses who is next.
 
-        (It is all of the overhead, so nothing is called that can be spelled out.)
+        (It is most of what a run costs beside the program, so what it needs is at hand, and little is called.)
         """
-        self.trace.append((loop.now_ns, loop.last_event))
-        name = ""
-        try:
-            for name, check in self.checks.always.items():
-                if not check():
-                    raise BrokenError(f"always: {name}")
-            if self.checks.sometimes:
-                for name, check in list(self.checks.sometimes.items()):
-                    if check():
-                        self.checks.reached[name] = True
-                        del self.checks.sometimes[name]
-        except BrokenError:
-            raise
-        except Exception as error:
-            raise BrokenError(f"{name} raised {described(error)}") from error
-        target = self._of_task.get(loop.last_event)
-        if target is not None and target.task.done():
-            target.over = len(self.trace)
-            if target.cancelled or target.struck:
-                self._strike_who_waits_for(target.task)
-        if self._cancel is not None:
-            self._cancel_if_due(self._cancel, len(self.trace))
-        if self._order is not None:
-            self._order(loop)
+        note, target_of = self.trace.append, self._of_task.get
+        always, sometimes, reached = self.checks.always, self.checks.sometimes, self.checks.reached
+        cancel, order = self._cancel, self._order
+
+        def look(loop: VirtualLoop) -> None:
+            event = loop.last_event
+            note((loop.now_ns, event))
+            name = ""
+            try:
+                for name, check in always.items():
+                    if not check():
+                        raise BrokenError(f"always: {name}")
+                if sometimes:
+                    for name, check in list(sometimes.items()):
+                        if check():
+                            reached[name] = True
+                            del sometimes[name]
+            except BrokenError:
+                raise
+            except Exception as error:
+                raise BrokenError(f"{name} raised {described(error)}") from error
+            target = target_of(event)
+            if target is not None and target.task.done():
+                self._over(target)
+            if cancel is not None:
+                self._cancel_if_due(cancel)
+            if order is not None:
+                order(loop)
+
+        return look
+
+    def _over(self, target: Target) -> None:
+        target.over = len(self.trace)
+        if target.cancelled or target.struck:
+            self._strike_who_waits_for(target.task)
 
     def made(self) -> dict[int, tuple[int | str, int]]:
         """Who each target is in the trace, and in which event it was made, by its number."""
@@ -271,8 +283,8 @@ class World:
             if awaited is task or task in (getattr(awaited, "_children", None) or ()):
                 target.struck = True
 
-    def _cancel_if_due(self, cancel: Cancel, now: int) -> None:
-        target = self._numbered.get(cancel.target)
+    def _cancel_if_due(self, cancel: Cancel) -> None:
+        target, now = self._numbered.get(cancel.target), len(self.trace)
         if target is not None and now - target.born == cancel.k and not target.over:
             target.cancelled = True
             self.cancelled_after = now

@@ -88,7 +88,7 @@ def ends(process: Running) -> str:
         assert time.monotonic() < until
         time.sleep(0.01)
     lines = errors.splitlines(keepends=True)
-    return "".join(line for line in lines if not re.fullmatch(r"(columns|points): .* after \d+ s\n", line))
+    return "".join(line for line in lines if not re.fullmatch(r"(columns|points|seeds): .* after \d+ s\n", line))
 
 
 def test_ctrl_c_ends_everything_at_once(start: Callable[..., Running], at_work: Callable[[Running], list[int]]) -> None:
@@ -120,6 +120,45 @@ def test_a_sweep_that_is_interrupted_says_how_it_goes_on(
     os.killpg(process.pid, signal.SIGINT)
     said = f"swaplab sweep: finished points are in {out}; the same command goes on from there\n"
     assert ends(process) == said + "interrupted\n"
+
+
+STRESS = """
+import asyncio, os, signal
+from pathlib import Path
+from swaplab import stress
+
+@stress.scenario()
+async def fails(world):
+    await asyncio.sleep(1)
+    raise LookupError
+
+@stress.scenario()
+async def endless(world):
+    (Path(os.environ["BEGUN"]) / str(os.getpid())).touch()
+    while True:
+        signal.pause()
+"""
+
+
+@pytest.mark.parametrize(
+    ("signum", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_stress_that_is_interrupted_says_what_it_has_found(
+    start: Callable[..., Running],
+    at_work: Callable[[Running], list[int]],
+    tmp_path: Path,
+    signum: signal.Signals,
+    status: int,
+    word: str,
+) -> None:
+    file = tmp_path / "scenarios.py"
+    file.write_text(STRESS)
+    process = start("stress", str(file))
+    at_work(process)
+    os.killpg(process.pid, signum)
+    said, last = ends(process).splitlines()
+    assert (last, process.returncode) == (word, status)
+    assert said.startswith(f"swaplab stress: {file}::fails had failed: swaplab stress {file}::fails --replay stress1:")
 
 
 def test_a_worker_that_is_killed_is_said(
