@@ -173,6 +173,8 @@ def _until_it_rests(scenario: Scenario, world: World, loop: StressLoop) -> tuple
         if deadlock.threads:
             world.refused = f"it waits for a thread ({', '.join(deadlock.threads)}), and none can wake it: {INLINE}"
         world.broken += filter(None, (what_left(target) for target in world.targets if target.task.done()))
+    except SystemExit as end:
+        world.broken.append(f"the run was left by {described(end)}")
     except RefusedError as refused:
         world.refused = str(refused)
         world.broken.append(world.refused)

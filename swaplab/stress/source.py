@@ -47,7 +47,7 @@ def _imported(file: Path) -> ModuleType:
 def _told(error: BaseException, file: Path) -> str:
     """An exception on one line, with the line of `file` that it came from."""
     if isinstance(error, SyntaxError):
-        return f"{type(error).__name__}: {error.msg} (line {error.lineno})"
+        return f"{type(error).__name__}: {error.msg}" + (f" (line {error.lineno})" if error.lineno else "")
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(file)]
     text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(": ")
     return f"{text} (line {lines[-1]})" if lines else text

@@ -91,6 +91,23 @@ def test_another_exception_that_leaves_a_client_fails_the_run() -> None:
     assert said.startswith("client 0 ended with LookupError('mine') at test_world.py:")
 
 
+@pytest.mark.parametrize("in_a_client", [True, False])
+def test_who_leaves_the_interpreter_fails_the_run(in_a_client: bool) -> None:
+    async def leave() -> None:
+        await asyncio.sleep(0.01)
+        raise SystemExit(3)
+
+    @stress.scenario()
+    async def scenario(world: stress.World) -> None:
+        if not in_a_client:
+            await leave()
+        async with world.clients(leave, n=1):
+            pass
+
+    (said,) = broken(scenario)
+    assert said.startswith("the run was left by SystemExit(3) at test_world.py:")
+
+
 def test_injected_faults_in_a_group_may_leave_a_client() -> None:
     async def fail() -> None:
         raise stress.InjectedFault
