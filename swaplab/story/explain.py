@@ -1,0 +1,198 @@
+"""Every code and every exception that a script can meet: what happened, whose result it is, what to do now.
+
+One table, for the command line, for pages and for docs/errors.md, by (kind, errno, role). `kind` is "code" for what a
+call returned or a request has as its err, "array" for what a call with arrays returned, else the class of an exception.
+`role` says whose it is; of an exception it is "call".
+"""
+
+import errno
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+from .answer import Explanation, Failure
+
+Role = Literal["single", "units", "head", "refused", "last", "member", "unsubmitted"]
+Key = tuple[str, int | None, Role | Literal["call"]]
+
+WHOSE: Final[Mapping[Role, str]] = {
+    "single": "the request's own",
+    "units": "the request's, for all of its units; each unit has its own in its entry",
+    "head": "the head's alone, though a whole chain ran in parallel; each member has its own err",
+    "refused": "the head's, and every member's: since its submission failed, no other was made",
+    "last": "that of the operation that came last in a serial chain; each request, head or member, has its own err",
+    "member": "this request's own, one of a chain",
+    "unsubmitted": "not its own: it was never submitted, and has what ended its chain",
+}
+"""Whose result a code is, by role."""
+
+_AND_THE_OTHERS: Final[Mapping[Role, str]] = {
+    "units": " Then look at every entry's length: a negative one is an errno.",
+    "head": " Then read acomp_request_err of every member: they may have gone well, or not.",
+    "refused": " No member has any output.",
+    "last": " Then read acomp_request_err of every request: this code tells of one of them.",
+}
+
+CODES: Final[Mapping[int, tuple[str, str]]] = {
+    errno.EINPROGRESS: (
+        "the work has begun, or is chained to begin, and is not finished",
+        "Wait: crypto_wait_req(code, wait). Until then request and buffers are not yours.",
+    ),
+    errno.EBUSY: (
+        "the first operation of a serial chain is under way, and the others follow when it completes",
+        "Wait: crypto_wait_req(code, wait) ends when the chain has.",
+    ),
+    errno.EAGAIN: (
+        "no descriptor came free in time, or a shared queue refused too often: the device was never asked",
+        "Submit it again when others have landed, or compress it in software.",
+    ),
+    errno.EIO: (
+        "the device did not take the submission, or a second step failed that nobody could wait for",
+        "Submit it again, once; if it stays so, take the device out (machine.unbind) and use software.",
+    ),
+    errno.ENXIO: (
+        "its queue was removed before the descriptor was in it",
+        "Submit it again: it goes to another queue, or gets -ENODEV if none is left.",
+    ),
+    errno.ENODEV: (
+        "the driver has no device to use: none is bound for this cpu, or it was disabled by a job that never landed",
+        "Unbind every device and bind them again, or compress in software; decompression does so by itself.",
+    ),
+    errno.EINVAL: (
+        "something is missing or wrong: no source, no destination, a folio without a table, bytes that are no stream,"
+        " an output that failed its check, or software that could not compress the page",
+        "Look at the parameters first. If they are right the data is not: keep the page as it is.",
+    ),
+    errno.ETIMEDOUT: (
+        "the job did not land in time. After a second of silence the whole driver is disabled",
+        "Trust the device no longer: unbind all and bind again. The buffers are yours again, without an output.",
+    ),
+    errno.E2BIG: (
+        "the output is longer than dlen: the page does not compress",
+        "Keep the page as it is; nothing is wrong with the device.",
+    ),
+    errno.ENOSPC: (
+        "the output of this software algorithm is longer than dlen: the page does not compress",
+        "Keep the page as it is.",
+    ),
+    errno.EOVERFLOW: (
+        "what was to be decompressed is longer than dlen",
+        "Give it the room of the page that it was: 4096 bytes.",
+    ),
+    errno.ENOMEM: (
+        "the serial runner could not allocate its state: nothing was submitted, and every request says so",
+        "Nothing has happened to the pages: run the chain again.",
+    ),
+    errno.ENOSYS: (
+        "the algorithm takes one unit at a time, and the request has several",
+        "Make a request for each unit, a chain, or take an algorithm that takes units, such as deflate-iaa.",
+    ),
+    errno.ECANCELED: (
+        "whoever ran it was cancelled. A job that was in flight goes on, and holds its request until it has landed",
+        "Do not touch the buffers before requests_idle says so; then start afresh.",
+    ),
+    errno.EDEADLK: (
+        "no descriptor came free for the second step, and without patch 10 nothing bounds that wait",
+        "Use patch 10, more devices or larger queues.",
+    ),
+}
+"""What a negative code says (positive errno): what happened, and the remedy."""
+
+ERRORS: Final[Mapping[tuple[str, int | None], tuple[str, str]]] = {
+    ("ProtocolError", errno.EPROTO): (
+        "the calls came in the wrong order, or with something freed, foreign, or of another role",
+        "The message names the call that comes first. Nothing was changed by this one.",
+    ),
+    ("RequestBusyError", errno.EBUSY): (
+        "the request is in flight, or a member of a chain: somebody else holds it",
+        "Wait for its completion (after a cancellation: requests_idle); of a member clear the head first.",
+    ),
+    ("AlgorithmNotFoundError", errno.ENOENT): (
+        "no algorithm has this name",
+        "Take one of those that the message names.",
+    ),
+    ("TypeError", None): (
+        "an argument is of another kind than the call takes",
+        "Give it what the message asks for.",
+    ),
+    ("ValueError", None): (
+        "a number or a list is out of its bounds",
+        "Stay within what the message says: most often the size of a buffer.",
+    ),
+    ("AttributeError", None): (
+        "an argument is of a kind that the call does not even look for",
+        "Give it what its parameter is meant for; `swaplab script --calls` lists them.",
+    ),
+    ("RuntimeError", None): (
+        "the coroutine of a compression was awaited before",
+        "A coroutine is awaited once. Call crypto_acomp_compress again for another run.",
+    ),
+    ("CancelledError", None): (
+        "the task was cancelled, or the run was cut",
+        "Its requests may still be held by jobs: requests_idle tells when they are not.",
+    ),
+    ("UnboundName", errno.ENOENT): (
+        "the call that should have bound this name has failed",
+        "Mend that call; this one is not at fault.",
+    ),
+    ("DescriptorDeadlockError", errno.EDEADLK): CODES[errno.EDEADLK],
+    ("ConfigurationError", errno.EBUSY): (
+        "it is bound already, or cannot be written while any queue is bound",
+        "Unbind all devices first, then write, then bind.",
+    ),
+    ("ConfigurationError", errno.ENODEV): (
+        "the queue, or every queue of the device, is not bound",
+        "Bind it first, or leave it as it is.",
+    ),
+    ("ConfigurationError", errno.EINVAL): (
+        "the attribute does not take this text",
+        "Write one of those that the message names.",
+    ),
+    ("ConfigurationError", errno.ENOENT): (
+        "the driver has no attribute of this name; two come with patch 9",
+        "Take one of those that the message names.",
+    ),
+    ("ConfigurationError", errno.ERANGE): (
+        "the number does not fit into 32 bits",
+        "Write a smaller one.",
+    ),
+}
+"""What an exception says, by its class and its errno."""
+
+ARRAY: Final = (
+    "a page at least failed: this call answers 1 (all went well) or 0",
+    "Read `errors`, page by page; dlens has the lengths of the others.",
+)
+
+
+def _rows() -> Iterator[tuple[Key, Explanation]]:
+    for code, (happened, remedy) in CODES.items():
+        for role, whose in WHOSE.items():
+            more = "" if code in (errno.EINPROGRESS, errno.EBUSY) else _AND_THE_OTHERS.get(role, "")
+            yield ("code", code, role), Explanation(happened=happened, whose=whose, remedy=remedy + more)
+    happened, remedy = ARRAY
+    yield ("array", 0, "units"), Explanation(happened=happened, whose="that of all pages together", remedy=remedy)
+    for (name, code_or_none), (happened, remedy) in ERRORS.items():
+        whose = "the call's own; the script goes on"
+        yield (name, code_or_none, "call"), Explanation(happened=happened, whose=whose, remedy=remedy)
+
+
+EXPLANATIONS: Final[Mapping[Key, Explanation]] = MappingProxyType(dict(_rows()))
+"""The table."""
+
+
+def explain_code(code: object, role: Role) -> Explanation | None:
+    """What a code means; None for success, and for what is no errno of ours."""
+    if not isinstance(code, int) or code >= 0:
+        return None
+    return EXPLANATIONS.get(("code", -code, role))
+
+
+def explain_array(all_went_well: object) -> Explanation | None:
+    """What a call with arrays means that was answered so; None if all went well."""
+    return None if all_went_well else EXPLANATIONS["array", 0, "units"]
+
+
+def explain_error(error: Failure) -> Explanation | None:
+    """What an exception means; None for one that no script is known to provoke."""
+    return EXPLANATIONS.get((error.type, error.errno, "call"))

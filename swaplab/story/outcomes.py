@@ -1,0 +1,132 @@
+"""Whose results the codes of a script are, and what became of the requests that were submitted."""
+
+from dataclasses import dataclass
+from errno import EINPROGRESS
+from typing import Literal
+
+from acomp import AcompReq, acomp_chain_members
+from acomp.chain import runs_as_chain
+from acomp.request import PENDING
+from acomp.units.dispatch import units_of
+
+from .answer import Output
+from .explain import Role, explain_code
+from .objects import Objects
+from .watch import checksum
+
+
+@dataclass(slots=True)
+class _Submitted:
+    """A request that was handed to an algorithm: as what, and what it has left when it was idle again.
+
+    `code` is what its caller got, None as long as nobody has asked. `seen` is set when the rest is valid.
+    """
+
+    req: AcompReq
+    role: Role
+    submissions: int
+    members: tuple[AcompReq, ...] = ()
+    code: int | None = None
+    seen: tuple[int, int] | None = None
+    own: Role = "single"
+    dlen: int = 0
+    path: Literal["hardware", "software"] = "software"
+    crc32: int | None = None
+
+    @property
+    def stands_alone(self) -> bool:
+        return self.role in ("single", "units")
+
+    @property
+    def is_submitted(self) -> bool:
+        return self.req.submissions > self.submissions
+
+
+class Outcomes:
+    """What became of requests."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self._submitted: dict[str, _Submitted] = {}
+        self._coded: dict[str, _Submitted] = {}  # by the name that the code is bound to
+
+    def begun(self, req: object, is_parallel: bool) -> None:
+        """`req`, and the members of its chain, are about to be handed to their algorithm.
+
+        `is_parallel`: so would a driver run a chain now.
+        """
+        if not isinstance(req, AcompReq):
+            return
+        if not runs_as_chain(req):
+            self._note(req, "units" if isinstance(req.dst, tuple) and units_of(req) > 1 else "single")
+            return
+        members = acomp_chain_members(req)
+        self._note(req, "head" if is_parallel else "last", members)
+        for member in members:
+            self._note(member, "member")
+
+    def _note(self, req: AcompReq, role: Role, members: tuple[AcompReq, ...] = ()) -> None:
+        name = self._objects.name_of(req)
+        if name is not None:
+            self._submitted[name] = _Submitted(req, role, req.submissions, members)
+
+    def coded(self, req: object, name: str | None, code: object) -> Role:
+        """An entry point has returned `code` for `req`, bound to `name`. Whose result it is."""
+        found = self._submitted.get(self._objects.name_of(req) or "")
+        if name is not None and found is not None:
+            self._coded[name] = found
+        return self._got(found, code)
+
+    def waited(self, name: str | None, code: object) -> Role:
+        """A wait for the code bound to `name` has ended in `code`. Whose result it is."""
+        return self._got(self._coded.get(name or ""), code)
+
+    def _got(self, found: _Submitted | None, code: object) -> Role:
+        if found is None:
+            return "single"
+        if isinstance(code, int) and code not in PENDING:
+            found.code = code
+        if found.role == "head" and code and any(req.submissions == before for req, before in self._members(found)):
+            return "refused"
+        return found.role
+
+    def _members(self, head: _Submitted) -> list[tuple[AcompReq, int]]:
+        found = [self._submitted.get(self._objects.name_of(req) or "") for req in head.members]
+        return [(one.req, one.submissions) for one in found if one is not None]
+
+    def role_of(self, req: object) -> Role:
+        """Whose result the err of a request is, asked from outside."""
+        found = self._submitted.get(self._objects.name_of(req) or "")
+        return "single" if found is None else _own(found)
+
+    def look(self) -> None:
+        """Note what requests have left that have become idle."""
+        for found in self._submitted.values():
+            req = found.req
+            seen = (req.submissions, req.base.err)
+            is_over = found.is_submitted if found.stands_alone else req.base.err != -EINPROGRESS
+            if is_over and not req.held and seen != found.seen:
+                found.seen, found.own = seen, _own(found)
+                found.dlen, found.path, found.crc32 = req.dlen, req.path, checksum(req)
+
+    def outputs(self) -> dict[str, Output]:
+        """What became of each, by its name."""
+        return {name: _output(found, found.seen[1]) for name, found in self._submitted.items() if found.seen}
+
+
+def _own(found: _Submitted) -> Role:
+    """Whose a request's own err is."""
+    if not found.stands_alone and not found.is_submitted:
+        return "unsubmitted"
+    return "member" if found.role == "last" else found.role
+
+
+def _output(found: _Submitted, own_err: int) -> Output:
+    err = found.code if found.stands_alone else own_err
+    return Output(
+        err=err,
+        dlen=found.dlen,
+        path=found.path,
+        crc32=None if err else found.crc32,
+        explain=explain_code(err, found.own),
+    )
