@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from . import chains, loads, memory, report, simulation, start, stores, stressing
+from . import caches, chains, loads, memory, report, simulation, start, stores, stressing
 from .pages import work
 from .rows import Row
 
@@ -28,8 +28,11 @@ async def real_time(quick: bool) -> list[Row]:
     say("stores, peers and raw limits, in turns")
     rows = await stores.rows(pages, rounds)
     say("chains, loads, lateness")
+    say("caches")
+    cached = await caches.rows(rounds, 2.0 if quick else 5.0)
     return [
         *rows,
+        *cached,
         await chains.gain(pages.pages[:1024], rounds),
         await chains.overhead(rounds, 1000),
         await loads.load(pages, rounds),
@@ -57,6 +60,7 @@ def main() -> None:
     rows.append(start.row(3 if options.quick else 9))
     say("memory")
     rows.append(memory.row(100_000 if options.quick else 500_000))
+    rows.append(caches.memory())
     say("virtual time")
     rows.append(simulation.usemem_row(Fraction(1, 1024 if options.quick else 256), 1 if options.quick else 3))
     rows += simulation.loop_rows(1 if options.quick else 5)

@@ -96,8 +96,10 @@ class Compressor:
             output = await self._unit(data)
             return self._kept(data, output)
         done: list[bytes] = []
+        view = memoryview(data)
         for start in range(0, len(data), GROUP * UNIT_BYTES):
-            group = _pieces(data, start)
+            end = min(start + GROUP * UNIT_BYTES, len(data))
+            group = [view[at : min(at + UNIT_BYTES, end)] for at in range(start, end, UNIT_BYTES)]
             for piece, output in zip(group, await self._group(data, start, group), strict=True):
                 done.append(self._kept(piece, output))
         return tuple(done)
@@ -151,14 +153,14 @@ class Compressor:
             parts = [await self._plain_unit(unit, length) or b"" for unit, length in pairs]
         return parts if list(map(len, parts)) == lengths else None
 
-    async def _unit(self, data: bytes) -> bytes | int:
+    async def _unit(self, data: bytes | memoryview) -> bytes | int:
         """One request of the chosen algorithm, or of its generic form for what is small."""
         if self._near is not None and len(data) <= self.now_bytes:
             await self._work.turn_after(len(data))
             return self._near.compress_now(data)
         return await self._lanes[0].run(lambda lane: lane.compress(data))
 
-    async def _group(self, data: bytes, start: int, group: list[bytes]) -> Iterable[bytes | int]:
+    async def _group(self, data: bytes, start: int, group: list[memoryview]) -> Iterable[bytes | int]:
         """Some units: as one request if the algorithm takes that, else as a chain, else one by one."""
         far = self._far
         flags = 0 if far is None else far.tfm.alg.cra_flags
@@ -175,12 +177,12 @@ class Compressor:
         self._count_raw("sample" if isinstance(output, bytes) else output)
         return False
 
-    def _kept(self, data: bytes, output: bytes | int) -> bytes:
+    def _kept(self, data: bytes | memoryview, output: bytes | int) -> bytes:
         """What is kept of a unit: its output, or the unit itself if it did not get shorter."""
         if isinstance(output, bytes) and len(output) < len(data):
             return output
         self._count_raw(-E2BIG if isinstance(output, bytes) else output)
-        return data
+        return data if isinstance(data, bytes) else data.tobytes()
 
     def _count_raw(self, cause: str | int) -> None:
         self._counters.raw[cause if isinstance(cause, str) else errorcode.get(-cause, str(-cause))] += 1
@@ -190,9 +192,3 @@ def sample_of(data: bytes) -> bytes:
     """Three pieces of a value, from its beginning, middle and end."""
     middle = (len(data) - SAMPLE_BYTES) // 2
     return data[:SAMPLE_BYTES] + data[middle : middle + SAMPLE_BYTES] + data[-SAMPLE_BYTES:]
-
-
-def _pieces(data: bytes, start: int) -> list[bytes]:
-    """The plain bytes of the units of a group."""
-    end = min(len(data), start + GROUP * UNIT_BYTES)
-    return [data[at : min(at + UNIT_BYTES, end)] for at in range(start, end, UNIT_BYTES)]

@@ -57,18 +57,18 @@ class Lane:
         self.req.flags |= CRYPTO_ACOMP_OUTPUT_ONLY
         acomp_request_set_callback(self.req, CRYPTO_TFM_REQ_MAY_BACKLOG, crypto_req_done, self._wait)
 
-    def compress_now(self, data: bytes) -> bytes | int:
+    def compress_now(self, data: bytes | memoryview) -> bytes | int:
         """One unit, by a generic algorithm, which never waits: as `compress`."""
         code = self._begin(data)
         assert isinstance(code, int), "a generic algorithm ends in a code at once"
         return code or self._output()
 
-    async def compress(self, data: bytes) -> bytes | int:
+    async def compress(self, data: bytes | memoryview) -> bytes | int:
         """One unit: its compressed form, shorter than itself, or a negative errno."""
         self._wait.reinit()
         return await crypto_wait_req(self._begin(data), self._wait) or self._output()
 
-    def _begin(self, data: bytes) -> Code:
+    def _begin(self, data: bytes | memoryview) -> Code:
         if fault.should_fail(UNIT):
             return -ENOMEM
         # One byte less than there are, for what does not get shorter is of no use. (A capacity of 0 means any.)
