@@ -94,6 +94,13 @@ def test_state_diagrams_and_the_contract_are_those_of_the_code() -> None:
     assert states.drawn(text) == text, "run python docs/states.py"
 
 
+def test_the_errors_are_those_of_the_table() -> None:
+    errors = docs_module("errors")
+    text = (DOCS / "errors.md").read_text()
+    assert "| `-EAGAIN` | no descriptor" in text
+    assert errors.drawn(text) == text, "run python docs/errors.py"
+
+
 def test_every_document_and_heading_that_is_referred_to_is_here() -> None:
     wrong = {str(path.relative_to(ROOT)): missing for path, text in texts() if (missing := dangling(path, text))}
     assert not wrong

@@ -181,6 +181,11 @@ EXPLANATIONS: Final[Mapping[Key, Explanation]] = MappingProxyType(dict(_rows()))
 """The table."""
 
 
+def errno_name(number: int) -> str:
+    """The kernel's word for an errno; where there are two, not the old one."""
+    return "EDEADLK" if number == errno.EDEADLK else errno.errorcode.get(number, str(number))
+
+
 def explain_code(code: object, role: Role) -> Explanation | None:
     """What a code means; None for success, and for what is no errno of ours."""
     if not isinstance(code, int) or code >= 0:
