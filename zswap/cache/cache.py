@@ -45,7 +45,7 @@ class Cache:
         self._home: asyncio.AbstractEventLoop | None = None  # the loop while it is open, so that one look tells both
         self._contents: Contents | None = None
         self._in_flight = WaitGroup()
-        self._flights = Flights(self._in_flight.begin, self._in_flight.end)
+        self._flights = Flights(self._begin_write, self._end_write)
 
     @classmethod
     def open(
@@ -182,15 +182,21 @@ class Cache:
         if len(data) > self._options.max_value_bytes:
             raise self._too_long(data, contents)
         if not contents.put_now(key, data, ttl):
-            ticket = contents.writes.begin(key)
-            self._in_flight.begin()
+            ticket = self._begin_write(key)
             try:
                 await contents.put_in_turn(key, data, ttl, ticket)
             finally:
-                contents.writes.end(key)
-                self._in_flight.end()
+                self._end_write(key)
         elif contents.work.spend(len(data)):
             await asyncio.sleep(0)
+
+    def _begin_write(self, key: Key) -> int:
+        self._in_flight.begin()
+        return self._entered().writes.begin(key)
+
+    def _end_write(self, key: Key) -> None:
+        self._entered().writes.end(key)
+        self._in_flight.end()
 
     def _data_of(self, value: Any) -> bytes:
         return check_value(value if self._dumps is None else self._dumps(value))
@@ -271,26 +277,23 @@ class Cache:
             data = await self._data_in_turn(contents, key)
             if data is None:
                 self._check()
-                data = await self._flights.join(key, lambda: self._compute(contents, key, make, ttl))
+                data = await self._flights.join(key, lambda ticket: self._compute(key, make, ttl, ticket))
         elif contents.work.spend(len(data)):
             await asyncio.sleep(0)
         return data if self._loads is None else self._loads(data)
 
-    async def _compute(self, contents: Contents, key: Key, make: Make, ttl: float | None) -> bytes:
+    async def _compute(self, key: Key, make: Make, ttl: float | None, ticket: int) -> bytes:
         """What a flight does. Its write counts as called when the flight began."""
-        ticket = contents.writes.begin(key)
-        try:
-            data = self._data_of(await _awaitable(make()))
-            if len(data) > self._options.max_value_bytes:
-                contents.counters.rejected += 1
-                return data
-            try:
-                await contents.put_in_turn(key, data, ttl, ticket)
-            except ValueTooLargeError:
-                pass  # counted; those who wait have no less of it
+        contents = self._entered()
+        data = self._data_of(await _awaitable(make()))
+        if len(data) > self._options.max_value_bytes:
+            contents.counters.rejected += 1
             return data
-        finally:
-            contents.writes.end(key)
+        try:
+            await contents.put_in_turn(key, data, ttl, ticket)
+        except ValueTooLargeError:
+            pass  # counted; those who wait have no less of it
+        return data
 
     async def delete(self, key: Key) -> bool:
         """Forget a value; whether there was one."""

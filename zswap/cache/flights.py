@@ -13,8 +13,8 @@ from acomp import ProtocolError
 from ..errors import ComputeCancelledError, StoreClosedError
 from .keys import Key
 
-Work = Callable[[], Awaitable[bytes]]
-"""Computes the value, gives it to the cache, and returns it."""
+Work = Callable[[int], Awaitable[bytes]]
+"""Computes the value, gives it to the cache as the write of that ticket, and returns it."""
 
 
 class Flight:
@@ -73,11 +73,11 @@ _aboard: ContextVar[frozenset[Flight]] = ContextVar("zswap.cache.flights", defau
 
 
 class Flights:
-    """The flights of one cache. `begun` and `ended` are called for each."""
+    """The flights of one cache. `begin(key)` gives a ticket, at the call that begins a flight; `end(key)` is its end."""
 
-    def __init__(self, begun: Callable[[], None], ended: Callable[[], None]) -> None:
-        self._begun = begun
-        self._ended = ended
+    def __init__(self, begin: Callable[[Key], int], end: Callable[[Key], None]) -> None:
+        self._begin = begin
+        self._end = end
         self._by_key: dict[Key, Flight] = {}
 
     def __len__(self) -> int:
@@ -88,8 +88,8 @@ class Flights:
         flight = self._by_key.get(key)
         if flight is None:
             flight = self._by_key[key] = Flight()
-            self._begun()
-            flight.task = asyncio.get_running_loop().create_task(self._fly(flight, work))
+            ticket = self._begin(key)
+            flight.task = asyncio.get_running_loop().create_task(self._fly(flight, work, ticket))
             # Not by the task itself: one that is cancelled before its first step never runs.
             flight.task.add_done_callback(lambda task: self._landed(key, flight, task))
         elif flight in _aboard.get():
@@ -98,13 +98,13 @@ class Flights:
             )
         return await flight.wait()
 
-    async def _fly(self, flight: Flight, work: Work) -> bytes:
+    async def _fly(self, flight: Flight, work: Work, ticket: int) -> bytes:
         _aboard.set(_aboard.get() | {flight})
-        return await work()
+        return await work(ticket)
 
     def _landed(self, key: Key, flight: Flight, task: "asyncio.Task[bytes]") -> None:
         del self._by_key[key]
-        self._ended()
+        self._end(key)
         if task.cancelled():
             flight.land(None, ComputeCancelledError(f"the computation of {key!r} was cancelled, and not by its caller"))
         elif (error := task.exception()) is not None:

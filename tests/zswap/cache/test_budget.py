@@ -178,7 +178,7 @@ def test_a_dict_of_gaps_is_laid_out_anew() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [21_800, 22_000], ids=["before it grows", "after"])
+@pytest.mark.parametrize("count", [10_900, 11_000], ids=["before it grows", "after"])
 def test_an_entry_takes_what_is_said_to_a_tenth(count: int) -> None:
     """Whatever the dict of them is about to do."""
 

@@ -177,6 +177,31 @@ async def test_a_write_during_the_flight_wins(how: str) -> None:
         check_quiet(cache)
 
 
+async def test_a_set_right_after_the_call_wins_as_well() -> None:
+    """Before the flight has had its first turn."""
+    async with opened() as cache:
+        source = Source()
+        source.go.set()
+        caller = asyncio.ensure_future(cache.get_or_compute("key", source))
+        await asyncio.sleep(0)
+        assert not source.calls and cache.stats()["computing"] == 1
+        await cache.set("key", b"newer")
+        assert await caller == b"computed" and await cache.get("key") == b"newer"
+        check_quiet(cache)
+
+
+async def test_a_flight_that_closing_cancels_before_its_first_turn_leaves_nothing() -> None:
+    async with opened() as cache:
+        source = Source()
+        caller = asyncio.ensure_future(cache.get_or_compute("key", source))
+        await asyncio.sleep(0)
+        await cache.close()
+        with pytest.raises(zswap.StoreClosedError):
+            await caller
+        assert not source.calls
+        check_quiet(cache)
+
+
 async def test_asking_for_its_own_key_is_an_error_and_no_deadlock() -> None:
     async with opened() as cache:
 

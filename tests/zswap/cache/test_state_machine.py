@@ -217,4 +217,4 @@ async def cancelled_after(work: Any, turns: int) -> Any:
 def test_a_cache_agrees_with_a_dict(loop: str) -> None:
     """The examples are shared out: a loop has its own."""
     machine = type(f"On{loop}", (CacheAgainstDict,), {"loop_factory": staticmethod(LOOPS[loop])})
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=50, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=40, deadline=None))

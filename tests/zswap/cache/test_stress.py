@@ -80,7 +80,6 @@ async def the_cache_survives(world: stress.World) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", ["fifo", "shuffle"])
-def test_no_run_breaks_the_cache(policy: str) -> None:
-    report = stress.explore(the_cache_survives, policy=policy, seeds=range(40))
+def test_no_run_breaks_the_cache() -> None:
+    report = stress.explore(the_cache_survives, seeds=range(30))
     assert report.ok, report
