@@ -73,7 +73,7 @@ _aboard: ContextVar[frozenset[Flight]] = ContextVar("zswap.cache.flights", defau
 
 
 class Flights:
-    """The flights of one cache. `begin(key)` gives a ticket, at the call that begins a flight; `end(key)` is its end."""
+    """The flights of one cache. `begin(key)` gives a flight its ticket, at the call; `end(key)` is the end of it."""
 
     def __init__(self, begin: Callable[[Key], int], end: Callable[[Key], None]) -> None:
         self._begin = begin
