@@ -13,6 +13,11 @@ def parts_of(store: Zswap | Swap) -> Parts:
     return (store.zswap if isinstance(store, Swap) else store)._parts
 
 
+def is_idle(store: Zswap | Swap) -> bool:
+    """Whether nobody works on any slot or page."""
+    return not len(parts_of(store).slots) and not (isinstance(store, Swap) and len(store._locks))
+
+
 async def quiesce(store: Zswap | Swap) -> None:
     """Wait until the shrink worker of an open store has ended, and its device has taken what it was given.
 

@@ -80,12 +80,11 @@ def _steps(ordered: Sequence[Operation], done: int, value: int) -> Iterable[tupl
 
 @dataclass(slots=True)
 class FolioStore:
-    """A store that went well: the value at each of its slots, and whether all is in memory, and nothing on a device."""
+    """A store that went well: the value at each of its slots."""
 
     values: dict[int, int]
     called: int
     returned: int
-    in_memory: bool = True
 
 
 @dataclass(slots=True)

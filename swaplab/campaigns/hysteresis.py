@@ -1,41 +1,38 @@
-"""The pool limit's latch, watched: from when pools are full until they accept again, no store begins and succeeds."""
+"""The pool limit's latch, watched: full pools let no store in before they have shrunk to the accept threshold."""
 
-from zswap.testing import parts_of
+from zswap import Swap
+from zswap.testing import is_idle, parts_of
 
-from .history import NEVER
 from .system import System
 
 
 class Hysteresis:
-    """When the pools were full, by the clock of the history. `crossed`: they were, and have accepted again."""
+    """What the limit has to say to a store that is called now, told from the outside."""
 
     def __init__(self, system: System) -> None:
-        self._limit = parts_of(system.zswap).limit
-        self._observed = system.observed
-        self._full: list[tuple[int, int]] = []
-        self.crossed = False
+        assert system.swap is not None
+        self._swap: Swap = system.swap
+        self._parts = parts_of(system.swap)
+        self._was_full = False
 
-    def look(self) -> bool:
-        """Called after each event; always true."""
-        full, now = self._limit.full, self._observed.history.now
-        is_open = bool(self._full) and self._full[-1][1] == NEVER
-        if full and not is_open:
-            self._full.append((now, NEVER))
-        elif is_open and not full:
-            self._full[-1] = (self._full[-1][0], now)
-            self.crossed = True
-        return True
+    def crossed(self) -> bool:
+        """Whether pools were full after an earlier event and are not now."""
+        full = self._parts.limit.full
+        crossed = self._was_full and not full
+        self._was_full = full
+        return crossed
 
-    def too_early(self) -> list[int]:
-        """First slots of folios that were stored as a whole while pools were full.
+    def must_refuse(self, offset: int, nr_pages: int) -> bool:
+        """Whether a folio for these offsets has no place in memory.
 
-        By a percentage only: under a budget such a store waits for older pages to leave.
+        It is said only where nothing else can happen before the limit is asked: nobody is at work, and the folio is in
+        place of no other. By a percentage only: under a budget such a store waits until older pages have left.
         """
-        if self._limit.is_budget:
-            return []
-        return [
-            min(folio.values)
-            for folio in self._observed.history.folios
-            for began, ended in self._full
-            if folio.in_memory and began < folio.called and folio.returned < ended
-        ]
+        limit, pages = self._parts.limit, self._parts.pools.total_pages
+        if limit.max_pages is None or limit.is_budget or not is_idle(self._swap):
+            return False
+        if any(slot in self._swap for slot in range(offset, offset + nr_pages)):
+            return False
+        accept = limit.accept_pages
+        assert accept is not None
+        return pages >= limit.max_pages or (limit.full and pages > accept)

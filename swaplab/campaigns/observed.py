@@ -1,6 +1,7 @@
 """A store whose loads and stores are noted: what clients of a campaign use, and what is asked of it at the end."""
 
 from collections import Counter
+from collections.abc import Callable
 
 from acomp import PAGE_SIZE
 from swaplab.stress import World
@@ -29,6 +30,9 @@ class Observed:
         self.history = History()
         self.counts: Counter[str] = Counter()
         self.damaged: list[int] = []
+        self.must_refuse: Callable[[int, int], bool] = lambda offset, nr_pages: False
+        """Whether a folio that is stored now may not go into memory; those that did are in `let_in`."""
+        self.let_in: list[int] = []
         self.storing: dict[int, int] = {}
         """Pages of the stores under way, by number of the first page."""
         self._world = world
@@ -43,7 +47,7 @@ class Observed:
         last = first + nr_pages - 1
         pages = [*map(page_of, range(first, last)), page_of(last, kind)]
         data = bytes(PAGE_SIZE * nr_pages) if zero else b"".join(pages)
-        called, placed = self.history.tick(), None
+        called, placed, is_refused = self.history.tick(), None, self.must_refuse(offset, nr_pages)
         self.storing[first] = nr_pages
         try:
             placed = await self._placed(Folio(offset, data, cgroup=cgroup))
@@ -54,7 +58,10 @@ class Observed:
             for slot, value in new.items():
                 self.history.note(slot, Operation("write", EMPTY if placed is None else value, called, returned))
             if placed is not None and not zero:
-                self.history.folios.append(FolioStore(new, called, returned, placed is Placed.ZSWAP))
+                self.history.folios.append(FolioStore(new, called, returned))
+                if is_refused and placed is Placed.ZSWAP:
+                    self.let_in.append(offset)
+            self.counts["rightly refused"] += is_refused
         self.counts["refused" if placed is None else "stored"] += 1
         return placed is not None
 

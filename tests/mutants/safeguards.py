@@ -5,7 +5,7 @@ Rows of the table are named by their rule; what stands here with an operator is 
 
 from dataclasses import dataclass
 
-from tests.mutants.operators import Drop, Negate, Operator, Replace
+from tests.mutants.operators import Drop, Negate, Operator, Replace, Swap
 from tests.mutants.table import TABLE
 
 ROWS = {row.rule: row for row in TABLE}
@@ -80,6 +80,14 @@ SAFEGUARDS = [
         "swap: what a slot held in the store goes with it", SWAP, "Swap._give_back", Drop("invalidate"), PRESSURE
     ),
     Safeguard("swap: a folio that was not stored is forgotten", SWAP, "Swap.store", Drop("_forget", 2), PRESSURE),
+    of_table("zswap: pools are full at their limit", PRESSURE),
+    Safeguard(
+        "zswap: full pools accept again at the threshold only",
+        "zswap.limits",
+        "PoolLimit.reached",
+        Swap("_threshold", by="(lambda most: most)"),
+        PRESSURE,
+    ),
     Safeguard("swap: device I/O holds its slots", "zswap.swap.device_io", "DeviceIo._call", Drop("hold"), PRESSURE),
     Safeguard(
         "load: it holds the pool while it waits for a context",
