@@ -55,7 +55,7 @@ class DisturbedEngine:
         strike: Callable[[str], bool] = lambda what: True,
     ) -> None:
         self.engine = engine
-        self.disturbance = disturbance or CALM
+        self.disturbance = CALM if disturbance is None or disturbance == CALM else disturbance
         self.struck: Counter[str] = Counter()
         self._random = random or Random(0)
         self._strike = strike
@@ -67,7 +67,7 @@ class DisturbedEngine:
 
     def submit(self, job: Job) -> None:
         """See `Engine.submit`. What becomes of the job is decided here, unless nothing is to be disturbed."""
-        if self.disturbance == CALM:
+        if self.disturbance is CALM:
             self.engine.submit(job)
         elif not self._strikes("lost", self.disturbance.lost):
             self.engine.submit(_StandIn(job, self))
