@@ -19,7 +19,7 @@ class LandingNotice:
 
     def __init__(self, reaping: Reaping) -> None:
         self._reaping = reaping
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in order of landing, which a set would not keep
 
     def landed(self, job: Job) -> None:
         """The job's callback, on the loop's thread."""
@@ -30,8 +30,8 @@ class LandingNotice:
         verifies = job.opcode == Opcode.COMPRESS and not code and job.req.tfm.ctx.verify_compress
         if recovers or verifies:
             task = asyncio.get_running_loop().create_task(self._finish_later(job, bool(verifies)))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
         else:
             self._complete(job, self._reaping.ended(job.req, job.opcode, code))
 

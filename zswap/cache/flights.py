@@ -24,7 +24,7 @@ class Flight:
 
     def __init__(self) -> None:
         self.task: asyncio.Task[bytes] | None = None
-        self.waiters: set[asyncio.Future[bytes]] = set()
+        self.waiters: dict[asyncio.Future[bytes], None] = {}  # in order of call, which a set would not keep
         self.closed = False
         self._told = 0
         self._delivered = False
@@ -32,7 +32,7 @@ class Flight:
     async def wait(self) -> bytes:
         """The value, or what `make` has raised, once more for each caller."""
         waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self.waiters.add(waiter)
+        self.waiters[waiter] = None
         try:
             value = await waiter
             self._delivered = True
@@ -46,7 +46,7 @@ class Flight:
             self._delivered = True
             raise
         finally:
-            self.waiters.discard(waiter)
+            self.waiters.pop(waiter, None)
 
     def land(self, value: bytes | None, error: BaseException | None) -> None:
         """Tell everybody who waits; an error of which nobody hears goes to the loop's exception handler."""

@@ -314,3 +314,18 @@ async def test_a_flight_with_a_large_value_gives_turns_and_is_kept() -> None:
         source.go.set()
         assert await cache.get_or_compute("key", source) == text(1 << 20)
         assert await cache.get("key") == text(1 << 20)
+
+
+async def test_those_who_wait_are_told_in_order_of_call() -> None:
+    async with opened() as cache:
+        source, order = Source(), list[int]()
+
+        async def caller(number: int) -> None:
+            await cache.get_or_compute("key", source)
+            order.append(number)
+
+        tasks = [asyncio.ensure_future(caller(number)) for number in range(20)]
+        await turns()
+        source.go.set()
+        await asyncio.gather(*tasks)
+        assert order == list(range(20))
