@@ -1,6 +1,15 @@
 """The table of all packages; `rows/` holds it, a file for each subject. What is not listed here is not run."""
 
 from tests.mutants.row import Row
-from tests.mutants.rows import iaa, parallel, requests, serial, sim, units, zswap
+from tests.mutants.rows import cache, iaa, parallel, requests, serial, sim, units, zswap
 
-TABLE: list[Row] = [*parallel.ROWS, *serial.ROWS, *requests.ROWS, *units.ROWS, *iaa.ROWS, *zswap.ROWS, *sim.ROWS]
+TABLE: list[Row] = [
+    *parallel.ROWS,
+    *serial.ROWS,
+    *requests.ROWS,
+    *units.ROWS,
+    *iaa.ROWS,
+    *zswap.ROWS,
+    *cache.ROWS,
+    *sim.ROWS,
+]

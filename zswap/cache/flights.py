@@ -20,30 +20,24 @@ Work = Callable[[int], Awaitable[bytes]]
 class Flight:
     """One computation under way, and who waits for it."""
 
-    __slots__ = ("_delivered", "_told", "closed", "task", "waiters")
+    __slots__ = ("_told", "closed", "task", "waiters")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[bytes] | None = None
         self.waiters: dict[asyncio.Future[bytes], None] = {}  # in order of call, which a set would not keep
         self.closed = False
         self._told = 0
-        self._delivered = False
 
     async def wait(self) -> bytes:
         """The value, or what `make` has raised, once more for each caller."""
         waiter: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.waiters[waiter] = None
         try:
-            value = await waiter
-            self._delivered = True
-            return value
+            return await waiter
         except asyncio.CancelledError:  # the caller's: no flight ends in one
             if waiter.done() and not waiter.cancelled():
                 self._told -= 1
                 self._report(waiter.exception())
-            raise
-        except BaseException:
-            self._delivered = True
             raise
         finally:
             self.waiters.pop(waiter, None)
@@ -61,7 +55,7 @@ class Flight:
 
     def _report(self, error: BaseException | None) -> None:
         """A caller that was told may be cancelled before it hears."""
-        if error is None or self._told or self._delivered or self.closed or isinstance(error, ComputeCancelledError):
+        if error is None or self._told or self.closed or isinstance(error, ComputeCancelledError):
             return
         asyncio.get_running_loop().call_exception_handler(
             {"message": "a value was computed for a cache, and every caller had gone", "exception": error}
