@@ -77,7 +77,7 @@ async def _run(tfm: CryptoAcomp, work: list[tuple[Any, int]], method: Callable[[
         for start in range(0, len(work), batch_size):
             results += await _batch(reqs, work[start : start + batch_size], method, wait)
     finally:
-        _free_when_idle(reqs, wait)
+        free_when_idle(reqs, wait)
     return results
 
 
@@ -105,8 +105,11 @@ async def _batch(
     ]
 
 
-def _free_when_idle(reqs: list[AcompReq], wait: CryptoWait) -> None:
-    """Free a batch's requests as soon as nobody holds any of them: at once, unless the caller was cancelled."""
+def free_when_idle(reqs: list[AcompReq], wait: CryptoWait) -> None:
+    """Free requests, alone or a chain with the first as its head, as soon as nobody holds any of them.
+
+    That is at once, unless the caller was cancelled.
+    """
     held = len(reqs)
 
     def landed() -> None:

@@ -21,6 +21,7 @@ from swaplab.cli.outputs import flush_stdout, is_full
 from swaplab.cli.reclaim_batching import reclaim_batching
 from swaplab.cli.refusals import refusals
 from swaplab.cli.refused_value import Command
+from swaplab.cli.serve import serve
 from swaplab.cli.store import store
 from swaplab.cli.stress import stress
 from swaplab.cli.sweep import sweep
@@ -78,6 +79,7 @@ app.command(cls=Command)(ablate)
 app.command(cls=Command)(sweep)
 app.command(cls=Command)(stress)
 app.command(cls=Command)(reclaim_batching)
+app.command(cls=Command)(serve)
 
 
 def _version(asked: bool) -> None:

@@ -1,0 +1,66 @@
+"""The ASGI application: the guard outside, the hot routes, and FastAPI behind them; refusals become answers here."""
+
+from collections.abc import Sequence
+
+from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from . import hot
+from .api import api
+from .bodies import WholeBody
+from .guard import Guard
+from .problems import RefusalError
+from .service import Service
+
+
+def application(service: Service, port: int, allowed_hosts: Sequence[str] = (), token: str | None = None) -> ASGIApp:
+    """All that the server serves."""
+    behind = api(service)
+    app = Starlette(routes=hot.routes(service))
+    app.router.redirect_slashes = False
+    app.router.default = WholeBody(behind, service.reception)
+    for each in (app, behind):
+        each.add_exception_handler(RefusalError, _refused)
+        each.add_exception_handler(HTTPException, _http)
+        each.add_exception_handler(RequestValidationError, _invalid)
+        each.add_exception_handler(ClientDisconnect, _gone)
+        each.add_exception_handler(Exception, _failed)
+    return Guard(app, port, allowed_hosts, token)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RefusalError)
+    return error.response
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    allowed = (error.headers or {}).get("allow")
+    if error.status_code == 405 and allowed:
+        return RefusalError(
+            405, f"{request.method} is not for this path", f"it takes {allowed}", Allow=allowed
+        ).response
+    if error.status_code == 404:
+        return RefusalError(404, "there is nothing at this path", "see /docs for the paths").response
+    return RefusalError(error.status_code, str(error.detail), "see /docs").response
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return RefusalError(422, f"{where}: {first['msg']}", "see /openapi.json for what is taken").response
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    return RefusalError(
+        500, f"the service failed: {type(error).__name__}", "this is a fault of ours; its log says more"
+    ).response
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it

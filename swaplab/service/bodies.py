@@ -1,0 +1,94 @@
+"""Bodies of requests: bounded one by one and all together, and of the declared type only."""
+
+import asyncio
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Match
+from starlette.types import Message, Receive, Scope, Send
+
+from .bounds import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_RECEPTION_BYTES
+from .problems import RefusalError
+
+OCTETS: Final = "application/octet-stream"
+
+
+class Reception:
+    """What is being received now, of all requests, in bytes; bounded."""
+
+    def __init__(self, limit: int = MAX_RECEPTION_BYTES) -> None:
+        self._limit = limit
+        self.bytes = 0
+
+    async def body(self, request: Request, media_type: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+        """The body of a request, whole.
+
+        RefusalError: 415 for another type, 413 above `max_bytes`, 503 where the others take all that there is room for,
+        408 when it does not come. Room is taken for bytes as they arrive, and given back when the body is whole.
+        """
+        headers = request.headers
+        given = headers.get("content-type", "")
+        if given.partition(";")[0].strip().lower() != media_type:
+            raise RefusalError(415, f"the body is said to be {given or 'nothing'}", f"send Content-Type: {media_type}")
+        said = headers.get("content-length")
+        if said is not None and int(said) > max_bytes:
+            raise _too_large(max_bytes)
+        parts: list[bytes] = []
+        taken = 0
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for part in request.stream():
+                    taken += len(part)
+                    self.bytes += len(part)
+                    if taken > max_bytes:
+                        raise _too_large(max_bytes)
+                    if self.bytes > self._limit:
+                        raise RefusalError(503, "too much is being received at this time", "try again", Retry_After="1")
+                    parts.append(part)
+        except TimeoutError:
+            raise RefusalError(408, f"the body took more than {BODY_TIMEOUT_S:g} s", "send it faster") from None
+        finally:
+            self.bytes -= taken
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(max_bytes: int) -> RefusalError:
+    return RefusalError(413, f"the body is longer than {max_bytes} bytes", "send less at a time")
+
+
+def number(text: str, name: str, most: int) -> int:
+    """A number of a path or a query; RefusalError 422 unless it is from 0 to `most`."""
+    if not text.isascii() or not text.isdecimal() or len(text) > 20 or int(text) > most:
+        raise RefusalError(422, f"{name} is a number from 0 to {most}, not {text[:40]!r}", "send another")
+    return int(text)
+
+
+class WholeBody:
+    """Receives bodies for an application that would do so itself, and without bounds: JSON only.
+
+    What the application has no route for is its own to refuse.
+    """
+
+    def __init__(self, app: Starlette, reception: Reception) -> None:
+        self._app = app
+        self._reception = reception
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Receive it, and hand it on in one piece."""
+        takes_body = scope["method"] in ("POST", "PUT", "PATCH")
+        if takes_body and any(route.matches(scope)[0] is Match.FULL for route in self._app.routes):
+            request = Request(scope, receive)
+            body = await self._reception.body(request, "application/json")
+            told = False
+
+            async def again() -> Message:
+                nonlocal told
+                if told:
+                    return await receive()
+                told = True
+                return {"type": "http.request", "body": body, "more_body": False}
+
+            await self._app(scope, again, send)
+        else:
+            await self._app(scope, receive, send)

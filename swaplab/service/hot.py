@@ -1,0 +1,181 @@
+"""The routes that are called most, on bare Starlette: bodies of bytes in, bytes out. `api` has the others.
+
+They are documented by hand in `openapi`, and a test holds the two together.
+"""
+
+from collections.abc import Awaitable, Callable
+from errno import ENOENT
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+import zswap
+from acomp import PAGE_SIZE
+
+from . import chains, frames
+from .bodies import OCTETS, number
+from .bounds import FOLIO_BYTES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_STORE_PAGES
+from .frames import Frame
+from .problems import RefusalError
+from .service import Service
+from .stores import Store
+
+PLACED: Final = "Swaplab-Placed"
+CODE: Final = "Swaplab-Code"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def routes(service: Service) -> list[BaseRoute]:
+    """All of them, for one service."""
+    hot = _Hot(service)
+    return [
+        Route("/v1/stores/{name}/pages/{slot}", hot.page, methods=["GET", "PUT", "DELETE"]),
+        Route("/v1/stores/{name}/folios/{slot}", hot.put_folio, methods=["PUT"]),
+        Route("/v1/stores/{name}/pages:get", hot.get_pages, methods=["POST"]),
+        Route("/v1/stores/{name}/pages:put", hot.put_pages, methods=["POST"]),
+        Route("/v1/caches/{name}/{key:path}", hot.value, methods=["GET", "PUT", "DELETE"]),
+        Route("/v1/chains", hot.chain, methods=["POST"]),
+    ]
+
+
+class _Hot:
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def page(self, request: Request) -> Response:
+        """One page: keep it, look at it, forget it."""
+        store, slot = self._place(request)
+        if request.method == "PUT":
+            data = await self._service.reception.body(request, OCTETS, PAGE_SIZE)
+            if len(data) != PAGE_SIZE:
+                raise RefusalError(422, f"a page is {PAGE_SIZE} bytes, not {len(data)}", "send a whole page")
+            return _placed(await store.put(slot, data))
+        if request.method == "DELETE":
+            if not await store.delete(slot):
+                raise _no_page(slot)
+            return Response(status_code=204)
+        page = await store.get(slot)
+        if page is None:
+            raise _no_page(slot)
+        return Response(page, media_type=OCTETS)
+
+    async def put_folio(self, request: Request) -> Response:
+        """Several pages at consecutive slots, all or nothing."""
+        store, slot = self._place(request)
+        data = await self._service.reception.body(request, OCTETS, FOLIO_BYTES)
+        if not data or len(data) % PAGE_SIZE:
+            raise RefusalError(422, f"a folio is whole pages of {PAGE_SIZE} bytes, not {len(data)}", "send whole pages")
+        return _placed(await store.put(slot, data))
+
+    async def get_pages(self, request: Request) -> Response:
+        """Pages by the slots of the frames; one that is not there has the error -ENOENT."""
+        store = self._service.stores[request.path_params["name"]]
+        wanted = await self._frames(request, max_item_bytes=0)
+        found = []
+        for item in wanted:
+            page = await store.get(item.place)
+            found.append(Frame(page or b"", 0 if page else -ENOENT, item.place))
+        return _framed(found)
+
+    async def put_pages(self, request: Request) -> Response:
+        """Folios by the slots of the frames, one after the other; one that is refused has its error."""
+        store = self._service.stores[request.path_params["name"]]
+        items = await self._frames(request)
+        if any(not item.data or len(item.data) % PAGE_SIZE for item in items):
+            raise RefusalError(422, f"an item is no whole number of pages of {PAGE_SIZE} bytes", "send whole pages")
+        done = []
+        for item in items:
+            try:
+                await store.put(item.place, item.data)
+                done.append(Frame(place=item.place))
+            except RefusalError as error:
+                if not isinstance(error.__cause__, OSError):
+                    raise
+                done.append(Frame(err=-(error.__cause__.errno or 5), place=item.place))
+        return _framed(done)
+
+    async def value(self, request: Request) -> Response:
+        """A value of a cache: keep it, look at it, forget it."""
+        cache = self._service.caches[request.path_params["name"]]
+        key = _key(request)
+        if request.method == "PUT":
+            ttl_s = _ttl(request)
+            await cache.put(key, await self._service.reception.body(request, OCTETS), ttl_s)
+            return Response(status_code=204)
+        if request.method == "DELETE":
+            if not await cache.delete(key):
+                raise _no_value()
+            return Response(status_code=204)
+        value = await cache.get(key)
+        if value is None:
+            raise _no_value()
+        return Response(value, media_type=OCTETS)
+
+    async def chain(self, request: Request) -> Response:
+        """Items as requests of one chain, or one by one, or as arrays or units."""
+        query = request.query_params
+        tfm = self._service.transforms.of(query.get("algorithm", "zstd"))
+        direction = _one_of(query.get("direction", "compress"), "direction", chains.DIRECTIONS)
+        interface = _one_of(query.get("interface", "chain"), "interface", chains.INTERFACES)
+        answer = await chains.run(tfm, direction, interface, await self._frames(request))  # type: ignore[arg-type]
+        return _framed(answer.items, **{CODE: str(answer.code)})
+
+    def _place(self, request: Request) -> tuple[Store, int]:
+        parameters = request.path_params
+        return self._service.stores[parameters["name"]], number(parameters["slot"], "a slot", MAX_STORE_PAGES)
+
+    async def _frames(self, request: Request, max_item_bytes: int = MAX_ITEM_BYTES) -> list[Frame]:
+        body = await self._service.reception.body(request, frames.MEDIA_TYPE)
+        try:
+            return frames.unpack(body, max_items=MAX_ITEMS, max_item_bytes=max_item_bytes)
+        except frames.FrameError as error:
+            raise RefusalError(422, str(error), "see the framing in /docs") from None
+
+
+def _placed(placed: zswap.Placed) -> Response:
+    return Response(status_code=204, headers={PLACED: str(placed).lower()})
+
+
+def _framed(items: list[Frame], **headers: str) -> Response:
+    return Response(frames.pack(items), media_type=frames.MEDIA_TYPE, headers=headers)
+
+
+def _no_page(slot: int) -> RefusalError:
+    return RefusalError(404, f"there is no page at slot {slot}", "put one there first")
+
+
+def _no_value() -> RefusalError:
+    return RefusalError(404, "there is no value for this key", "put one there first")
+
+
+def _one_of(value: str, name: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise RefusalError(422, f"{name} is none of {', '.join(known)}: {value[:40]!r}", "take one of these")
+    return value
+
+
+def _ttl(request: Request) -> float | None:
+    text = request.query_params.get("ttl_s")
+    if text is None:
+        return None
+    try:
+        ttl_s = float(text)
+    except ValueError:
+        ttl_s = 0.0
+    if not 0 < ttl_s <= 1e9:
+        raise RefusalError(422, f"ttl_s is a number of seconds above 0, not {text[:40]!r}", "send another")
+    return ttl_s
+
+
+def _key(request: Request) -> str:
+    """The key as it stands in the path, percent-decoded; RefusalError 422 if that is no UTF-8."""
+    raw: bytes = request.scope["raw_path"]
+    prefix = f"/v1/caches/{request.path_params['name']}/".encode()
+    try:
+        return unquote_to_bytes(raw[len(prefix) :]).decode()
+    except UnicodeDecodeError:
+        raise RefusalError(422, "the key is no UTF-8", "percent-encode its UTF-8 bytes") from None

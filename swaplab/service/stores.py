@@ -1,0 +1,148 @@
+"""A store: a `zswap.Swap`, and the log that it comes back from. Slots are pages of 4096 bytes.
+
+A change counts in memory first and goes to the log in the same order; who made it is answered when it is written.
+"""
+
+from collections.abc import Mapping
+from errno import EIO, ENOSPC
+from typing import Self
+
+import zswap
+from acomp import PAGE_SIZE
+from zswap.slot_locks import SlotLocks
+from zswap.sysfs import TextTree
+
+from .log_records import Kind
+from .log_writer import Change, LogWriter, recorded
+from .models import Opened, StoreInfo, StoreSettings
+from .problems import RefusalError
+from .value_log import ValueLog
+
+
+class Store:
+    """One store, open from `open` to `close`. `writer` is None without `--state`."""
+
+    def __init__(self, name: str, settings: StoreSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.opened = Opened()
+        params = zswap.Params(compressor=settings.compressor, max_pool_bytes=settings.max_pool_bytes)
+        self.swap = zswap.Swap.open(params, device=zswap.FileDevice(nr_slots=settings.size_pages))
+        self.tree = TextTree(self.swap.zswap)
+        self._order = SlotLocks()
+        self._writer: LogWriter | None = None
+
+    async def open(self) -> Self:
+        """Make its memory and its file."""
+        await self.swap.__aenter__()
+        return self
+
+    async def restore(self, log: ValueLog, writer: LogWriter) -> None:
+        """Take in what a log has, and write to it from now on. A page that has no room any more is logged as gone."""
+        self.opened = Opened(cut_bytes=log.report.cut, damaged=log.report.damaged)
+        lost = []
+        for key, page, _ in log.values():
+            slot = int.from_bytes(key, "little")
+            try:
+                await self.swap.store(zswap.Folio(slot, page))
+            except (OSError, ValueError):
+                lost.append(key)
+        self._writer = writer
+        if lost:
+            await writer.append(*(Change(Kind.DELETE, key) for key in lost))
+
+    async def close(self) -> None:
+        """End it; what was acknowledged is in the log."""
+        try:
+            await self.swap.__aexit__(None, None, None)
+        finally:
+            if self._writer is not None:
+                await self._writer.close()
+
+    async def put(self, slot: int, data: bytes) -> zswap.Placed:
+        """Keep whole pages from `slot` on, all of them or none. RefusalError: 507 where there is no room for them.
+
+        Then the old pages at these slots are gone.
+        """
+        nr_pages = len(data) // PAGE_SIZE
+        self._check(slot, nr_pages)
+        lease = self._order.request(slot, nr_pages)
+        written = None
+        try:
+            await lease.wait()
+            try:
+                placed = await self.swap.store(zswap.Folio(slot, data))
+            except OSError as error:
+                if self._writer is not None:
+                    written = self._writer.append(*(Change(Kind.DELETE, _key(slot + n)) for n in range(nr_pages)))
+                    await recorded(written)
+                raise _no_room(error) from error
+            if self._writer is not None:
+                pages = (
+                    [data] if nr_pages == 1 else [data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE)]
+                )
+                written = self._writer.append(*(Change(Kind.PUT, _key(slot + n), page) for n, page in enumerate(pages)))
+        finally:
+            lease.release()
+        await recorded(written)
+        return placed
+
+    async def get(self, slot: int) -> bytes | None:
+        """The page at a slot; it stays."""
+        self._check(slot, 1)
+        return await self.swap.load(slot, keep=True)
+
+    async def delete(self, slot: int) -> bool:
+        """Forget a page; whether there was one."""
+        self._check(slot, 1)
+        lease = self._order.request(slot)
+        written = None
+        try:
+            await lease.wait()
+            there = self.swap.invalidate(slot) > 0
+            if there and self._writer is not None:
+                written = self._writer.append(Change(Kind.DELETE, _key(slot)))
+        finally:
+            lease.release()
+        await recorded(written)
+        return there
+
+    @property
+    def info(self) -> StoreInfo:
+        """What there is to tell."""
+        store = self.swap.zswap
+        stats = dict(store.stats())
+        return StoreInfo(
+            name=self.name,
+            settings=self.settings,
+            pages=len(self.swap),
+            stats=stats,
+            events=dict(store.events),
+            figures=_figures(stats),
+            opened=self.opened,
+        )
+
+    def _check(self, slot: int, nr_pages: int) -> None:
+        if slot + nr_pages > self.settings.size_pages:
+            cause = (
+                f"slots {slot} to {slot + nr_pages - 1} are not all within the {self.settings.size_pages} of the store"
+            )
+            raise RefusalError(422, cause, "name others, or make a larger store")
+
+
+def _key(slot: int) -> bytes:
+    return slot.to_bytes(8, "little")
+
+
+def _no_room(error: OSError) -> RefusalError:
+    if error.errno == ENOSPC:
+        cause = "there is no room: the old pages at these slots are gone"
+        return RefusalError(507, cause, "delete others, or make the store again with more slots or a larger pool")
+    status = 500 if error.errno == EIO else 503
+    return RefusalError(status, f"{error}: the old pages at these slots are gone", "send them again")
+
+
+def _figures(stats: Mapping[str, int]) -> dict[str, float | None]:
+    """What the counters amount to. (`Zswap.figures` looks at every entry, which is not for a loop that serves.)"""
+    original, pool = stats["stored_pages"] * PAGE_SIZE, stats["pool_total_size"]
+    return {"original_bytes": original, "pool_bytes": pool, "ratio": original / pool if pool else None}
