@@ -44,7 +44,7 @@ async def open_platform(
 
     `costs`: steps take the testbed's time.
     """
-    modelled = ModelledEngine(_engine_model(), outcome_of)
+    modelled = ModelledEngine(engine_model(), outcome_of)
     engine = DisturbedEngine(modelled, disturbance, Random(world.random.random()), world.strike)
     with acomp.registry(), cpu.costs(_costs_ns()) if costs else nullcontext():
         async with Platform.open(machine, engine=engine, attributes=attributes, features=features) as platform:
@@ -99,7 +99,8 @@ def _setup() -> Setup:
 
 
 @cache
-def _engine_model() -> EngineModel:
+def engine_model() -> EngineModel:
+    """The times of a device, from the testbed."""
     testbed = _setup().testbed
     return EngineModel(testbed.ns("iaa.pipeline_ns"), testbed.ns("iaa.service_ns"), testbed.compress_engines)
 

@@ -82,6 +82,13 @@ SAFEGUARDS = [
     Safeguard("swap: a folio that was not stored is forgotten", SWAP, "Swap.store", Drop("_forget", 2), PRESSURE),
     of_table("zswap: pools are full at their limit", PRESSURE),
     Safeguard(
+        "shrink worker: it runs where its store was opened",
+        "zswap.paths.shrink_worker",
+        "GlobalShrinker.begin",
+        Swap("copy_context", by="contextvars.Context"),
+        PRESSURE,
+    ),
+    Safeguard(
         "zswap: full pools accept again at the threshold only",
         "zswap.limits",
         "PoolLimit.reached",
