@@ -17,6 +17,7 @@ from swaplab.cli.calibrate import calibrate
 from swaplab.cli.chain import chain
 from swaplab.cli.doctor import doctor
 from swaplab.cli.kernbench import kernbench
+from swaplab.cli.nbd import HELP, nbd
 from swaplab.cli.outputs import flush_stdout, is_full
 from swaplab.cli.reclaim_batching import reclaim_batching
 from swaplab.cli.refusals import refusals
@@ -80,6 +81,7 @@ app.command(cls=Command)(sweep)
 app.command(cls=Command)(stress)
 app.command(cls=Command)(reclaim_batching)
 app.command(cls=Command)(serve)
+app.command(cls=Command, help=HELP, short_help="Serve a compressed block device that any NBD client can use.")(nbd)
 
 
 def _version(asked: bool) -> None:

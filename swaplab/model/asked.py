@@ -6,6 +6,7 @@ from fractions import Fraction
 MOST_SEED = 1_000_000_000
 SCALE = re.compile(r"\d{1,18}(/\d{1,18})?|\d{0,18}\.\d{1,18}", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+SIZE = re.compile(r"(\d{1,18})([KMGTkmgt]?)", re.ASCII)
 MOST_QUOTED = 60
 """Characters of what was given that are repeated in a refusal."""
 
@@ -36,6 +37,17 @@ def parse_numbers(text: str, most: int) -> list[int]:
     if not all(1 <= number <= most for number in numbers):
         raise ValueError
     return numbers
+
+
+def parse_size(text: str, most: int) -> int:
+    """A number of bytes from 1 to `most`, with K, M, G or T for powers of 1024; ValueError says what to write."""
+    found = SIZE.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(f"{quoted(text)} is no size; write a number of bytes, or one such as 64K, 512M or 1G")
+    size = int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
+    if not 1 <= size <= most:
+        raise ValueError(f"{quoted(text)} is not from 1 to {most} bytes; write 1G, for example")
+    return size
 
 
 def shortened(text: str) -> str:

@@ -17,14 +17,14 @@ def server_tls(certificate: Path, key: Path, client_ca: Path | None = None) -> s
             file.read_bytes()  # what cannot be read is said by name here
     try:
         context.load_cert_chain(certificate, key, password="")  # never ask at the terminal
-    except ssl.SSLError as error:
-        why = f"this and {key} are no certificate and its key, without a password ({error.reason})"
+    except ssl.SSLError:
+        why = f"this and {key} are no certificate and its key, without a password"
         raise OSError(EINVAL, why, str(certificate)) from None
     if client_ca is not None:
         try:
             context.load_verify_locations(client_ca)
-        except ssl.SSLError as error:
-            why = f"this is no certificate of an authority ({error.reason})"
+        except ssl.SSLError:
+            why = "this is no certificate of an authority"
             raise OSError(EINVAL, why, str(client_ca)) from None
         context.verify_mode = ssl.CERT_REQUIRED
     return context

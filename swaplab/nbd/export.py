@@ -65,8 +65,9 @@ class Export:
 
     async def ended(self, timeout: float) -> bool:
         """Wait until nothing is under way, at most `timeout` seconds; whether that is so."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=timeout)
+        deadline = asyncio.get_running_loop().time() + timeout
+        while self._running and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._running, timeout=left)
         return not self._running
 
     async def read(self, offset: int, length: int) -> list[Piece]:

@@ -31,6 +31,17 @@ class Server:
     def __repr__(self) -> str:
         return f"<Server: {len(self.connections)} connections, {self.room!r}, {self.export!r}>"
 
+    def summary(self) -> str:
+        """How it stands, in a line for people."""
+        swap = self.export.swap
+        stats = swap.zswap.stats()
+        compressed, pool = stats["stored_pages"], stats["pool_total_size"]
+        return (
+            f"{len(swap)} pages, {compressed} of them compressed, in {pool / 2**20:.1f} MiB;"
+            f" {stats['written_back_pages']} were written back, {len(self.export.kept)} could not be stored;"
+            f" {len(self.connections)} connections, {self.room.used} bytes in flight"
+        )
+
     def admit(self, connection: Connection) -> bool:
         """Whether one more may come in."""
         if self.stopping or len(self.connections) >= MAX_CONNECTIONS:
