@@ -12,6 +12,8 @@ ERRORS = [
     zswap.ParameterError(22, "max_pool_percent", 101, "choose 0 .. 100"),
     zswap.DecompressError(7, "zstd", -22),
     zswap.StoreClosedError("the store is closed"),
+    zswap.ValueTooLargeError(1001, 1000, "max_value_bytes; raise it"),
+    zswap.ComputeCancelledError("the computation of 'key' was cancelled"),
     iaa_emulator.ConfigurationError(16, "the queue is bound", "Unbind it first."),
     acomp.AlgorithmNotFoundError("there is no 'zst'; did you mean zstd?"),
     acomp.RequestBusyError("request #1 is in flight"),

@@ -1,8 +1,9 @@
-"""How many turns the loop has while something else goes on. No test in here."""
+"""How many turns the loop has while something else goes on, and work that is cancelled after some. No test in here."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 
 class Turns:
@@ -27,3 +28,15 @@ async def counted_turns() -> AsyncIterator[Turns]:
     finally:
         counting.cancel()
         await asyncio.wait([counting])
+
+
+async def cancelled_after(work: Any, turns: int) -> Any:
+    """The result of `work`, or None if it was cancelled after so many turns of the loop."""
+    task = asyncio.ensure_future(work)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return None

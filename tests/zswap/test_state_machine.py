@@ -14,6 +14,7 @@ import acomp
 import zswap
 from acomp import fault
 from tests.conftest import LOOPS
+from tests.zswap.loop_turns import cancelled_after
 from tests.zswap.null_algorithm import PAGE, NullDevice, null_algorithm, page_of, sync_null
 
 SLOTS = 48
@@ -229,18 +230,6 @@ class StoreAgainstDict(RuleBasedStateMachine):
         owned = [slot for slot in parts.inventory.tree if parts.inventory.lru_of(parts.inventory.tree.get(slot)).cgroup]
         assert self.cgroup.zswapped == len(owned)
         assert not asyncio.all_tasks() - {asyncio.current_task()}
-
-
-async def cancelled_after(work: Any, turns: int) -> Any:
-    """The result of `work`, or None if it was cancelled after so many turns of the loop."""
-    task = asyncio.ensure_future(work)
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    task.cancel()
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return None
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ class Cache:
 
         `compressor` is a name or driver name of the current acomp registry, so inside of `acomp.threads.open()` large
         values go to worker threads. `ttl` is in seconds, None for ever, and each value may have its own. `serializer`
-        is `(dumps, loads)`, such as `(json_bytes, json.loads)`; without one, values are buffers. A value longer than
+        is `(dumps, loads)`, such as `(pickle.dumps, pickle.loads)`; without one, values are buffers. A value longer than
         `max_value_bytes` before compression, or 90 % of `max_bytes` after, is refused.
 
         Raises ParameterError for what makes no sense; entering does so for an unknown compressor, and OSError where
@@ -199,7 +199,9 @@ class Cache:
         self._in_flight.end()
 
     def _data_of(self, value: Any) -> bytes:
-        return check_value(value if self._dumps is None else self._dumps(value))
+        if self._dumps is None:
+            return check_value(value)
+        return check_value(self._dumps(value), "let dumps encode what it returns")
 
     def _too_long(self, data: bytes, contents: Contents) -> ValueTooLargeError:
         contents.counters.rejected += 1

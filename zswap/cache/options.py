@@ -78,17 +78,14 @@ def check_ttl(ttl: object) -> float | None:
     return ttl
 
 
-def check_value(value: object) -> bytes:
-    """The bytes of a buffer, copied unless they cannot change. TypeError for what is no contiguous buffer."""
+def check_value(value: object, remedy: str = "encode it, or open the cache with serializer=(dumps, loads)") -> bytes:
+    """The bytes of a buffer, copied unless they cannot change. TypeError, with the remedy, for what is none."""
     if type(value) is bytes:
         return value
     try:
         view = memoryview(value)  # type: ignore[arg-type] # whatever is no buffer is answered below
     except TypeError:
-        raise TypeError(
-            f"a value is a contiguous buffer such as bytes, not {type(value).__name__}; encode it, or open the cache"
-            " with serializer=(dumps, loads)"
-        ) from None
+        raise TypeError(f"a value is a contiguous buffer such as bytes, not {type(value).__name__}; {remedy}") from None
     with view:
         if not view.c_contiguous:
             raise TypeError("a value must be contiguous; copy it first")

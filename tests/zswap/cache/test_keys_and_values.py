@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import json
 from array import array
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import acomp
 import zswap
 from tests.zswap.cache.rig import KIB, UNIT, check_quiet, noise, opened, text
+from tests.zswap.loop_turns import counted_turns
 
 
 @pytest.mark.parametrize(
@@ -183,9 +185,12 @@ async def test_what_loads_raises_is_the_callers_and_the_value_stays() -> None:
 
 
 async def test_a_serializer_that_makes_no_buffer_is_refused() -> None:
-    async with opened(serializer=(lambda value: value, lambda data: data)) as cache:
-        with pytest.raises(TypeError, match="contiguous buffer"):
+    async with opened(serializer=(json.dumps, json.loads)) as cache:
+        with pytest.raises(TypeError, match=r"contiguous buffer .* not str; let dumps encode"):
             await cache.set("key", 5)
+    async with opened(serializer=(lambda value: json.dumps(value).encode(), json.loads)) as cache:
+        await cache.set("key", {"a": [1]})
+        assert await cache.get("key") == {"a": [1]}
 
 
 async def test_a_value_longer_than_max_value_bytes_is_refused_and_the_old_one_stays() -> None:
@@ -263,18 +268,10 @@ async def test_a_long_iteration_gives_turns() -> None:
     async with opened() as cache:
         for number in range(2100):
             await cache.set(str(number), b"")
-        ran = 0
-
-        async def other() -> None:
-            nonlocal ran
-            while True:
-                ran += 1
-                await asyncio.sleep(0)
-
-        task = asyncio.ensure_future(other())
-        assert len([key async for key in cache]) == 2100
-        assert ran == 2
-        task.cancel()
+        async with counted_turns() as turns:
+            await asyncio.sleep(0)  # in which counting begins
+            assert len([key async for key in cache]) == 2100
+        assert turns.count == 2
 
 
 async def test_delete_contains_clear_and_len() -> None:

@@ -15,6 +15,7 @@ import zswap
 from acomp import fault
 from tests.conftest import LOOPS
 from tests.zswap.cache.rig import UNIT, Waiting, check_quiet, devices, noise
+from tests.zswap.loop_turns import cancelled_after
 
 KEYS = st.sampled_from(["a", b"a", "b", "c", "d", "e", "f", "g"])
 LENGTHS = st.sampled_from([0, 1, 300, 900, 2000, 5000, 9000])
@@ -198,18 +199,6 @@ class CacheAgainstDict(RuleBasedStateMachine):
         keys = {key async for key in self.cache}
         assert len(keys) == len(self.cache) and not [key for key in keys if self.may_be(key) == {None}]
         assert not asyncio.all_tasks() - {asyncio.current_task()}
-
-
-async def cancelled_after(work: Any, turns: int) -> Any:
-    """The result of `work`, or None if it was cancelled after so many turns of the loop."""
-    task = asyncio.ensure_future(work)
-    for _ in range(turns):
-        await asyncio.sleep(0)
-    task.cancel()
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return None
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import zswap
 from acomp import fault
 from acomp.codecs import BytesLike, CodecError, ZstdCodec
 from tests.zswap.cache.rig import KIB, UNIT, check_quiet, noise, opened, text, turns, waiting_cache
+from tests.zswap.loop_turns import counted_turns
 from tests.zswap.null_algorithm import null_algorithm
 from zswap.cache.compressor import INLINE_BYTES, sample_of
 from zswap.cache.inline import TURN_BYTES, InlineWork
@@ -147,27 +148,18 @@ async def test_a_value_in_memory_that_cannot_be_read_is_a_miss_and_gone(monkeypa
 
 
 async def test_the_loop_gets_a_turn_after_128_kib() -> None:
-    async with opened() as cache:
-        ran = 0
-
-        async def other() -> None:
-            nonlocal ran
-            while True:
-                ran += 1
-                await asyncio.sleep(0)
-
-        task = asyncio.ensure_future(other())
+    async with opened() as cache, counted_turns() as turns:
+        await asyncio.sleep(0)  # in which counting begins
         for number in range(64):
             await cache.set(str(number), text(4 * KIB))
-        assert ran == 2
+        assert turns.count == 2
         for number in range(64):
             await cache.get(str(number))
-        assert ran == 4
+        assert turns.count == 4
         await cache.set("large", text(1 << 20))
-        assert ran == 4 + 8
+        assert turns.count == 4 + 8
         await cache.get("large")
-        assert ran == 4 + 16
-        task.cancel()
+        assert turns.count == 4 + 16
 
 
 def test_turns_are_due_by_bytes() -> None:
