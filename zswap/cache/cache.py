@@ -68,8 +68,8 @@ class Cache:
 
         `compressor` is a name or driver name of the current acomp registry, so inside of `acomp.threads.open()` large
         values go to worker threads. `ttl` is in seconds, None for ever, and each value may have its own. `serializer`
-        is `(dumps, loads)`, such as `(pickle.dumps, pickle.loads)`; without one, values are buffers. A value longer than
-        `max_value_bytes` before compression, or 90 % of `max_bytes` after, is refused.
+        is `(dumps, loads)`, such as `(pickle.dumps, pickle.loads)`; without one, values are buffers. More than
+        `max_value_bytes` before compression, or 90 % of `max_bytes` after it, is refused.
 
         Raises ParameterError for what makes no sense; entering does so for an unknown compressor, and OSError where
         the file cannot be made (FileExistsError if something is there).
