@@ -11,7 +11,8 @@ from iaa_emulator import ConfigurationError
 from swaplab.cli.options import Interface, SyncMode
 from swaplab.cli.outputs import writable, writing
 from swaplab.cli.refusals import refusals
-from swaplab.story.picture import WIDTH, draw
+from swaplab.story.picture import draw
+from swaplab.story.pipeline import WIDTH
 from swaplab.story.recording import Recording
 from swaplab.story.story import Story, run_story
 

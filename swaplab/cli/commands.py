@@ -22,6 +22,7 @@ from swaplab.cli.outputs import flush_stdout, is_full
 from swaplab.cli.reclaim_batching import reclaim_batching
 from swaplab.cli.refusals import refusals
 from swaplab.cli.refused_value import Command
+from swaplab.cli.script import script
 from swaplab.cli.serve import serve
 from swaplab.cli.store import store
 from swaplab.cli.stress import stress
@@ -72,6 +73,7 @@ app = typer.Typer(
 )
 app.command(cls=Command)(store)
 app.command(cls=Command)(chain)
+app.command(cls=Command)(script)
 app.command(cls=Command)(doctor)
 app.command(cls=Command)(usemem)
 app.command(cls=Command)(kernbench)

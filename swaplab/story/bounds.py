@@ -28,7 +28,7 @@ EVENTS: Final = 20_000
 """Events and changes of states that are kept of a run. One that goes beyond is cut."""
 TIME_NS: Final = 60_000_000_000
 """Of virtual time."""
-WORK_BYTES: Final = 16 * MIB
+WORK_BYTES: Final = 32 * MIB
 """Bytes that codecs are asked to read or to write."""
 TURNS: Final = 1_000_000
 """Events of the loop: no script is known to need as many, so only one that spins meets it."""

@@ -1,5 +1,6 @@
 """The things of a running script by their names: what arguments stand for, and how results are written down."""
 
+import asyncio
 import inspect
 import re
 from errno import ENOENT
@@ -8,7 +9,7 @@ from typing import Any, Final
 from acomp import AcompReq, CryptoAcomp, CryptoWait, ProtocolError, RequestBusyError, SgEntry
 
 from . import answer
-from .answer import Failure, Reference, Value
+from .answer import Explanation, Failure, Reference, Value
 from .calls import NAMES
 from .script import Argument, Buffer, Item, Named, PageRef, Ref, Script, Sg
 
@@ -26,7 +27,13 @@ class UnboundNameError(Exception):
 
 
 class TaskHandle:
-    """What the name of a task stands for. It cannot be awaited, only cancelled and joined."""
+    """What the name of a task stands for. It cannot be awaited, only cancelled and joined.
+
+    The task ends in what its call returned and what that means.
+    """
+
+    def __init__(self, task: asyncio.Task[tuple[Any, Explanation | None]]) -> None:
+        self.task = task
 
 
 class Objects:

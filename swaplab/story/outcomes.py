@@ -1,7 +1,7 @@
 """Whose results the codes of a script are, and what became of the requests that were submitted."""
 
 from dataclasses import dataclass
-from errno import EINPROGRESS
+from errno import ECANCELED, EINPROGRESS
 from typing import Literal
 
 from acomp import AcompReq, acomp_chain_members
@@ -81,23 +81,39 @@ class Outcomes:
         """A wait for the code bound to `name` has ended in `code`. Whose result it is."""
         return self._got(self._coded.get(name or ""), code)
 
+    def filled(self, reqs: object, errors: object) -> None:
+        """A call with arrays has ended: each of `reqs` has its code in `errors`."""
+        if isinstance(reqs, list) and isinstance(errors, list):
+            for req, code in zip(reqs, errors, strict=False):
+                self._got(self._submitted.get(self._objects.name_of(req) or ""), code)
+
     def _got(self, found: _Submitted | None, code: object) -> Role:
         if found is None:
             return "single"
         if isinstance(code, int) and code not in PENDING:
             found.code = code
-        if found.role == "head" and code and any(req.submissions == before for req, before in self._members(found)):
-            return "refused"
-        return found.role
+        return self._role(found, code)
 
-    def _members(self, head: _Submitted) -> list[tuple[AcompReq, int]]:
-        found = [self._submitted.get(self._objects.name_of(req) or "") for req in head.members]
-        return [(one.req, one.submissions) for one in found if one is not None]
+    def _role(self, head: _Submitted, code: object) -> Role:
+        """Whose result a code is that a chain, or a request alone, has returned."""
+        if head.stands_alone or not code or code == -ECANCELED:
+            return head.role
+        if not head.is_submitted:
+            return "unsubmitted"
+        members = [self._submitted.get(self._objects.name_of(req) or "") for req in head.members]
+        is_refused = head.role == "head" and any(one is not None and not one.is_submitted for one in members)
+        return "refused" if is_refused else head.role
+
+    def _own(self, found: _Submitted) -> Role:
+        """Whose a request's own err is."""
+        if not found.stands_alone and not found.is_submitted:
+            return "unsubmitted"
+        return "member" if found.role == "last" else self._role(found, found.req.base.err)
 
     def role_of(self, req: object) -> Role:
         """Whose result the err of a request is, asked from outside."""
         found = self._submitted.get(self._objects.name_of(req) or "")
-        return "single" if found is None else _own(found)
+        return "single" if found is None else self._own(found)
 
     def look(self) -> None:
         """Note what requests have left that have become idle."""
@@ -106,19 +122,12 @@ class Outcomes:
             seen = (req.submissions, req.base.err)
             is_over = found.is_submitted if found.stands_alone else req.base.err != -EINPROGRESS
             if is_over and not req.held and seen != found.seen:
-                found.seen, found.own = seen, _own(found)
+                found.seen, found.own = seen, self._own(found)
                 found.dlen, found.path, found.crc32 = req.dlen, req.path, checksum(req)
 
     def outputs(self) -> dict[str, Output]:
         """What became of each, by its name."""
         return {name: _output(found, found.seen[1]) for name, found in self._submitted.items() if found.seen}
-
-
-def _own(found: _Submitted) -> Role:
-    """Whose a request's own err is."""
-    if not found.stands_alone and not found.is_submitted:
-        return "unsubmitted"
-    return "member" if found.role == "last" else found.role
 
 
 def _output(found: _Submitted, own_err: int) -> Output:

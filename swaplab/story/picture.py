@@ -1,49 +1,15 @@
-"""The picture of a recording: a row per request, a column per event, the phases and an axis above, a legend below.
+"""Pictures of what was recorded: of a chain, with its phases, and of the run of a script, with its calls.
 
-`draw` knows the recorded events and a width, no driver and no terminal. A picture that is wider than that is folded:
-it goes on in a band below, with its own axis and only the rows that something happens in.
+They know the recorded events and a width, no driver and no terminal.
 """
 
-import errno
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
+from .answer import Event, ScriptRun
+from .pipeline import EVENTS, NARROWEST, WIDTH, Headings, Line, Row, code_name, is_drawn, pipeline
 from .recording import Recording, Step
-
-WIDTH: Final = 80
-NARROWEST: Final = 40
-"""Characters of a line: where nobody says how many there is room for, and what the picture needs at least."""
-
-TICK: Final = 10
-"""Every so many events the axis has a number; a band is a multiple of it wide."""
-
-EVENTS: Final = {
-    "submit": "S",
-    "iaa.start": "E",
-    "iaa.landed": "L",
-    "poll.empty": "o",
-    "complete": "P",
-    "iaa.retry": "R",
-    "iaa.fallback": "F",
-}
-"""What is a column of the picture, and the letter it is drawn as."""
-
-LEGEND: Final = {
-    "S": "submitted",
-    "R": "queue full, tried again",
-    "F": "left to software",
-    "-": "waits for an engine",
-    "E": "engine starts",
-    "=": "engine works",
-    "L": "landed",
-    ".": "landed, not looked at",
-    "o": "polled: not finished",
-    "P": "finished",
-    "x": "failed",
-}
-"""Each letter in words; a picture explains those that are in it."""
 
 _HOW: Final = {
     "array": "array: a request, a page and a buffer for each, side by side in one call",
@@ -51,111 +17,34 @@ _HOW: Final = {
 }
 """The later interfaces in words."""
 
-_FILLING: Final = {"submit": "-", "iaa.start": "=", "iaa.landed": ".", "iaa.fallback": " ", "complete": " "}
-"""What the row of a request is filled with after such an event, while others have theirs."""
-
-
-class Line(NamedTuple):
-    """One line of a picture: a row's `label`, its `cells` (a letter per event) and `end`; text is all label."""
-
-    label: str
-    cells: str = ""
-    end: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.label}{self.cells}{self.end}".rstrip()
-
-
-@dataclass(slots=True)
-class _Row:
-    """One request's row while it is drawn: what fills the columns that are others', and its last event's column."""
-
-    label: str
-    end: str
-    cells: list[str] = field(default_factory=list)
-    filling: str = " "
-    last: int | None = None
-
-    def put(self, step: Step) -> None:
-        self.cells.append("x" if step.kind == "complete" and step.fields.get("err") else EVENTS[step.kind])
-        self.filling = _FILLING.get(step.kind, self.filling)
-        self.last = len(self.cells) - 1
-
 
 def draw(recording: Recording, width: int = WIDTH) -> list[Line]:
     """The picture as lines of at most `width` characters (or of `NARROWEST`, if that is more)."""
     width = max(width, NARROWEST)
-    columns = [step for step in recording.steps if step.kind in EVENTS and step.request is not None]
-    rows = _rows(recording, columns)
-    phases = list(_phases(columns)) if recording.parallel else []
-    margin = max(len(row.label) for row in rows)
-    # A name of a phase that begins in a band's last column still has room behind it.
-    behind = max(len(text) for text in [*(row.end for row in rows), *(name for _, name in phases)])
-    room = max(TICK, (width - margin - behind) // TICK * TICK)
-    lines = []
-    for first in range(0, max(len(columns), 1), room):
-        band = range(first, min(first + room, len(columns)))
-        lines += [*_headings(phases, band, margin), *_cells(rows, band, is_last=first + room >= len(columns)), Line("")]
-    drawn = set().union(*(row.cells for row in rows))
-    lines += _legend([f"{letter} {words}" for letter, words in LEGEND.items() if letter in drawn], width)
+    columns = [step for step in recording.steps if is_drawn(step)]
+    phases = Headings("phase", list(_phases(columns)) if recording.parallel else [])
     below = ["Columns are events, in order: time, but not to scale.", "", *summary(recording)]
-    return [*lines, *(Line(line) for text in below for line in textwrap.wrap(text, width) or [""])]
+    return [*pipeline(_rows(recording), columns, phases, width), *wrapped(below, width)]
 
 
-def _rows(recording: Recording, columns: Sequence[Step]) -> list[_Row]:
-    """All rows with all their cells, as if there were room."""
+def _rows(recording: Recording) -> list[Row]:
+    """The rows, with nothing drawn yet."""
     queue_of = {
         step.request: f"{step.fields['device']} {step.fields['wq']}"
         for step in recording.steps
         if step.kind == "iaa.queued"
     }
-    rows = [
-        _Row(
+    return [
+        Row(
             f"{_row_name(recording, number):>4}  {queue_of.get(number, '')}",
-            f"  {_name(result.err) if result.err else f'{result.length_bytes} bytes'}",
+            f"  {code_name(result.err) if result.err else f'{result.length_bytes} bytes'}",
         )
         for number, result in enumerate(recording.results)
     ]
-    widest = max(len(row.label) for row in rows)
-    for row in rows:
-        row.label = f"{row.label:{widest}}  "
-    for step in columns:
-        for number, row in enumerate(rows):
-            if number == step.request:
-                row.put(step)
-            else:
-                row.cells.append(row.filling)
-    return rows
 
 
 def _row_name(recording: Recording, number: int) -> str:
     return "head" if not number and recording.interface == "chain" else str(number)
-
-
-def _cells(rows: Sequence[_Row], band: range, is_last: bool) -> Iterator[Line]:
-    """The rows in which something happens in this band; what never happened is told in the last one."""
-    for row in rows:
-        cells = "".join(row.cells[band.start : band.stop])
-        if cells.strip() or (row.last is None and is_last):
-            ends_here = row.last in band or (row.last is None and is_last)
-            yield Line(row.label, cells, row.end if ends_here else "")
-
-
-def _headings(phases: Sequence[tuple[int, str]], band: range, margin: int) -> Iterator[Line]:
-    """The phases' names over their first columns, in as many lines as keep them apart, and the axis.
-
-    A phase that goes on from the band before is named again.
-    """
-    going_on = [name for column, name in phases if column <= band.start][-1:]
-    names = [(0, name) for name in going_on]
-    names += [(column - band.start, name) for column, name in phases if band.start < column < band.stop]
-    above: list[str] = []
-    for at, name in names:
-        place = next((n for n, line in enumerate(above) if len(line) < at), len(above))
-        above[place:] = [f"{''.join(above[place : place + 1]):{at}}{name}", *above[place + 1 :]]
-    for number, line in enumerate(above):
-        yield Line("phase  ".rjust(margin) if number == 0 else " " * margin, "", line)
-    yield Line("event  ".rjust(margin), "", "".join(f"{tick:<{TICK}}" for tick in band[::TICK]))
 
 
 def _phases(columns: Sequence[Step]) -> Iterator[tuple[int, str]]:
@@ -179,17 +68,6 @@ def _phases(columns: Sequence[Step]) -> Iterator[tuple[int, str]]:
             yield column, name
 
 
-def _legend(entries: Sequence[str], width: int) -> Iterator[Line]:
-    """The entries side by side, as many to a line as fit."""
-    line = ""
-    for entry in entries:
-        if line and len(line) + 3 + len(entry) > width:
-            yield Line(line)
-            line = ""
-        line = f"{line}   {entry}" if line else entry
-    yield Line(line)
-
-
 def summary(recording: Recording) -> list[str]:
     """Submits, rounds and overlap in words, and what the chain returned."""
     submitted = {step.request for step in recording.steps if step.kind == "submit"}
@@ -199,7 +77,7 @@ def summary(recording: Recording) -> list[str]:
     if recording.interface != "chain":
         runner = f"{_HOW[recording.interface]}; {runner}"
     polling = f", {_count(rounds(recording), 'round')} of polling" if recording.parallel else ""
-    returned = f"returned {_name(recording.code)} ({_code_of(recording)})"
+    returned = f"returned {code_name(recording.code)} ({_code_of(recording)})"
     if recording.interface == "array":
         returned = f"returned {not recording.code} (whether every page went well)"
     return [
@@ -239,9 +117,71 @@ def overlap(recording: Recording) -> float:
     return total / busy if busy else 0.0
 
 
+def draw_run(run: ScriptRun, width: int = WIDTH) -> list[Line]:
+    """The picture of a script's run, a row for each request (or unit) that something happened to; none for none.
+
+    Over the columns stand the numbers of the calls during which they happened.
+    """
+    width = max(width, NARROWEST)
+    found = list(_run_steps(run))
+    names = list(dict.fromkeys(step.fields["row"] for _, step in found))
+    steps = [step.model_copy(update={"request": names.index(step.fields["row"])}) for _, step in found]
+    columns = [(event, step) for (event, _), step in zip(found, steps, strict=True) if is_drawn(step)]
+    if not columns:
+        return []
+    calls = [event.call for event, _ in columns]
+    begins = [column for column, call in enumerate(calls) if not column or call != calls[column - 1]]
+    headings = Headings("call", [(column, "end" if calls[column] is None else str(calls[column])) for column in begins])
+    rows = [Row(f"{name}  {_queues(steps, place)}", _end(run, str(name))) for place, name in enumerate(names)]
+    below = ["Columns are events, in order: time, but not to scale."]
+    return [*pipeline(rows, [step for _, step in columns], headings, width), *wrapped(below, width)]
+
+
+def _run_steps(run: ScriptRun) -> Iterator[tuple[Event, Step]]:
+    """The events that are of a row, as steps that have the row's name in their fields.
+
+    A request that stands alone has no runner, which would tell of its submission: there its descriptor does.
+    """
+    announced = set[str]()
+    for event in run.events:
+        if event.object is None or not (event.kind in EVENTS or event.kind == "iaa.queued"):
+            continue
+        unit = event.fields.get("unit")
+        row = event.object if unit is None else f"{event.object}/{unit}"
+        fields = {**event.fields, "row": row}
+        if event.kind == "submit":
+            announced.add(row)
+        elif event.kind == "iaa.queued" and row not in announced:
+            yield event, Step(kind="submit", fields=fields)
+        elif event.kind == "complete":
+            announced.discard(row)
+        yield event, Step(kind=event.kind, fields=fields)
+
+
+def _queues(steps: Sequence[Step], place: int) -> str:
+    """The queue that a row's jobs were in last."""
+    queued = [step for step in steps if step.request == place and step.kind == "iaa.queued"]
+    return f"{queued[-1].fields['device']} {queued[-1].fields['wq']}" if queued else ""
+
+
+def _end(run: ScriptRun, name: str) -> str:
+    """How a row's request ended; of a unit, with which code."""
+    request, _, unit = name.partition("/")
+    if unit:
+        ends = [
+            e for e in run.events if e.kind == "complete" and (e.object, e.fields.get("unit")) == (request, int(unit))
+        ]
+        return f"  {code_name(int(ends[-1].fields['err'] or 0))}" if ends else ""
+    output = run.outputs.get(name)
+    if output is None or output.err is None:
+        return ""
+    return f"  {code_name(output.err) if output.err else f'{output.dlen} bytes'}"
+
+
+def wrapped(paragraphs: Sequence[str], width: int) -> list[Line]:
+    """Paragraphs as lines."""
+    return [Line(line) for text in paragraphs for line in textwrap.wrap(text, width) or [""]]
+
+
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _name(code: int) -> str:
-    return "0" if not code else f"-{errno.errorcode[-code]}"

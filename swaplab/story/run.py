@@ -6,29 +6,32 @@ Sink and decider are the process's: nothing else that is traced may run in it me
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any, Final
 
 import acomp
-from acomp import AcompReq, cpu, fault, trace
-from iaa_emulator import Platform
+from acomp import PAGE_SIZE, AcompReq, cpu, fault, trace
 from iaa_emulator.testing import SteppedEngine
 
 from .. import sim
 from . import bounds
 from .answer import CallRun, Cut, Explanation, Failure, Left, ScriptRun, TaskRun
 from .calls import CALLS, Entry
+from .ending import End, settled, timers_left, virtual_loop
 from .explain import explain_array, explain_code, explain_error
 from .log import Log
 from .machine import Faults, Hardware, opened
-from .objects import Objects, TaskHandle, close_unused
+from .objects import Objects, TaskHandle
 from .outcomes import Outcomes
 from .script import Call, Ref, Script
 from .validate import checked
 from .watch import Watch
 
 NS_PER_S: Final = 1_000_000_000
+
+ENTRY_POINTS: Final = ("crypto_acomp_compress", "crypto_acomp_decompress")
+ARRAY_ENTRY_POINTS: Final = ("crypto_acomp_batch_compress", "crypto_acomp_batch_decompress")
 
 _Waited = tuple[Any, Explanation | None]
 """What a call that waits has ended in, and what that means."""
@@ -44,13 +47,6 @@ def run_script(script: Script) -> ScriptRun:
     return run.answer()
 
 
-class _Task(TaskHandle):
-    """A call that became a task."""
-
-    def __init__(self, work: Coroutine[Any, Any, _Waited]) -> None:
-        self.task = asyncio.get_running_loop().create_task(work)
-
-
 class _Run:
     """One run, from the first call to the answer."""
 
@@ -62,7 +58,7 @@ class _Run:
         self._outcomes = Outcomes(self._objects)
         self._engine = SteppedEngine(auto=script.machine.landing == "auto")
         self._calls: list[CallRun] = []
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[str, TaskHandle] = {}
         self._coroutines: list[tuple[int, str | None, object]] = []
         self._left: list[Left] = []
         self._work_bytes = 0
@@ -87,7 +83,7 @@ class _Run:
 
     async def main(self) -> None:
         """All of it, on the running loop."""
-        loop = _loop()
+        loop = virtual_loop()
         loop.set_exception_handler(self._log.unseen)
         with acomp.registry(), trace.installed(self._log.told), fault.installed(self._faults.decide):
             async with opened(self._script.machine, self._engine) as platform:
@@ -97,11 +93,11 @@ class _Run:
                 with cpu.on_cpu(0):
                     await self._bounded(self._run_calls())
                 self._log.call = None
-                await self._clear()
+                end = End(self._objects, platform, self._engine, self._faults)
+                self._left = await end.clear(self._coroutines)
                 self._outcomes.look()
-                self._left += self._held(platform)
-        running = [timer for timer in loop.timers() if not timer.cancelled()]
-        self._left += [Left(kind="held", object=None, text="a timer is still running")] * bool(running)
+                self._left += end.held()
+        self._left += timers_left(loop)
 
     async def _bounded(self, calls: Any) -> None:
         """Let the calls run until virtual time is up."""
@@ -138,7 +134,7 @@ class _Run:
         except Exception as error:
             found = self._raised(self._objects.failure(error))
         if (call.task or "." in call.call) and not self.cut:
-            await _settled()
+            await settled()
         self._outcomes.look()
         return CallRun(index=index, events=(first, len(self._log.events)), changed=self._watch.changed(), **found)
 
@@ -155,10 +151,14 @@ class _Run:
         """Call the function, and bind what it gives."""
         args = [self._objects.argument(argument) for argument in call.args]
         function = entry.function or self._own[entry.name]
-        if call.call.startswith("crypto_acomp_"):
-            self._begin(args)
+        if call.call in ENTRY_POINTS:
+            self._begin(args[:1])
+        elif call.call in ARRAY_ENTRY_POINTS and isinstance(args[0], list):
+            self._begin(args[0])
         if call.task is not None:
-            self._tasks[call.task] = _Task(self._waited(call, function, args))
+            self._tasks[call.task] = TaskHandle(
+                asyncio.get_running_loop().create_task(self._waited(call, function, args))
+            )
             self._objects.bind(call.task, self._tasks[call.task])
             return {"status": "started"}
         if entry.waits:
@@ -177,7 +177,8 @@ class _Run:
         if call.call == "task.join":
             return await self._join(*args)
         thing = await function(*args)
-        if "batch" in call.call:
+        if call.call in ARRAY_ENTRY_POINTS:
+            self._outcomes.filled(args[0], args[-2])
             return thing, explain_array(thing)
         if call.call != "crypto_wait_req":
             return thing, None
@@ -187,7 +188,7 @@ class _Run:
 
     def _explained(self, call: Call, args: list[Any], thing: Any) -> Explanation | None:
         """What the code of a call means that does not wait, if it returns one."""
-        if call.call in ("crypto_acomp_compress", "crypto_acomp_decompress"):
+        if call.call in ENTRY_POINTS:
             return explain_code(thing, self._outcomes.coded(args[0], call.as_, thing))
         if call.call == "acomp_request_err":
             return explain_code(thing, self._outcomes.role_of(args[0]))
@@ -196,14 +197,15 @@ class _Run:
     def _raised(self, failure: Failure) -> dict[str, Any]:
         return {"status": "raised", "error": failure, "explain": explain_error(failure)}
 
-    def _begin(self, args: list[Any]) -> None:
+    def _begin(self, reqs: list[Any]) -> None:
         """Requests go to an algorithm: note which, and how much work that is."""
         attributes = self._platform.attributes
-        for req in args[0] if isinstance(args[:1][0], list) else args[:1]:
-            self._outcomes.begun(req, attributes.async_mode and not attributes.use_irq)
+        for req in reqs:
             if isinstance(req, AcompReq):
+                self._outcomes.begun(req, attributes.async_mode and not attributes.use_irq)
+                # Of an array each page is read and written, whatever the requests are set to.
                 chain = (req, *acomp.acomp_chain_members(req))
-                self._work_bytes += sum(one.slen + one.dlen for one in chain)
+                self._work_bytes += sum(max(one.slen + one.dlen, 2 * PAGE_SIZE) for one in chain)
 
     def _own_calls(self, hardware: Hardware) -> dict[str, Callable[..., Any]]:
         """The calls that are not acomp's, by name."""
@@ -222,12 +224,12 @@ class _Run:
             "task.join": self._join,  # by way of `_waited`, which knows that its result is explained
         }
 
-    async def _join(self, handle: _Task) -> _Waited:
+    async def _join(self, handle: TaskHandle) -> _Waited:
         """What a task ended in, or raises what it raised. Whoever stops waiting does not stop the task."""
         await asyncio.wait({handle.task})
         return handle.task.result()
 
-    def _task_run(self, handle: _Task) -> TaskRun:
+    def _task_run(self, handle: TaskHandle) -> TaskRun:
         task = handle.task
         if not task.done() or task.cancelled():
             return TaskRun(status="cancelled")
@@ -235,51 +237,3 @@ class _Run:
         if error is not None:
             return TaskRun(status="raised", error=self._objects.failure(error))
         return TaskRun(status="returned", value=self._objects.value(task.result()[0]))
-
-    async def _clear(self) -> None:
-        """End what is going on: tasks are cancelled, jobs land, coroutines are closed. What there was is told."""
-        for task_name, handle in self._tasks.items():
-            if not handle.task.done():
-                self._left.append(Left(kind="task", object=task_name, text="was still waiting, and was cancelled"))
-                handle.task.cancel()
-        await _settled()
-        for job in self._platform.driver.in_flight:
-            owner = self._objects.request_name(job.req.serial)
-            where = f"{job.device.name} {job.wq.name}"
-            self._left.append(Left(kind="job", object=owner, text=f"had not landed: its job was still in {where}"))
-        for index, name, work in self._coroutines:
-            if close_unused(work):
-                text = f"call {index} gave a coroutine that nobody awaited: its work has never begun"
-                self._left.append(Left(kind="coroutine", object=name, text=text))
-        self._left += self._faults.left()
-        self._engine.auto = True
-        await _settled()
-        await self._platform.driver.drain()
-        await _settled()
-
-    def _held(self, platform: Platform) -> list[Left]:
-        """Whatever is still held when everything has been cleared, which nothing may be."""
-        found: list[tuple[str | None, str]] = []
-        found += [(None, repr(job)) for job in [*self._engine.jobs, *platform.driver.in_flight]]
-        queues = [wq for device in platform.devices for wq in device.work_queues]
-        found += [(None, repr(wq)) for wq in queues if wq.in_flight or wq.waiting]
-        found += [(name, "a task is still running") for name, handle in self._tasks.items() if not handle.task.done()]
-        requests = [(name, req) for name, req in self._objects.bound().items() if isinstance(req, AcompReq)]
-        found += [(name, f"is still busy, {req.state}") for name, req in requests if req.busy]
-        ours = {asyncio.current_task(), *(handle.task for handle in self._tasks.values())}
-        found += [
-            (None, "a task of the emulator's is still running") for task in asyncio.all_tasks() if task not in ours
-        ]
-        return [Left(kind="held", object=name, text=text) for name, text in found]
-
-
-async def _settled() -> None:
-    """Let everything run that is ready. Virtual time stands still meanwhile."""
-    while _loop().ready_events():
-        await asyncio.sleep(0)
-
-
-def _loop() -> sim.VirtualLoop:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, sim.VirtualLoop), "run_script has made one"
-    return loop

@@ -6,7 +6,8 @@ from functools import cache
 
 import pytest
 
-from swaplab.story.picture import LEGEND, NARROWEST, Line, draw
+from swaplab.story.picture import draw
+from swaplab.story.pipeline import LEGEND, NARROWEST, Line
 from swaplab.story.recording import Recording, Result, Step
 from swaplab.story.story import Story, run_story
 

@@ -127,6 +127,7 @@ def test_a_script_that_cannot_be_is_refused(changed: dict[str, Any], said: str) 
         ("x" * (bounds.JSON_BYTES + 1), "8 MiB at most"),
         (json.dumps(document() | {"calls": [0] * 1_000_000}), "1000000 calls"),
     ],
+    ids=lambda given: str(given)[:24].strip(),
 )
 def test_what_is_hostile_is_refused(text: str | bytes, said: str) -> None:
     assert said in str(refusal(text))

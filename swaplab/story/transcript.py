@@ -1,0 +1,207 @@
+"""A run in words: each call in Python's spelling, what it returned or raised with the explanation, what it changed.
+
+Knows the script and its answer, and nothing that runs one.
+"""
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Final, Literal, NamedTuple
+
+from . import bounds
+from .answer import (
+    CallRun,
+    ChainView,
+    Coroutine,
+    DeviceView,
+    Explanation,
+    ListView,
+    Reference,
+    RequestView,
+    ScriptRun,
+    Value,
+    View,
+    WaitView,
+)
+from .calls import CALLS
+from .explain import errno_name
+from .picture import draw_run
+from .pipeline import WIDTH, code_name
+from .script import Argument, Buffer, Call, Named, PageRef, Ref, Script, Sg
+
+INDENT: Final = "     "
+CUT: Final = {
+    "events": f"more than {bounds.EVENTS} events",
+    "time": f"{bounds.TIME_NS // 10**9} s of virtual time were up",
+    "bytes": f"more than {bounds.WORK_BYTES >> 20} MiB were to be compressed",
+    "calls": f"more than {bounds.CALLS} calls",
+}
+
+
+class Said(NamedTuple):
+    """One line, and what it is: to be shown in another colour, maybe."""
+
+    text: str
+    kind: Literal["call", "note", "error", "explained", "picture"] = "note"
+
+
+def spelled(call: Call) -> str:
+    """A call as Python has it."""
+    args = ", ".join(map(_spelled, call.args))
+    text = {"list": f"[{args}]", "buffer": f"bytearray({args})"}.get(call.call, f"{call.call}({args})")
+    if call.task is not None:
+        return f"{call.task} = task({text})"
+    text = f"await {text}" if CALLS[call.call].waits else text
+    return f"{call.as_} = {text}" if call.as_ is not None else text
+
+
+def _spelled(argument: Argument) -> str:
+    match argument:
+        case Ref(ref=name) | PageRef(page=name) | Named(name=name):
+            return name
+        case Buffer(buffer=size):
+            return f"bytearray({size})"
+        case Sg(sg=size):
+            return f"SgEntry(bytearray({size}))"
+        case str():
+            return json.dumps(argument, ensure_ascii=False)
+        case tuple():
+            return f"[{', '.join(map(_spelled, argument))}]"
+        case _:
+            return str(argument)
+
+
+def transcript(script: Script, run: ScriptRun, width: int = WIDTH) -> Iterator[Said]:
+    """The whole of it, in lines of at most `width` characters."""
+    views: dict[str, View] = {}
+    told = {found.explain for found in run.calls if found.explain is not None}
+    for call, found in zip(script.calls, run.calls, strict=True):
+        yield from _call(call, found, views, width)
+        views |= found.changed
+    for title, lines in {
+        "tasks": list(_tasks(run)),
+        "requests": list(_outputs(run, told)),
+        "left over": [
+            Said(f"{left.kind} {left.object or ''}".rstrip() + f": {left.text}", "error") for left in run.left_over
+        ],
+        "cut": [Said(f"the run was cut: {CUT[run.cut]}", "error")] if run.cut else [],
+    }.items():
+        if lines:
+            yield Said("")
+            yield Said(f"{title}:")
+            yield from _wrapped(lines, width, "  ")
+    picture = draw_run(run, width)
+    if picture:
+        yield Said("")
+        yield from (Said(str(line), "picture") for line in picture)
+
+
+def _call(call: Call, found: CallRun, views: Mapping[str, View], width: int) -> Iterator[Said]:
+    """One call: the first note stands beside it if there is room, all others below."""
+    begin = f"{found.index:>3}  {spelled(call)}"
+    notes = list(_result(found))
+    notes += map(Said, _changes(found, views))
+    if notes and len(begin) + 4 + len(notes[0].text) <= width:
+        first, *notes = notes
+        yield Said(f"{begin}  # {first.text}", "error" if first.kind == "error" else "call")
+    else:
+        yield from _wrapped([Said(begin, "call")], width, "", INDENT + "    ")
+    yield from _wrapped(notes, width, INDENT + "# ")
+
+
+def _result(found: CallRun) -> Iterator[Said]:
+    """What a call returned or raised, and what that means."""
+    if found.status == "skipped":
+        yield Said("not made")
+    if found.error is not None:
+        number = f" ({errno_name(found.error.errno)})" if found.error.errno else ""
+        yield Said(f"{found.error.type}{number}: {found.error.message}", "error")
+    elif isinstance(found.value, Coroutine):
+        yield Said("a coroutine: nothing has begun until it is awaited")
+    elif isinstance(found.value, int | str):
+        yield Said(f"-> {_value(found.value)}", "error" if found.explain else "note")
+    if found.explain is not None:
+        yield from (Said(text, "explained") for text in _explained(found.explain))
+
+
+def _explained(explain: Explanation) -> Iterator[str]:
+    yield f"what: {explain.happened}"
+    yield f"whose: {explain.whose}"
+    yield f"now: {explain.remedy}"
+
+
+def _value(value: Value) -> str:
+    match value:
+        case Reference(ref=name):
+            return name
+        case int() if -200 < value < 0:
+            return code_name(value)
+        case None:
+            return "-"
+        case _:
+            return str(value)
+
+
+def _changes(found: CallRun, views: Mapping[str, View]) -> Iterator[str]:
+    """What the call has changed; what it has changed in the same way in several objects is said once."""
+    alike: dict[str, list[str]] = {}
+    for name, view in found.changed.items():
+        alike.setdefault(", ".join(_change(view, views.get(name))), []).append(name)
+    return (f"{' '.join(names)}: {words}" for words, names in alike.items() if words)
+
+
+def _change(view: View, former: View | None) -> list[str]:
+    """What is not as it was. Of what is new, what is not as it always begins."""
+    match view:
+        case RequestView():
+            old = former if isinstance(former, RequestView) else None
+            words = [view.state.replace("_", " ")] if old is None or view.state != old.state else []
+            if view.chained_to != (old.chained_to if old else None):
+                words.append(f"chained to {view.chained_to}" if view.chained_to else "not chained")
+            words += [f"err {code_name(view.err)}"] if view.err != (old.err if old else 0) else []
+            words += [f"dlen {view.dlen}"] if view.dlen != (old.dlen if old else 0) else []
+        case ChainView():
+            words = [view.state, f"members {' '.join(view.members)}" if view.members else "no members"]
+        case WaitView():
+            words = ["completed" if view.done else "armed", *([f"err {_value(view.err)}"] if view.err else [])]
+        case ListView():
+            words = [" ".join(map(_value, view.values)) or "empty"]
+        case DeviceView():
+            queues = [f"{name} {in_use} in use" for name, in_use in view.queues.items()]
+            words = [*queues, *([] if view.enabled else ["the driver is disabled"])]
+    return words
+
+
+def _tasks(run: ScriptRun) -> Iterator[Said]:
+    for name, task in run.tasks.items():
+        if task.error is not None:
+            yield Said(f"{name} raised {task.error.type}: {task.error.message}", "error")
+        else:
+            yield Said(
+                f"{name} returned {_value(task.value)}" if task.status == "returned" else f"{name} was cancelled"
+            )
+
+
+def _outputs(run: ScriptRun, told: set[Explanation]) -> Iterator[Said]:
+    """What became of the requests; explanations that no call has, once for all they are for."""
+    widest = max(map(len, run.outputs), default=0)
+    for name, output in run.outputs.items():
+        if output.err == 0:
+            crc32 = f", crc32 {output.crc32:08x}" if output.crc32 is not None else ""
+            yield Said(f"{name:{widest}}  {output.dlen} bytes by {output.path}{crc32}")
+        else:
+            yield Said(f"{name:{widest}}  {'nobody asked' if output.err is None else _value(output.err)}", "error")
+    untold: dict[Explanation, list[str]] = {}
+    for name, output in run.outputs.items():
+        if output.explain is not None and output.explain not in told:
+            untold.setdefault(output.explain, []).append(name)
+    for explain, names in untold.items():
+        yield from (Said(f"{', '.join(names)}: {text}", "explained") for text in _explained(explain))
+
+
+def _wrapped(lines: list[Said], width: int, begin: str, further: str | None = None) -> Iterator[Said]:
+    """The lines, cut to the width; what goes on is indented a little more."""
+    for text, kind in lines:
+        further_lines = begin + "    " if further is None else further
+        for line in textwrap.wrap(text, width, initial_indent=begin, subsequent_indent=further_lines) or [begin]:
+            yield Said(line, kind)
