@@ -6,7 +6,7 @@ has worker processes make them ahead of it; the plan decides alone which of them
 
 import re
 from collections.abc import Generator, Iterable
-from itertools import count
+from itertools import count, takewhile
 from random import Random
 
 from .case import Cancel
@@ -66,10 +66,14 @@ def sweep(seeds: Iterable[int], cancels: bool) -> Plan:
 
 
 def sweep_one(seed: int, ks: Iterable[int]) -> Plan:
-    """Run a seed undisturbed, and then cancel each target after its event k, for k of `ks`, until it was over."""
+    """Run a seed undisturbed, and then cancel each target after its event k, for k of `ks`, until it was over.
+
+    That is at its end in the undisturbed run, and no later, whatever a program does that remembers other runs.
+    """
     lengths = (yield seed, None).lengths
     running = list(range(len(lengths)))
-    for k in ks:
+    longest = max(lengths, default=0) + 1
+    for k in takewhile(lambda k: k <= longest, ks):
         for target in list(running):
             for times in (1, 2):
                 if not (yield seed, Cancel(target, k, times)).cancelled:

@@ -61,6 +61,23 @@ def test_what_depends_on_something_outside_is_not_reproducible() -> None:
         stress.explore(scenario)
 
 
+def test_a_sweep_ends_even_if_each_run_is_longer_than_the_one_before() -> None:
+    times: list[int] = []
+
+    @stress.scenario(seeds=1)
+    async def scenario(world: stress.World) -> None:
+        times.append(1)
+
+        async def client() -> None:
+            for _ in times:
+                await asyncio.sleep(0)
+
+        async with world.clients(client, n=1):
+            pass
+
+    assert stress.explore(scenario).runs == len(times) < 20
+
+
 def test_a_finding_of_a_random_order_says_whether_it_needs_it() -> None:
     @stress.scenario(policy="shuffle")
     async def scenario(world: stress.World) -> None:
