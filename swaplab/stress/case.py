@@ -25,11 +25,12 @@ class Reductions:
     """What shrinking has left out of a run.
 
     `without` are numbers of clients that are not started (the others keep theirs), `strikes` which of the faults that
-    would strike do so, from 0 in the order of the run (None: all), and `jitter_ms` replaces that of the scenario.
+    would strike do so, as "client 2:1" for the first of that task (None: all), and `jitter_ms` replaces that of the
+    scenario.
     """
 
     without: tuple[int, ...] = ()
-    strikes: tuple[int, ...] | None = None
+    strikes: tuple[str, ...] | None = None
     jitter_ms: float | None = None
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from .words import duration, waiting
 
 HERE = Path(__file__).parent
 MOST_ROWS = 2_000
-MOST_LANES = 6
+MOST_LANES = 4
 """More are left out where the page is narrow, as on a telephone: the names of the tasks stay."""
 HUES = (215, 28, 145, 280, 190, 340, 45, 250, 110, 0)
 """Of lanes, in degrees, so that neighbours differ."""

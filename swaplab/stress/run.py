@@ -33,7 +33,7 @@ class Run:
     `made` has for each target, by its number, who it is in the trace, and the event in which it was made. `lengths`
     counts the events of each until it was over, `events` those of the run, which took `time_ns` of
     virtual time. The cancellation came after event `cancelled_after`, or never (0). `clients` were started, and
-    `strikes` of faults struck, by the numbers that `Reductions` has for them, if any may (`is_faulty`).
+    `strikes` of faults struck, by the names that `Reductions` has for them, if any may (`is_faulty`).
     """
 
     seed: int
@@ -51,7 +51,7 @@ class Run:
     made: dict[int, tuple[int | str, int]]
     cancelled_after: int
     clients: tuple[int, ...]
-    strikes: tuple[int, ...]
+    strikes: tuple[str, ...]
     is_faulty: bool
     events: int
     time_ns: int

@@ -128,12 +128,12 @@ def _said(text: str) -> tuple[str, Case]:
 
 
 def _reductions(
-    without: Iterable[int] = (), strikes: Iterable[int] | None = None, jitter_ms: float | None = None
+    without: Iterable[int] = (), strikes: Iterable[str] | None = None, jitter_ms: float | None = None
 ) -> Reductions:
     if jitter_ms is not None and not 0 <= jitter_ms <= MOST_JITTER_MS:
         raise ValueError("no jitter")
     return Reductions(
         tuple(map(int, without)),
-        None if strikes is None else tuple(map(int, strikes)),
+        None if strikes is None else tuple(map(str, strikes)),
         None if jitter_ms is None else float(jitter_ms),
     )

@@ -5,6 +5,7 @@ afterwards.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from swaplab.sim import VirtualLoop
 from swaplab.sim.task import VirtualTask
 
 from .case import WHOLE, Cancel, Reductions
-from .loop import NS_PER_MS, StressLoop
+from .loop import NS_PER_MS, OURS, StressLoop
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,7 +95,7 @@ class World:
         self._order = order
         self._reductions = reductions
         self._next_number = count().__next__
-        self._next_strike = count().__next__
+        self._would_strike: Counter[str] = Counter()
         self._calls = 0
         self.random = Random(f"{seed}:world")
         """A stream of random numbers of this seed."""
@@ -105,7 +106,7 @@ class World:
         self.cancelled_after = 0
         self.refused = ""
         self.faults: list[Note] = []
-        self.strikes: list[int] = []
+        self.strikes: list[str] = []
         self.clients_started: list[int] = []
         self.told: list[Note] = []
         self.broken: list[str] = []
@@ -136,10 +137,12 @@ class World:
 
         `faulty` asks here, and so does a scenario with faults of its own.
         """
-        number, kept = self._next_strike(), self._reductions.strikes
-        if kept is not None and number not in kept:
+        who, kept = self._who(), self._reductions.strikes
+        self._would_strike[who] += 1
+        strike = f"{who}:{self._would_strike[who]}"
+        if kept is not None and strike not in kept:
             return False
-        self.strikes.append(number)
+        self.strikes.append(strike)
         self.faults.append(self._note(what))
         return True
 
@@ -159,16 +162,20 @@ class World:
         """Wrap a coroutine function: it takes `delay_ms` (at least, at most) and the jitter, and may go wrong.
 
         With probability `fail` it raises `error` before the call, with `lose` it makes the call and never returns.
-        Only `InjectedFault` and what is derived from it may leave a client.
+        Only `InjectedFault` and what is derived from it may leave a client. What happens to one task does not depend on
+        what the others call.
         """
         if not (0 <= fail <= 1 and 0 <= lose <= 1 and 0 <= delay_ms[0] <= delay_ms[1]):
             raise ValueError("fail and lose are probabilities, and delay_ms is (at least, at most)")
         self._calls += 1
+        stream = f"{self._seed}:faulty:{self._calls}"
         name = getattr(fn, "__qualname__", repr(fn))
-        random = Random(f"{self._seed}:faulty:{self._calls}")
+        random_of: dict[str, Random] = {}
 
         @wraps(fn)
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            who = self._who()
+            random = random_of.get(who) or random_of.setdefault(who, Random(f"{stream}:{who}"))
             delay_ns = round(random.uniform(*delay_ms) * NS_PER_MS) + self._loop.jitter_ns()
             fails, lost = random.random() < fail, random.random() < lose
             if delay_ns:
@@ -272,6 +279,11 @@ class World:
         self._of_task[identity_of(task)] = target
         return target
 
+    def _who(self) -> str:
+        """Who is running, in words that are the same without others."""
+        task = asyncio.current_task(self._loop)
+        return "nobody" if task is None else task.get_name()
+
     def _note(self, what: str) -> Note:
         task = asyncio.current_task(self._loop)
         return Note(self._loop.now_ns, len(self.trace) + 1, None if task is None else identity_of(task), what)
@@ -307,9 +319,10 @@ def identity_of(task: asyncio.Task[Any]) -> int | str:
 
 
 def described(error: BaseException) -> str:
-    """An exception on one line, with the place that it was raised at."""
-    raised = extract_tb(error.__traceback__)
-    return f"{error!r} at {Path(raised[-1].filename).name}:{raised[-1].lineno}" if raised else repr(error)
+    """An exception on one line, with the place in the program that it comes from."""
+    frames = [(Path(frame.filename), frame.lineno) for frame in extract_tb(error.__traceback__)]
+    own = [frame for frame in frames if frame[0].parent not in OURS] or frames
+    return f"{error!r} at {own[-1][0].name}:{own[-1][1]}" if own else repr(error)
 
 
 def _is_injected(error: BaseException) -> bool:

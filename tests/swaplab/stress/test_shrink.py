@@ -80,7 +80,7 @@ def test_who_is_cancelled_in_a_crowd_is_found_at_the_same_place_without_it() -> 
 def test_what_is_left_out_is_said_in_words() -> None:
     assert str(Reductions()) == ""
     assert str(Reductions((1, 3), (), 0)) == "clients 1, 3, all faults, all jitter"
-    assert str(Reductions((2,), (4,), 0.5)) == "client 2, all other faults, jitter above 0.5 ms"
+    assert str(Reductions((2,), ("client 1:1",), 0.5)) == "client 2, all other faults, jitter above 0.5 ms"
 
 
 def test_another_failure_is_not_what_is_looked_for() -> None:
@@ -115,6 +115,6 @@ def test_numbers_do_not_make_another_failure() -> None:
 
 
 def test_a_token_holds_what_is_left_out() -> None:
-    for reductions in (Reductions(), Reductions((1, 3)), Reductions(strikes=()), Reductions((), (2,), 0.5)):
+    for reductions in (Reductions(), Reductions((1, 3)), Reductions(strikes=()), Reductions((), ("client 1:1",), 0.5)):
         case = Case(7, stress.Cancel(1, 2, 2), "pct", reductions)
         assert read(token("m:f", case), "m:f") == case
