@@ -164,7 +164,7 @@ def _show_table(shown: Console, reports: Mapping[str, Report]) -> None:
         shown.print(table)
         return
     for name, report in reports.items():
-        said = [f"{report.runs:,} runs of {report.seeds:,} seeds", f"{report.events:,} events"]
+        said = [f"{_number(report.runs, 'run')} of {_number(report.seeds, 'seed')}", _number(report.events, "event")]
         said += [f"{duration(report.time_ns)} of virtual time", f"{report.swallowed:,} swallowed"]
         said += [f"{what}: {times:,}" for what, times in report.reached.items()]
         shown.print(Text.assemble(name, ": ", _verdict(report), "; ", ", ".join(said)))
@@ -190,6 +190,10 @@ def _table(reports: Mapping[str, Report]) -> Table:
             _verdict(report),
         )
     return table
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _verdict(report: Report) -> Text:
