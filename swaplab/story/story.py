@@ -1,48 +1,17 @@
-"""One chain of the real driver, or the same pages by another interface, run on the stepped engine and recorded, for
-`swaplab chain`. It knows of no picture.
+"""One chain of the real driver, or the same pages by another interface, for `swaplab chain`: a script made of options.
 
-The engine lands one job per pass of the loop and the loop's time is virtual, so a story is the same every time.
+It is run as every script is (`telling` writes it), and recorded for the picture of a chain.
 """
 
-import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from errno import EINVAL
-from importlib import metadata
-from typing import Final, Literal
+from typing import Literal
 
-import acomp
-from acomp import (
-    PAGE_SIZE,
-    AcompReq,
-    CryptoWait,
-    SgEntry,
-    acomp_reqchain_clear,
-    acomp_reqchain_init,
-    acomp_request_alloc,
-    acomp_request_chain,
-    acomp_request_free,
-    acomp_request_set_dst_sg,
-    acomp_request_set_params,
-    acomp_request_set_src_folio,
-    acomp_request_set_unit_size,
-    cpu,
-    crypto_acomp_batch_compress,
-    crypto_acomp_batch_size,
-    crypto_acomp_compress,
-    crypto_alloc_acomp,
-    crypto_req_done,
-    crypto_wait_req,
-    fault,
-    trace,
-)
-from iaa_emulator import Platform, machine
-from iaa_emulator.testing import SteppedEngine
-
-from .. import sim
+from .answer import ListView, ScriptRun
 from .recording import Recording, Result, Step
-
-SUBMIT_FAULT: Final = "iaa.submit"
+from .run import run_script
+from .telling import script_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,110 +44,54 @@ class Story:
 
 
 def run_story(story: Story) -> Recording:
-    """Run the story in virtual time. ConfigurationError for a machine that cannot be."""
-    return sim.run(_run(story))
-
-
-async def _run(story: Story) -> Recording:
-    built = machine(devices=story.devices, wqs_per_device=story.wqs)
-    attributes = {"sync_mode": story.sync_mode, "g_wqs_per_iaa": str(int(story.wqs > 1))}
-    with acomp.registry():
-        async with Platform.open(built, engine=SteppedEngine(auto=True), attributes=attributes):
-            with cpu.on_cpu(0):
-                return await _run_pages(story)
-
-
-async def _run_pages(story: Story) -> Recording:
-    tfm = crypto_alloc_acomp("deflate-iaa")
-    reqs = [acomp_request_alloc(tfm) for _ in range(1 if story.interface == "unit" else story.pages)]
-    pages = [_page(number, story) for number in range(story.pages)]
-    events = list[trace.Event]()
-    submissions = iter(range(story.pages))
-    with (
-        trace.installed(events.append),
-        fault.installed(lambda point: point == SUBMIT_FAULT and next(submissions) == story.fail),
-    ):
-        code, results = await _RUN[story.interface](reqs, pages)
-    recording = Recording(
-        version=metadata.version("swaplab"),
+    """Run the story in virtual time. ValueError for a machine that cannot be, or more pages than a script has."""
+    run = run_script(script_of(story))
+    results = list(_results(story, run))
+    return Recording(
+        version=run.version,
         interface=story.interface,
         parallel=story.interface != "chain" or story.sync_mode == "async",
-        code=code,
+        code=_code(story, run, results),
         results=results,
-        steps=_steps(events, reqs),
+        steps=list(_steps(run)),
     )
-    for req in reqs:
-        acomp_request_free(req)
-    return recording
 
 
-Outcome = tuple[int, list[Result]]
+def _results(story: Story, run: ScriptRun) -> Iterator[Result]:
+    """How each page ended."""
+    if story.interface == "chain":
+        outputs = [run.outputs[f"r{n}"] for n in range(story.pages)]
+        pairs = [(output.err or 0, output.dlen) for output in outputs]
+    elif story.interface == "array":
+        pairs = list(zip(_values(run, "errors"), _values(run, "lengths"), strict=True))
+    else:
+        pairs = [(min(length, 0), length) for length in _values(run, "entries")]
+    return (Result(err=err, length_bytes=0 if err else length) for err, length in pairs)
 
 
-async def _run_chain(reqs: list[AcompReq], pages: list[bytes]) -> Outcome:
-    """v8: a request for each page, chained to the first."""
-    head, wait = reqs[0], CryptoWait()
-    acomp_reqchain_init(head, 0, crypto_req_done, wait)
-    for req, page in zip(reqs, pages, strict=True):
-        acomp_request_set_params(req, page, bytearray(2 * PAGE_SIZE), PAGE_SIZE, PAGE_SIZE)
-        if req is not head:
-            acomp_request_chain(req, head)
-    code = await crypto_wait_req(crypto_acomp_compress(head), wait)
-    acomp_reqchain_clear(head, wait)
-    return code, [_result(req.base.err, req.dlen) for req in reqs]
+def _values(run: ScriptRun, kind: str) -> list[int]:
+    """The numbers in the lists `<kind>0`, `<kind>1`, ... at the end, one after the other."""
+    lists: dict[str, list[int]] = {}
+    for call in run.calls:
+        for name, view in call.changed.items():
+            if isinstance(view, ListView) and name.startswith(kind):
+                lists[name] = [value for value in view.values if isinstance(value, int)]
+    return [value for values in lists.values() for value in values]
 
 
-async def _run_arrays(reqs: list[AcompReq], pages: list[bytes]) -> Outcome:
-    """v9: requests, pages, buffers, lengths and errors side by side, as many at a call as the driver takes."""
-    size = crypto_acomp_batch_size(reqs[0].tfm)
-    results: list[Result] = []
-    for first in range(0, len(pages), size):
-        some, nr = slice(first, first + size), len(pages[first : first + size])
-        lengths, errors = [0] * nr, [0] * nr
-        buffers = [bytearray(2 * PAGE_SIZE) for _ in range(nr)]
-        await crypto_acomp_batch_compress(reqs[some], pages[some], buffers, lengths, errors, nr)
-        results += map(_result, errors, lengths)
-    return -EINVAL if any(result.err for result in results) else 0, results
+def _code(story: Story, run: ScriptRun, results: list[Result]) -> int:
+    """What the caller got for the whole of it. Of several calls or requests, -EINVAL if one has failed."""
+    codes = [call.value for call in run.calls if call.status == "returned" and isinstance(call.value, int)]
+    waits = [code for code in codes if code <= 0]
+    if story.interface != "array" and len(waits) == 1:
+        return waits[0]
+    return -EINVAL if any(result.err for result in results) else 0
 
 
-async def _run_units(reqs: list[AcompReq], pages: list[bytes]) -> Outcome:
-    """v14: one request, with the pages as its units."""
-    (req,) = reqs
-    entries = [SgEntry(bytearray(PAGE_SIZE)) for _ in pages]
-    acomp_request_set_src_folio(req, b"".join(pages), 0, len(pages) * PAGE_SIZE)
-    acomp_request_set_dst_sg(req, entries, len(pages) * PAGE_SIZE)
-    acomp_request_set_unit_size(req, PAGE_SIZE)
-    code = await crypto_wait_req(crypto_acomp_compress(req), CryptoWait())
-    return code, [_result(min(entry.length, 0), entry.length) for entry in entries]
-
-
-_RUN: Final[dict[str, Callable[[list[AcompReq], list[bytes]], Awaitable[Outcome]]]] = {
-    "chain": _run_chain,
-    "array": _run_arrays,
-    "unit": _run_units,
-}
-
-
-def _result(err: int, length: int) -> Result:
-    return Result(err=err, length_bytes=0 if err else length)
-
-
-def _page(number: int, story: Story) -> bytes:
-    if number == story.incompressible:
-        return hashlib.shake_128(b"a page that does not compress").digest(PAGE_SIZE)
-    return (b"This is page %d of the story. " % number * 200)[:PAGE_SIZE]
-
-
-def _steps(events: Sequence[trace.Event], reqs: Sequence[AcompReq]) -> list[Step]:
-    """The events with places among the pages instead of serial numbers, which differ from run to run."""
-    place = {req.serial: number for number, req in enumerate(reqs)}
-    steps = []
-    for event in events:
-        fields = dict(event.fields)
-        head = fields.pop("head", None)
-        serial = fields.pop("request", head)
-        unit = fields.pop("unit", None)
-        request = place[serial] if isinstance(serial, int) else None
-        request = unit if isinstance(unit, int) else request
-        steps.append(Step.model_validate({"kind": event.kind, "request": request, "fields": fields}))
-    return steps
+def _steps(run: ScriptRun) -> Iterator[Step]:
+    """The events, with places among the pages in the place of the script's names."""
+    for event in run.events:
+        if event.object is not None:
+            fields = {key: value for key, value in event.fields.items() if key not in ("head", "unit")}
+            place = int(event.object.lstrip("ru")) + int(event.fields.get("unit") or 0)
+            yield Step(kind=event.kind, request=place, fields=fields)

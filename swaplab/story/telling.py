@@ -1,0 +1,114 @@
+"""How a story is told: the script that its options make."""
+
+import base64
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from acomp import PAGE_SIZE
+from iaa_emulator.driver.algorithm import IAA_CRYPTO_MAX_BATCH_SIZE as BATCH
+from iaa_emulator.driver.faults import SUBMIT
+from iaa_emulator.hardware.config import MAX_ENGINES, WORK_QUEUE_SLOTS
+
+from . import bounds
+from .script import Page, Script
+
+if TYPE_CHECKING:
+    from .story import Story
+
+UNITS: Final = bounds.PAGE_BYTES // PAGE_SIZE
+"""How many pages a script's folio has; what is more goes into another request."""
+SENTENCE: Final = "This is page %d of the story. "
+
+Call = dict[str, Any]
+
+
+def script_of(story: "Story") -> Script:
+    """The script that tells the story. Requests are r<page>, unit requests u<first page>."""
+    told = {"chain": _chain, "array": _arrays, "unit": _units}[story.interface]
+    fault = [_call("fault.at", SUBMIT, story.fail + 1)] if story.fail is not None else []
+    machine = {
+        "devices": story.devices,
+        "wqs_per_device": story.wqs,
+        "wq_size": WORK_QUEUE_SLOTS // max(story.wqs, 1),
+        "engines_per_device": MAX_ENGINES,
+        "sync_mode": story.sync_mode,
+        "g_wqs_per_iaa": int(story.wqs > 1),
+    }
+    begin = [_call("crypto_alloc_acomp", "deflate-iaa", as_="tfm"), _call("CryptoWait", as_="wait"), *fault]
+    pages = _folios(story) if story.interface == "unit" else {f"p{n}": _page(n, story) for n in range(story.pages)}
+    return Script.model_validate({"machine": machine, "pages": pages, "calls": [*begin, *told(story)]})
+
+
+def _call(name: str, *args: Any, as_: str | None = None) -> Call:
+    return {"call": name, "args": list(args), "as": as_}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"ref": name}
+
+
+def _alloc(name: str) -> Call:
+    return _call("acomp_request_alloc", _ref("tfm"), as_=name)
+
+
+def _compress(name: str) -> list[Call]:
+    code = f"code_{name}"
+    return [
+        _call("crypto_acomp_compress", _ref(name), as_=code),
+        _call("crypto_wait_req", _ref(code), _ref("wait")),
+    ]
+
+
+def _chain(story: "Story") -> Iterator[Call]:
+    """v8: a request for each page, chained to the first."""
+    head, size = _ref("r0"), PAGE_SIZE
+    yield from (_alloc(f"r{n}") for n in range(story.pages))
+    yield _call("acomp_reqchain_init", head, 0, {"name": "crypto_req_done"}, _ref("wait"))
+    for n in range(story.pages):
+        yield _call("acomp_request_set_params", _ref(f"r{n}"), {"page": f"p{n}"}, {"buffer": 2 * size}, size, size)
+        if n:
+            yield _call("acomp_request_chain", _ref(f"r{n}"), head)
+    yield from _compress("r0")
+    yield _call("acomp_reqchain_clear", head, _ref("wait"))
+
+
+def _arrays(story: "Story") -> Iterator[Call]:
+    """v9: requests, pages, buffers, lengths and errors side by side, as many at a call as the driver takes."""
+    yield from (_alloc(f"r{n}") for n in range(story.pages))
+    for first in range(0, story.pages, BATCH):
+        numbers = range(first, min(first + BATCH, story.pages))
+        lengths, errors = f"lengths{first}", f"errors{first}"
+        yield from (_call("list", *[0] * len(numbers), as_=name) for name in (lengths, errors))
+        yield _call(
+            "crypto_acomp_batch_compress",
+            [_ref(f"r{n}") for n in numbers],
+            [{"page": f"p{n}"} for n in numbers],
+            [{"buffer": 2 * PAGE_SIZE}] * len(numbers),
+            _ref(lengths),
+            _ref(errors),
+            len(numbers),
+        )
+
+
+def _units(story: "Story") -> Iterator[Call]:
+    """v14: one request, with the pages as its units."""
+    for first in range(0, story.pages, UNITS):
+        size = min(UNITS, story.pages - first) * PAGE_SIZE
+        name, entries = f"u{first}", f"entries{first}"
+        yield _alloc(name)
+        yield _call("list", *[{"sg": PAGE_SIZE}] * (size // PAGE_SIZE), as_=entries)
+        yield _call("acomp_request_set_src_folio", _ref(name), {"page": f"f{first}"}, 0, size)
+        yield _call("acomp_request_set_dst_sg", _ref(name), _ref(entries), size)
+        yield _call("acomp_request_set_unit_size", _ref(name), PAGE_SIZE)
+        yield from _compress(name)
+
+
+def _page(number: int, story: "Story") -> dict[str, Any]:
+    return {"random": number} if number == story.incompressible else {"text": SENTENCE % number}
+
+
+def _folios(story: "Story") -> dict[str, Any]:
+    """The pages behind each other."""
+    contents = [Page.model_validate(_page(n, story)).content for n in range(story.pages)]
+    folios = {first: b"".join(contents[first : first + UNITS]) for first in range(0, story.pages, UNITS)}
+    return {f"f{first}": {"base64": base64.b64encode(folio).decode()} for first, folio in folios.items()}
