@@ -11,6 +11,7 @@ mode costs ten times the time per event. ``test_loops`` holds these rules.
 import asyncio
 import gc
 import os
+import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
@@ -29,6 +30,15 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
     # What spins does not get older in virtual time: the bound, seconds long, ends it and says what it was.
     "virtual": partial(VirtualLoop, max_events=3_000_000),
+}
+
+# Of a marker: the programs without which its tests are skipped, and what brings them. Those named in SWAPLAB_REQUIRE, a
+# list with commas, must not be skipped, as in CI.
+PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "nbd": (
+        ("nbdcopy", "nbdinfo", "qemu-img", "fio", "openssl"),
+        "apt install nbdkit libnbd-bin python3-libnbd qemu-utils fio openssl",
+    ),
 }
 
 # Time for threads that were told to stop, on a busy machine; one that was not will still be there.
@@ -93,6 +103,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if wanted is not None:
         config.hook.pytest_deselected(items=[item for item in items if loop_of(item) not in (wanted, None)])
         items[:] = [item for item in items if loop_of(item) in (wanted, None)]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, (programs, remedy) in PROGRAMS.items():
+        if item.get_closest_marker(marker) is None:
+            continue
+        missing = [program for program in programs if shutil.which(program) is None]
+        if missing and marker in os.environ.get("SWAPLAB_REQUIRE", "").split(","):
+            pytest.fail(f"SWAPLAB_REQUIRE asks for {marker}, and there is no {', '.join(missing)}: {remedy}")
+        if missing:
+            pytest.skip(f"there is no {', '.join(missing)} here: {remedy}")
 
 
 def pytest_collection_finish() -> None:

@@ -5,11 +5,7 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote
 
 import pytest
 from typer.testing import CliRunner
@@ -17,36 +13,7 @@ from typer.testing import CliRunner
 from swaplab.cli.commands import app
 from swaplab.nbd.wire import Command
 from tests.swaplab.nbd.client import GO, HELLO, Reply, after_handshake, command, parse, write
-
-SWAPLAB = [sys.executable, "-m", "swaplab", "nbd"]
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A server, and the first line that it prints; ended by SIGTERM, with exit code 0 and nothing on stderr."""
-    process = subprocess.Popen(
-        [*SWAPLAB, *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd="/",
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().strip(), process
-        process.send_signal(signal.SIGTERM)
-        assert process.communicate(timeout=60) == ("", "")
-        assert process.returncode == 0
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def socket_of(uri: str) -> Path:
-    scheme, _, path = uri.partition("?socket=")
-    assert scheme == "nbd+unix:///"
-    return Path(unquote(path))
+from tests.swaplab.nbd.server import SWAPLAB, running, socket_of
 
 
 def talk(address: Path | tuple[str, int], *said: bytes) -> bytes:
@@ -64,7 +31,7 @@ def talk(address: Path | tuple[str, int], *said: bytes) -> bytes:
 @pytest.mark.slow
 def test_a_fresh_socket_for_one_user_and_everything_gone_at_the_end(tmp_path: Path) -> None:
     spill = tmp_path / "spill"
-    with running("--size", "1000000", "--max-pool", "64K", "--spill", str(spill)) as (uri, _):
+    with running("--size", "1000000", "--max-pool", "64K", "--spill", str(spill)) as uri:
         place = socket_of(uri)
         assert stat.S_IMODE(place.stat().st_mode) == 0o600 and stat.S_IMODE(place.parent.stat().st_mode) == 0o700
         assert not spill.exists()
@@ -81,7 +48,7 @@ def test_a_port_and_a_socket_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "with space"
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))
-    with running("--size", "1M", "--socket", str(path)) as (uri, _):
+    with running("--size", "1M", "--socket", str(path)) as uri:
         assert socket_of(uri) == path and " " not in uri
         assert talk(path, HELLO, GO, command(Command.DISC))
         refused = subprocess.run(
@@ -91,7 +58,7 @@ def test_a_port_and_a_socket_of_ones_own(tmp_path: Path) -> None:
         assert len(refused.stderr.splitlines()) == 1
         assert talk(path, HELLO, GO, command(Command.DISC)), "and it is still served"
     assert not path.exists()
-    with running("--size", "1M", "--port", "0", "--compressor", "deflate-iaa") as (uri, _):
+    with running("--size", "1M", "--port", "0", "--compressor", "deflate-iaa") as uri:
         host, _, port = uri.removeprefix("nbd://").rpartition(":")
         assert host == "127.0.0.1"
         said = talk((host, int(port)), HELLO, GO, write(0, b"x" * 65536), command(Command.DISC))
