@@ -6,6 +6,7 @@ It owns no command: the export does. It does no I/O but on its transport, and st
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from errno import EIO, ENOMEM, ESHUTDOWN
 from functools import partial
 from typing import Any, Final, Protocol, cast
@@ -214,21 +215,22 @@ class Connection(asyncio.Protocol):
         """The TLS handshake. What was negotiated before it is forgotten; its deadline is that of the handshake."""
         assert self._transport is not None and self._server.tls is not None
         self._negotiation = Negotiation(self._export.size, tls=Tls.DONE, no_zeroes=self._negotiation.no_zeroes)
-        loop = asyncio.get_running_loop()
-        plain = self._transport
+        plain, encrypted = self._transport, None
+        loop, context = asyncio.get_running_loop(), self._server.tls
         try:
-            transport = await loop.start_tls(
-                plain, self, self._server.tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
-            )
-        except OSError:  # ssl.SSLError, ConnectionError and TimeoutError are
+            with suppress(OSError):  # ssl.SSLError, ConnectionError and TimeoutError are
+                encrypted = await loop.start_tls(
+                    plain, self, context, server_side=True, ssl_handshake_timeout=HANDSHAKE_S
+                )
+        finally:
+            if encrypted is None:
+                plain.abort()
+                self.connection_lost(None)  # which nobody else says of a handshake
+        if encrypted is None or self._transport is None:
             plain.abort()
-            self.connection_lost(None)
             return
-        if self._transport is None or transport is None:
-            plain.abort()
-            return
-        self._transport = transport
-        transport.set_write_buffer_limits(HIGH_WATER)
+        self._transport = encrypted
+        encrypted.set_write_buffer_limits(HIGH_WATER)
         self._held_up = False
         self._advance()
 

@@ -1,6 +1,6 @@
 """The NBD wire format: names, numbers, and bytes to values and back. Pure; nothing here knows a socket or a device.
 
-The protocol is public (the NetworkBlockDevice project's doc/proto.md), its numbers are big-endian. Names are the
+The protocol is that of the NetworkBlockDevice project; its numbers are big-endian. Names are the
 protocol's own, without its prefix.
 """
 
