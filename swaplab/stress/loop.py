@@ -43,7 +43,7 @@ class StressLoop(VirtualLoop):
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Set a timer; one that ends a sleep is late."""
-        if callback is WAKE_A_SLEEPER and self._jitter_ns:
+        if self._jitter_ns and callback is WAKE_A_SLEEPER:
             delay += self.jitter_ns() / 1_000_000_000
         return super().call_later(delay, callback, *args, context=context)
 

@@ -95,7 +95,7 @@ def _made(scenario: Scenario, policy: str | None, plan: Plan) -> list[tuple[Name
     while name is not None:
         seed, cancel = name
         became = run(scenario, seed, cancel, policy)
-        made.append((name, became if became.broken else replace(became, trace=())))
+        made.append((name, became if became.broken else replace(became, times_ns=(), ran=())))
         name = None if became.broken else following(plan, became)
     return made
 

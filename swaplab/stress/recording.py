@@ -73,7 +73,7 @@ class _Recorder:
     def watch(self, world: World, loop: StressLoop) -> None:
         """Note what the event was that has just been. Called before the world counts it."""
         self._world = world
-        number = len(world.trace) + 1
+        number = len(world.ran) + 1
         for task in loop.tasks[len(self._tasks) :]:
             who = identity_of(task)
             self._tasks[who] = task

@@ -29,7 +29,7 @@ class Run:
     """What became of one run. It failed if `broken`, what did not hold, is not empty.
 
     `refused` says what it asked for that virtual time does not have, as a socket, and what to do instead.
-    `trace` has for each event the time in ns and who ran: the serial number of a task or the name of a callback.
+    `times_ns` has the time of each event, `ran` who ran in it: the serial number of a task or the name of a callback.
     `made` has for each target, by its number, who it is in the trace, and the event in which it was made. `lengths`
     counts the events of each until it was over, `events` those of the run, which took `time_ns` of
     virtual time. The cancellation came after event `cancelled_after`, or never (0). `clients` were started, and
@@ -55,7 +55,13 @@ class Run:
     is_faulty: bool
     events: int
     time_ns: int
-    trace: tuple[tuple[int, int | str | None], ...]
+    times_ns: tuple[int, ...]
+    ran: tuple[int | str | None, ...]
+
+    @property
+    def trace(self) -> tuple[tuple[int, int | str | None], ...]:
+        """For each event the time in ns, and who ran."""
+        return tuple(zip(self.times_ns, self.ran, strict=True))
 
     @property
     def case(self) -> Case:
@@ -110,7 +116,6 @@ def run(
             loop.after_event = None
             world.broken += unseen
             _clean_up(loop)
-    trace = tuple(world.trace)
     return Run(
         seed,
         cancel,
@@ -127,15 +132,16 @@ def run(
             if target.cancelled and target.over and not target.task.cancelled() and target.task.exception() is None
         ),
         world.checks.reached,
-        tuple((target.over or len(trace)) - target.born for target in world.targets),
+        tuple((target.over or len(world.ran)) - target.born for target in world.targets),
         world.made(),
         world.cancelled_after,
         tuple(world.clients_started),
         tuple(world.strikes),
         world.is_faulty,
-        len(trace),
-        trace[-1][0] if trace else 0,
-        trace,
+        len(world.ran),
+        world.times_ns[-1] if world.times_ns else 0,
+        tuple(world.times_ns),
+        tuple(world.ran),
     )
 
 

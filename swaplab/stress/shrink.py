@@ -119,12 +119,12 @@ def _at_that_time(scenario: Scenario, failed: Run, case: Case) -> Iterator[Case]
     if cancel is None:
         return
     who, _ = failed.made[cancel.target]
-    had = sum(ran == who for _, ran in failed.trace[: failed.cancelled_after])
+    had = failed.ran[: failed.cancelled_after].count(who)
     undisturbed = run(scenario, *case._replace(cancel=None))
     if cancel.target not in undisturbed.made:
         return
     who, born = undisturbed.made[cancel.target]
-    own = [born, *(number for number, (_, ran) in enumerate(undisturbed.trace, 1) if ran == who)]
+    own = [born, *(number for number, ran in enumerate(undisturbed.ran, 1) if ran == who)]
     if had + 1 < len(own):
         between = range(own[had], own[had + 1])
         for moment in [*reversed(between[-MOMENTS // 2 :]), *between[: MOMENTS // 2]]:

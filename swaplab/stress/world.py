@@ -110,7 +110,9 @@ class World:
         self.clients_started: list[int] = []
         self.told: list[Note] = []
         self.broken: list[str] = []
-        self.trace: list[tuple[int, int | str | None]] = []
+        self.times_ns: list[int] = []
+        self.ran: list[int | str | None] = []
+        """When each event was, and who ran in it."""
 
     def always(self, check: Check, name: str) -> None:
         """From now on `check()` is true after every event."""
@@ -217,13 +219,14 @@ class World:
 
         (It is most of what a run costs beside the program, so what it needs is at hand, and little is called.)
         """
-        note, target_of = self.trace.append, self._of_task.get
+        note_time, note_who, target_of = self.times_ns.append, self.ran.append, self._of_task.get
         always, sometimes, reached = self.checks.always, self.checks.sometimes, self.checks.reached
         cancel, order = self._cancel, self._order
 
         def look(loop: VirtualLoop) -> None:
             event = loop.last_event
-            note((loop.now_ns, event))
+            note_time(loop.now_ns)
+            note_who(event)
             name = ""
             try:
                 for name, check in always.items():
@@ -249,7 +252,7 @@ class World:
         return look
 
     def _over(self, target: Target) -> None:
-        target.over = len(self.trace)
+        target.over = len(self.ran)
         if target.cancelled or target.struck:
             self._strike_who_waits_for(target.task)
 
@@ -273,7 +276,7 @@ class World:
         return self._calls > 0 or bool(self.strikes)
 
     def _start(self, number: int, task: asyncio.Task[Any]) -> Target:
-        target = Target(task, born=len(self.trace) + 1)
+        target = Target(task, born=len(self.ran) + 1)
         self.targets.append(target)
         self._numbered[number] = target
         self._of_task[identity_of(task)] = target
@@ -286,7 +289,7 @@ class World:
 
     def _note(self, what: str) -> Note:
         task = asyncio.current_task(self._loop)
-        return Note(self._loop.now_ns, len(self.trace) + 1, None if task is None else identity_of(task), what)
+        return Note(self._loop.now_ns, len(self.ran) + 1, None if task is None else identity_of(task), what)
 
     def _strike_who_waits_for(self, task: asyncio.Task[Any]) -> None:
         """Note which targets the end of a cancelled one reaches, directly or by `asyncio.gather`."""
@@ -296,7 +299,7 @@ class World:
                 target.struck = True
 
     def _cancel_if_due(self, cancel: Cancel) -> None:
-        target, now = self._numbered.get(cancel.target), len(self.trace)
+        target, now = self._numbered.get(cancel.target), len(self.ran)
         if target is not None and now - target.born == cancel.k and not target.over:
             target.cancelled = True
             self.cancelled_after = now

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,11 +45,10 @@ def test_what_is_found_does_not_depend_on_how_many_look_for_it() -> None:
     assert sum(report.ok for report in alone) == len(BUGS)
 
 
-@pytest.mark.parametrize("options", ["", "policy='shuffle', seeds=range(9)"])
-def test_one_scenario_in_several_processes(options: str) -> None:
+@pytest.mark.parametrize("options", [{}, {"policy": "shuffle", "seeds": range(9)}], ids=["as it is", "with options"])
+def test_one_scenario_in_several_processes(options: dict[str, Any]) -> None:
     scenario = BUGS["made twice"].correct
-    report = eval(f"stress.explore(scenario, jobs=2, {options})", {"stress": stress, "scenario": scenario})
-    assert report == eval(f"stress.explore(scenario, {options})", {"stress": stress, "scenario": scenario})
+    assert stress.explore(scenario, jobs=2, **options) == stress.explore(scenario, **options)
 
 
 def test_what_has_no_name_in_a_module_is_refused() -> None:
