@@ -1,10 +1,14 @@
 """The other routes, on FastAPI: JSON in, JSON out, and the OpenAPI document of all of them."""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Path, Response
-from fastapi.responses import PlainTextResponse
+from fastapi import FastAPI, Header, Path, Query, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 
+from . import docs_page, openapi
+from .job_models import JobInfo, JobList, JobRequest
+from .metrics import metrics
 from .models import CacheInfo, CacheSettings, Health, Name, Names, StoreInfo, StoreSettings
 from .problems import RefusalError
 from .service import Service
@@ -12,11 +16,26 @@ from .service import Service
 RoomName = Annotated[Name, Path(description="A lower-case name of at most 32 letters, digits and hyphens.")]
 
 
-def api(service: Service) -> FastAPI:
-    """The application behind the hot routes."""
+JobNumber = Annotated[int, Path(ge=1, le=1 << 53)]
+
+EVENTS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "Events, until the client or the service ends.", "content": {"text/event-stream": {}}}
+}
+SCRAPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+
+def api(service: Service, base: str) -> FastAPI:
+    """The application behind the hot routes. `base` is the service's URL."""
     app = FastAPI(title="swaplab", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False)
     _stores(app, service)
     _caches(app, service)
+    _jobs(app, service)
 
     @app.get("/healthz", tags=["service"])
     async def healthz() -> Health:
@@ -33,6 +52,30 @@ def api(service: Service) -> FastAPI:
         """The driver names that a chain, a store or a cache may ask for."""
         return Names(names=sorted(alg.cra_driver_name for alg in service.registry))
 
+    @app.get("/v1/events", tags=["service"], response_class=EventStream, responses=EVENTS)
+    async def events(
+        job: Annotated[int | None, Query(ge=1)] = None,
+        store: Annotated[str | None, Query(max_length=32)] = None,
+        last_event_id: Annotated[str | None, Header(max_length=64)] = None,
+    ) -> Response:
+        """Counters of stores and caches, once a second if they change, and what becomes of jobs."""
+        subject = f"job/{job}" if job is not None else f"store/{store}" if store is not None else None
+        return EventStream(service.events.stream(subject, last_event_id), headers={"Cache-Control": "no-store"})
+
+    @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
+    async def scraped() -> Response:
+        """All counters, for Prometheus."""
+        return Response(metrics(service.stores, service.caches), media_type=SCRAPE)
+
+    @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
+    async def docs() -> str:
+        return docs_page.page(app.openapi(), base)
+
+    @app.get("/static/docs.css", include_in_schema=False)
+    async def style() -> Response:
+        return Response(docs_page.STYLE, media_type="text/css")
+
+    app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]
     return app
 
 
@@ -95,3 +138,27 @@ def _caches(app: FastAPI, service: Service) -> None:
     async def delete_cache(name: RoomName) -> None:
         """Forget a cache and all of its values."""
         await service.caches.delete(name)
+
+
+def _jobs(app: FastAPI, service: Service) -> None:
+    @app.post("/v1/jobs", status_code=202, tags=["jobs"])
+    async def submit(request: JobRequest, response: Response) -> JobInfo:
+        """Queue an experiment. One runs at a time, and eight wait; 429 for one more."""
+        job = service.jobs.submit(request)
+        response.headers["Location"] = f"/v1/jobs/{job.id}"
+        return job
+
+    @app.get("/v1/jobs", tags=["jobs"])
+    async def jobs() -> JobList:
+        """The jobs that are kept, without what they have printed and found."""
+        return JobList(jobs=[job.model_copy(update={"text": "", "errors": "", "result": None}) for job in service.jobs])
+
+    @app.get("/v1/jobs/{number}", tags=["jobs"])
+    async def job(number: JobNumber) -> JobInfo:
+        """What has become of one."""
+        return service.jobs.get(number)
+
+    @app.delete("/v1/jobs/{number}", status_code=204, tags=["jobs"])
+    async def cancel(number: JobNumber) -> None:
+        """End it, if it has not ended, and forget it."""
+        await service.jobs.cancel(number)

@@ -17,9 +17,9 @@ from .problems import RefusalError
 from .service import Service
 
 
-def application(service: Service, port: int, allowed_hosts: Sequence[str] = (), token: str | None = None) -> ASGIApp:
-    """All that the server serves."""
-    behind = api(service)
+def application(service: Service, base: str, allowed_hosts: Sequence[str] = (), token: str | None = None) -> ASGIApp:
+    """All that the server serves. `base` is its URL."""
+    behind = api(service, base)
     app = Starlette(routes=hot.routes(service))
     app.router.redirect_slashes = False
     app.router.default = WholeBody(behind, service.reception)
@@ -29,7 +29,7 @@ def application(service: Service, port: int, allowed_hosts: Sequence[str] = (), 
         each.add_exception_handler(RequestValidationError, _invalid)
         each.add_exception_handler(ClientDisconnect, _gone)
         each.add_exception_handler(Exception, _failed)
-    return Guard(app, port, allowed_hosts, token)
+    return Guard(app, int(base.rpartition(":")[2]), allowed_hosts, token)
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -20,6 +20,7 @@ MAX_STORE_PAGES: Final = 1 << 24
 MAX_FOLIO_PAGES: Final = 512
 MAX_HEADER_BYTES: Final = 1 << 16
 MAX_CONNECTIONS: Final = 512
+MAX_EVENT_STREAMS: Final = 64
 
 HEADERS_TIMEOUT_S: Final = 10.0
 """From accepting a connection, or the end of a response, to the end of the headers."""
@@ -30,3 +31,8 @@ STOP_TIMEOUT_S: Final = 2.0
 """From SIGTERM to the end, for what is under way."""
 
 FOLIO_BYTES: Final = MAX_FOLIO_PAGES * PAGE_SIZE
+
+JOB_MEMORY_BYTES: Final = 2 << 30
+"""Address space of a process that does something for the service."""
+JOB_NICE: Final = 10
+RESULT_BYTES: Final = 16 << 20

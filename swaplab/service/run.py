@@ -35,11 +35,13 @@ async def serve(options: Options, where: Where, ready: Callable[[str], None]) ->
         raise ValueError(f"{where.host} can be reached from elsewhere: name a --token-file as well")
     listener = listening(where.host, where.port)
     try:
-        port = listener.getsockname()[1]
+        host = f"[{where.host}]" if ":" in where.host else where.host
+        base = f"http://{host}:{listener.getsockname()[1]}"
         async with Service.open(options) as service:
-            server = server_of(application(service, port, where.allowed_hosts, where.token))
+            app = application(service, base, where.allowed_hosts, where.token)
+            server = server_of(app, service.events.stop)
             with stopped_by_signals(server):
-                ready(f"http://{f'[{where.host}]' if ':' in where.host else where.host}:{port}")
+                ready(base)
                 await server.serve(sockets=[listener])
     finally:
         listener.close()

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -101,7 +101,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Ends by `stop`, and leaves signals to who runs it: what is opened around it is closed in any case."""
+    """Ends by `stop`, and leaves signals to who runs it: what is opened around it is closed in any case.
+
+    `stopping()` is called when the end begins.
+    """
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -111,9 +118,10 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Refuse what is new, finish what is under way, and return from `serve`."""
         self.should_exit = True
+        self._stopping()
 
 
-def server_of(app: ASGIApp) -> Server:
+def server_of(app: ASGIApp, stopping: Callable[[], None]) -> Server:
     """A server for an application; give it a socket that listens."""
     options: dict[str, Any] = {
         "http": BoundedProtocol,
@@ -125,7 +133,7 @@ def server_of(app: ASGIApp) -> Server:
         "proxy_headers": False,
         "timeout_graceful_shutdown": STOP_TIMEOUT_S,
     }
-    return Server(uvicorn.Config(app, **options))
+    return Server(uvicorn.Config(app, **options), stopping)
 
 
 def listening(host: str, port: int) -> socket.socket:

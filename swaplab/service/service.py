@@ -1,7 +1,9 @@
 """The service itself, without HTTP: machine, worker threads, stores, caches, and what they share."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,8 @@ from iaa_emulator.hardware.machine import MachineConfig, machine
 from .bodies import Reception
 from .caches import CacheRoom
 from .chains import Transforms
+from .events import Counters, Events
+from .jobs import Jobs
 from .log_writer import Sync
 from .models import CacheSettings, Health, StoreSettings
 from .rooms import Rooms, State
@@ -41,6 +45,8 @@ class Service:
         self.registry = registry
         self.transforms = Transforms()
         self.reception = Reception()
+        self.events = Events(uuid.uuid4().hex[:8])
+        self.jobs = Jobs(self.events)
         self.stores: Rooms[Store, StoreSettings] = Rooms("store", "stores", StoreSettings, Store, state)
         self.caches: Rooms[CacheRoom, CacheSettings] = Rooms("cache", "caches", CacheSettings, CacheRoom, state)
 
@@ -62,7 +68,16 @@ class Service:
             for rooms in (service.stores, service.caches):
                 stack.push_async_callback(rooms.close)
                 await rooms.load()
+            for work in (service.jobs.run(), Counters(service.events, service.counters).run()):
+                stack.push_async_callback(_ended, asyncio.create_task(work))
             yield service
+
+    def counters(self) -> Iterator[tuple[str, dict[str, int]]]:
+        """Of every store and cache, for those who listen to them."""
+        for store in self.stores:
+            yield f"store/{store.name}", dict(store.swap.zswap.stats())
+        for cache in self.caches:
+            yield f"cache/{cache.name}", dict(cache.cache.stats())
 
     @property
     def health(self) -> Health:
@@ -74,3 +89,10 @@ class Service:
             if one.opened.damaged
         }
         return Health(status="damaged" if damaged else "ok", damaged=damaged)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task of the service's own, and wait for its end."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
