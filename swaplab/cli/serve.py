@@ -42,7 +42,7 @@ def serve(
     It listens on http://127.0.0.1:8420, which no other machine can reach; paths and examples are at /docs there. With
     --state DIR stores and caches are there again the next time.
 
-    SIGTERM and Ctrl-C end it when what is under way is done.
+    It takes a few seconds to start. SIGTERM and Ctrl-C end it when what is under way is done.
     """
     with refusals("serve", acomp.AcompError, iaa_emulator.ConfigurationError):
         from swaplab.service.run import Where, token_of  # what it needs is an extra

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from swaplab.cli.commands import app
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
-QUICK = {"chain", "doctor", "nbd", "script"}
+QUICK = {"chain", "doctor", "nbd", "script", "serve"}
 DURATION = r"(second|minute)s?\b"
 
 
