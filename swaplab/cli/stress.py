@@ -43,7 +43,8 @@ class Policy(StrEnum):
 
 def stress(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="A scenario, all, zoo, FILE.py or FILE.py::NAME.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="A scenario; all, campaigns or zoo; FILE.py or FILE.py::NAME."),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(metavar="FROM:TO", help="Explore these seeds, TO not included; default: its own.")
@@ -62,8 +63,8 @@ def stress(
 ) -> None:
     """Run scenarios under many seeds, cancel each client at every event, and show the first run of each that failed.
 
-    Ends with 0 if all held, 1 if something did not or a `sometimes` was never reached, 2 if there is nothing to
-    explore. How to write a scenario: docs/stress.md.
+    Ends with 0 if all held, 1 if not or if a `sometimes` was never reached, 2 if there is nothing to explore.
+    docs/stress.md tells how to write a scenario.
 
     Takes a second for a small program on two cores, and minutes for `all`; with --seeds 0:20 the zoo takes 5 seconds.
     """
