@@ -6,6 +6,7 @@ room, and publishes in one step. Until that step the old value is there, after i
 """
 
 import asyncio
+import sys
 import zlib
 from contextlib import suppress
 
@@ -17,6 +18,7 @@ from .compressor import Compressor
 from .counters import Counters
 from .deadlines import STALE, Deadlines
 from .entry import Entry, Held, Places, Spilled, Units, size_in_memory
+from .eviction import VISITS
 from .inline import TURN_BYTES, InlineWork
 from .keys import Key
 from .order import Writes
@@ -77,11 +79,12 @@ class Contents:
 
     # Expiry
 
-    def sweep(self) -> None:
-        """Forget all values that have expired by now."""
-        if self._deadlines.records:
-            now = self.loop.time()
-            self._deadlines.sweep(now, lambda key, second: self._expire(key, second, now))
+    def sweep(self, at_most: int = sys.maxsize) -> bool:
+        """Forget the values that have expired by now, or some of them; whether that was all."""
+        if not self._deadlines.records:
+            return True
+        now = self.loop.time()
+        return self._deadlines.sweep(now, lambda key, second: self._expire(key, second, now), at_most)
 
     def expire_at(self, key: Key, entry: Entry, deadline: float | None) -> None:
         """Give a value that is in another deadline, or none."""
@@ -120,8 +123,10 @@ class Contents:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self.sweep()
-        self._set_timer()
+        if self.sweep(VISITS):
+            self._set_timer()
+        else:
+            self._timer = self.loop.call_at(self.loop.time(), self._on_timer)
 
     # Writing
 
@@ -131,7 +136,7 @@ class Contents:
         ValueTooLargeError: it is larger than the budget allows, and nothing was changed.
         """
         room, file = self.room, self.file
-        if file is not None and (room.waited_for or self._admission.waiting):
+        if room.waited_for or self._admission.waiting:
             return False
         units = self.compressor.compress_now(data)
         if units is None:
@@ -140,9 +145,9 @@ class Contents:
         if size > room.most:
             raise self._too_large(size)
         if not room.has(key, size):
-            if file is not None:
+            self.sweep(VISITS)
+            if not room.has(key, size) and (file is not None or not room.make_now(key, size)):
                 return False
-            self._make_room(key, size)
         if self.writes.open:
             self.writes.mark(key)
         self._publish(key, Held(units, len(data), zlib.crc32(data) if file is not None else 0), size, ttl)
@@ -166,17 +171,14 @@ class Contents:
                 raise self._too_large(size)
             self._admission.leave(bound - size)
             bound = size
-            if self.file is None:
+            await self.room.take()  # with no turn since our own in line, so that nobody overtakes
+            try:
+                if self.writes.counts(key, ticket):
+                    self.sweep(VISITS)
+                    await self.room.make(key, size)
                 self._finish(key, Held(units, len(data), crc), size, ttl, ticket)
-            else:
-                await self.room.take()  # with no turn since our own in line, so that nobody overtakes
-                try:
-                    if self.writes.counts(key, ticket):
-                        self.sweep()
-                        await self.room.make(key, size)
-                    self._finish(key, Held(units, len(data), crc), size, ttl, ticket)
-                finally:
-                    self.room.give()
+            finally:
+                self.room.give()
         finally:
             self._admission.leave(bound)
         await self.work.turn_after(inline)
@@ -189,15 +191,7 @@ class Contents:
             self.counters.sets += 1
             return
         self.writes.mark(key, ticket)
-        if not self.room.has(key, size):
-            self._make_room(key, size)
         self._publish(key, entry, size, ttl)
-
-    def _make_room(self, key: Key, size: int) -> None:
-        """Forget what has expired, and if that is not enough, what is oldest."""
-        self.sweep()
-        if not self.room.has(key, size):
-            self.room.make_now(key, size)
 
     def _publish(self, key: Key, entry: Held, size: int, ttl: float | None) -> None:
         self.values.put(key, entry, size)

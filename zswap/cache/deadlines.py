@@ -5,6 +5,7 @@ expired looks at its own deadline. This is how those are found that nobody asks 
 """
 
 import heapq
+import sys
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -39,18 +40,28 @@ class Deadlines:
         """Loop time at which all of the earliest second have expired; None without records."""
         return self._seconds[0] + 1.0 if self._seconds else None
 
-    def sweep(self, now: float, expire: Callable[[Key, int], bool]) -> None:
-        """Let `expire(key, second)` look at all keys that may have expired by `now`; True: the record is of no use."""
+    def sweep(self, now: float, expire: Callable[[Key, int], bool], at_most: int = sys.maxsize) -> bool:
+        """Let `expire(key, second)` look at `at_most` keys that may have expired by `now`; whether that was all.
+
+        It returns True when the record is of no use any more.
+        """
         while self._seconds and self._seconds[0] <= now:
+            if at_most <= 0:
+                return False
             second = self._seconds[0]
             keys = self._keys[second]
-            left = [key for key in keys if not expire(key, second)]
-            self.records -= len(keys) - len(left)
-            if left:
-                self._keys[second] = left
-                return
-            del self._keys[second]
-            heapq.heappop(self._seconds)
+            part = keys[-at_most:]
+            del keys[-at_most:]
+            at_most -= len(part)
+            left = [key for key in part if not expire(key, second)]
+            self.records -= len(part) - len(left)
+            if left:  # it is the second that is not over yet
+                keys += left
+                return True
+            if not keys:
+                del self._keys[second]
+                heapq.heappop(self._seconds)
+        return True
 
     def make_anew(self, deadlines: Iterable[tuple[Key, float]]) -> None:
         """Forget all records, and keep these."""

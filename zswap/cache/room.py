@@ -13,7 +13,7 @@ from ..errors import StoreClosedError
 from ..mutex import Mutex
 from .counters import Counters
 from .entry import Entry, Held, Places, Units, size_in_file
-from .eviction import ACCEPT_PERCENT, Victim, victims
+from .eviction import ACCEPT_PERCENT, VISITS, Victim, victims
 from .keys import Key
 from .spill import RUN_SLOTS, SpillFile, slots_of_places, slots_of_value
 from .values import Values
@@ -49,12 +49,14 @@ class Room:
         """Whether a value of `need` bytes fits as it is, in place of what the key has now."""
         return self.max_bytes is None or self._after(key, need) <= self.max_bytes
 
-    def make_now(self, key: Key, need: int) -> None:
-        """Let the oldest go for good until `need` bytes for this key leave a tenth of the budget free."""
-        values = self._values
-        for other, _ in victims(values, self._after(key, need) - self.most, values.find(key), _size):
-            values.remove(other)
-            self._counters.evicted += 1
+    def make_now(self, key: Key, need: int) -> bool:
+        """Let the oldest go for good until a tenth of the budget is free with the value; False if that takes longer."""
+        visits = VISITS
+        while (excess := self._after(key, need) - self.most) > 0 and visits > 0:
+            gone, visited = victims(self._values, excess, self._values.find(key), _size, visits)
+            self._lose(gone)
+            visits -= visited
+        return excess <= 0
 
     async def take(self) -> None:
         """Wait for our turn to make room. Let others have theirs by `give`, whatever happens."""
@@ -66,19 +68,28 @@ class Room:
 
     async def make(self, key: Key, need: int) -> None:
         """Let the oldest go to the file, or for good where that is not possible; for who has its turn."""
-        assert self.file is not None
+        if self.has(key, need):
+            return
+        while self._after(key, need) > self.most:
+            if self.file is not None:
+                await self._make_by_writing(key, need, self.file)
+            elif not self.make_now(key, need):
+                await asyncio.sleep(0)
+            if self.closed:
+                raise StoreClosedError("the cache was closed while this value waited for room")
+
+    async def _make_by_writing(self, key: Key, need: int, file: SpillFile) -> None:
         values = self._values
-        while not self.has(key, need):
-            excess = self._after(key, need) - self.most
-            self._bound_records(excess, values.find(key))
-            gone = victims(values, excess, values.find(key), _freed)
-            if not gone:
-                self._drop_oldest(values.find(key), memory=excess)
-            self._lose([victim for victim in gone if not _is_worth_a_slot(victim[1].units)])
-            for run in _runs([victim for victim in gone if _is_worth_a_slot(victim[1].units)]):
-                await self._spill(run, self.file, key)
-                if self.closed:
-                    raise StoreClosedError("the cache was closed while this value waited for room")
+        excess = self._after(key, need) - self.most
+        self._bound_records(excess, values.find(key))
+        gone, _ = victims(values, excess, values.find(key), _freed)
+        if len(values.held) == (key in values.held):
+            self._drop_oldest(values.find(key), memory=excess)
+        self._lose([victim for victim in gone if not _is_worth_a_slot(victim[1].units)])
+        for run in _runs([victim for victim in gone if _is_worth_a_slot(victim[1].units)]):
+            await self._spill(run, file, key)
+            if self.closed:
+                return
 
     def _after(self, key: Key, need: int) -> int:
         """Bytes of memory when the value is in."""
@@ -145,7 +156,7 @@ class Room:
             if self._values.held.get(key) is held:
                 self._values.remove(key)
                 self._counters.evicted += 1
-                self._counters.dropped += 1
+                self._counters.dropped += self.file is not None
 
     def _warn(self, error: OSError) -> None:
         now = asyncio.get_running_loop().time()

@@ -79,7 +79,7 @@ ROWS = [
     Row(
         "cache: what has expired goes before anything is evicted",
         CONTENTS,
-        "Contents._make_room",
+        "Contents.put_now",
         Drop("sweep"),
         [BUDGET + "test_what_has_expired_goes_first"],
     ),

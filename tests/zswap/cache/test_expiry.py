@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
+from unittest import mock
 
 from swaplab import sim
 from tests.zswap.cache.rig import check_quiet, devices, noise, opened, text, waiting_cache
@@ -73,6 +74,23 @@ def test_values_that_nobody_asks_for_go_within_a_second() -> None:
             assert 50 <= len(values) <= 60
             await asyncio.sleep(6.1)
             assert len(values) == values.bytes == 0
+
+    virtual(test())
+
+
+def test_thousands_that_expire_at_once_do_not_stop_the_loop() -> None:
+    async def test() -> None:
+        async with opened(ttl=10) as cache:
+            for number in range(5000):
+                await cache.set(str(number), b"")
+            contents = cache._check()
+            await asyncio.sleep(10.9)
+            assert len(contents.values) == 5000
+            with mock.patch.object(contents, "sweep", wraps=contents.sweep) as sweep:
+                await asyncio.sleep(0.2)
+            assert sweep.call_count == 5, "in so many turns"
+            assert not len(contents.values) and not contents._deadlines.records
+            assert cache.stats()["expired"] == 5000
 
     virtual(test())
 

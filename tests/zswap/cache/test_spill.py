@@ -223,7 +223,7 @@ async def test_a_set_that_is_cancelled_while_it_waits_for_writes_loses_nothing(m
 
 async def test_a_value_that_is_deleted_while_it_is_written_or_read_is_gone(made: list[Device]) -> None:
     async with filled(count=40) as cache:
-        setting = asyncio.ensure_future(cache.set("large", noise(50 * KIB)))
+        setting = asyncio.ensure_future(cache.set("large", noise(40 * KIB)))
         await turns(2)
         gone = [key for key in cache._check().values.held if key != "large"][:5]
         for key in gone:
