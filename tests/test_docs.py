@@ -101,6 +101,13 @@ def test_the_errors_are_those_of_the_table() -> None:
     assert errors.drawn(text) == text, "run python docs/errors.py"
 
 
+def test_the_example_of_a_script_prints_what_the_page_says() -> None:
+    scripts = docs_module("scripts")
+    text = (DOCS / "scripts.md").read_text()
+    assert "-E2BIG" in text
+    assert scripts.drawn(text) == text, "run python docs/scripts.py"
+
+
 def test_every_document_and_heading_that_is_referred_to_is_here() -> None:
     wrong = {str(path.relative_to(ROOT)): missing for path, text in texts() if (missing := dangling(path, text))}
     assert not wrong

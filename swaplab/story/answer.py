@@ -81,7 +81,10 @@ class WaitView(Part):
 
 
 class ListView(Part):
-    """A list of the script's own: numbers as they are, of an `SgEntry` its length or its error, objects by name."""
+    """A list of the script's own: numbers as they are, of an `SgEntry` its length or its error, objects by name.
+
+    An `SgEntry` that has a name is a list of one.
+    """
 
     kind: Literal["list"] = "list"
     values: list[Value]

@@ -24,6 +24,7 @@ Kind = Literal[
     "destinations",
     "device",
     "entries",
+    "entry",
     "flags",
     "function",
     "integer",
@@ -75,7 +76,7 @@ class Entry:
     @property
     def is_own(self) -> bool:
         """Whether it is not acomp's: then what it is given is checked before anything runs."""
-        return "." in self.name or self.name in ("list", "buffer")
+        return "." in self.name or self.name in ("list", "buffer", "sg")
 
 
 def _entry(name: str, params: str, what: str, function: Callable[..., Any] | None = None, **more: Any) -> Entry:
@@ -141,6 +142,7 @@ _ENTRIES: Final = (
     ),
     _entry("list", "items:any", "a list to refer to, filled in place", gives="integers", repeats=True, optional=1),
     _entry("buffer", "bytes:integer", "a buffer to refer to", gives="destination"),
+    _entry("sg", "bytes:integer", "an SgEntry over a buffer, to refer to", gives="entry"),
     _entry("machine.step", "n:count", "land the n jobs that began first; how many there were", optional=1),
     _entry("machine.land", "ref:request", "land the jobs of a request; how many there were"),
     _entry("machine.bind", "device:device", "bind the queues of a device"),

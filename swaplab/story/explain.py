@@ -38,10 +38,6 @@ CODES: Final[Mapping[int, tuple[str, str]]] = {
         "the work has begun, or is chained to begin, and is not finished",
         "Wait: crypto_wait_req(code, wait). Until then request and buffers are not yours.",
     ),
-    errno.EBUSY: (
-        "the first operation of a serial chain is under way, and the others follow when it completes",
-        "Wait: crypto_wait_req(code, wait) ends when the chain has.",
-    ),
     errno.EAGAIN: (
         "no descriptor came free in time, or a shared queue refused too often: the device was never asked",
         "Submit it again when others have landed, or compress it in software.",
@@ -91,10 +87,6 @@ CODES: Final[Mapping[int, tuple[str, str]]] = {
         "whoever ran it was cancelled. A job that was in flight goes on, and holds its request until it has landed",
         "Do not touch the buffers before requests_idle says so; then start afresh.",
     ),
-    errno.EDEADLK: (
-        "no descriptor came free for the second step, and without patch 10 nothing bounds that wait",
-        "Use patch 10, more devices or larger queues.",
-    ),
 }
 """What a negative code says (positive errno): what happened, and the remedy."""
 
@@ -135,7 +127,10 @@ ERRORS: Final[Mapping[tuple[str, int | None], tuple[str, str]]] = {
         "the call that should have bound this name has failed",
         "Mend that call; this one is not at fault.",
     ),
-    ("DescriptorDeadlockError", errno.EDEADLK): CODES[errno.EDEADLK],
+    ("DescriptorDeadlockError", errno.EDEADLK): (
+        "chains that hold some descriptors and wait for more stop each other, and without patch 10 nothing bounds that",
+        "Use patch 10, more devices or larger queues.",
+    ),
     ("ConfigurationError", errno.EBUSY): (
         "it is bound already, or cannot be written while any queue is bound",
         "Unbind all devices first, then write, then bind.",
@@ -168,7 +163,7 @@ ARRAY: Final = (
 def _rows() -> Iterator[tuple[Key, Explanation]]:
     for code, (happened, remedy) in CODES.items():
         for role, whose in WHOSE.items():
-            more = "" if code in (errno.EINPROGRESS, errno.EBUSY) else _AND_THE_OTHERS.get(role, "")
+            more = "" if code == errno.EINPROGRESS else _AND_THE_OTHERS.get(role, "")
             yield ("code", code, role), Explanation(happened=happened, whose=whose, remedy=remedy + more)
     happened, remedy = ARRAY
     yield ("array", 0, "units"), Explanation(happened=happened, whose="that of all pages together", remedy=remedy)

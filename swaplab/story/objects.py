@@ -17,6 +17,10 @@ LONGEST_MESSAGE: Final = 500
 _SERIAL: Final = re.compile(r"#(\d+)\b")
 
 
+_NAMED: Final = (AcompReq, CryptoAcomp, CryptoWait, SgEntry, list, bytearray)
+"""What is written down by its name."""
+
+
 class UnboundNameError(Exception):
     """A call refers to what another one should have bound, and that one has failed, or was never made."""
 
@@ -50,7 +54,7 @@ class Objects:
         self._bound[name] = thing
         if isinstance(thing, AcompReq):
             self._requests[thing.serial] = name
-        if isinstance(thing, AcompReq | CryptoAcomp | CryptoWait | list | bytearray | TaskHandle):
+        if isinstance(thing, _NAMED):
             self._names[id(thing)] = name
 
     def bound(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from importlib import metadata
 from typing import Any, Final
 
 import acomp
-from acomp import PAGE_SIZE, AcompReq, cpu, fault, trace
+from acomp import PAGE_SIZE, AcompReq, SgEntry, cpu, fault, trace
 from iaa_emulator.testing import SteppedEngine
 
 from .. import sim
@@ -212,6 +212,7 @@ class _Run:
         return {
             "list": lambda *items: list(items),
             "buffer": bytearray,
+            "sg": lambda size: SgEntry(bytearray(size)),
             "machine.step": hardware.step,
             "machine.land": hardware.land,
             "machine.bind": hardware.bind,

@@ -38,6 +38,10 @@ CUT: Final = {
 }
 
 
+_LITERALS: Final = {"list": "[{}]", "buffer": "bytearray({})", "sg": "SgEntry(bytearray({}))"}
+"""Calls of ours that Python has its own spelling for."""
+
+
 class Said(NamedTuple):
     """One line, and what it is: to be shown in another colour, maybe."""
 
@@ -48,7 +52,7 @@ class Said(NamedTuple):
 def spelled(call: Call) -> str:
     """A call as Python has it."""
     args = ", ".join(map(_spelled, call.args))
-    text = {"list": f"[{args}]", "buffer": f"bytearray({args})"}.get(call.call, f"{call.call}({args})")
+    text = _LITERALS.get(call.call, f"{call.call}({{}})").format(args)
     if call.task is not None:
         return f"{call.task} = task({text})"
     text = f"await {text}" if CALLS[call.call].waits else text

@@ -189,7 +189,7 @@ def _check_count(script: Script, most: int, what: str, counts: Callable[[Call], 
 
 
 def _buffer_bytes(call: Call) -> int:
-    if call.call == "buffer" and type(call.args[0]) is int:
+    if call.call in ("buffer", "sg") and type(call.args[0]) is int:
         return call.args[0]
     found = [item for argument in call.args for item in items(argument)]
     return sum(item.buffer if isinstance(item, Buffer) else item.sg for item in found if isinstance(item, Buffer | Sg))

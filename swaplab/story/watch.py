@@ -35,8 +35,9 @@ class Watch:
                 self._add_chain(name, thing, views)
             elif isinstance(thing, CryptoWait):
                 views[name] = WaitView(done=thing.done, err=self._objects.value(thing.err))
-            elif isinstance(thing, list):
-                views[name] = ListView(values=[self._listed(item) for item in thing])
+            elif isinstance(thing, list | SgEntry):
+                items = thing if isinstance(thing, list) else [thing]
+                views[name] = ListView(values=[self._listed(item) for item in items])
         for device in self._platform.devices:
             queues = {wq.name: wq.in_flight for wq in device.bound_queues}
             views[f"machine.{device.name}"] = DeviceView(queues=queues, enabled=self._platform.enabled)
