@@ -90,6 +90,11 @@ class Client:
         answer = await self._ask("POST", "/v1/chains", params=query, content=body, headers=_FRAMES)
         return ChainAnswer(int(answer.headers["swaplab-code"]), _items(answer))
 
+    async def script(self, script: Mapping[str, Any]) -> dict[str, Any]:
+        """Run a script, `swaplab.script/1`; what became of it, `swaplab.script-run/1`."""
+        answer: dict[str, Any] = (await self._ask("POST", "/v1/scripts", json=dict(script))).json()
+        return answer
+
     async def stores(self) -> list[str]:
         """The names of all stores."""
         return Names.model_validate_json((await self._ask("GET", "/v1/stores")).content).names

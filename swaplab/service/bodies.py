@@ -12,6 +12,7 @@ from .bounds import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_RECEPTION_BYTES
 from .problems import RefusalError
 
 OCTETS: Final = "application/octet-stream"
+JSON: Final = "application/json"
 
 
 class Reception:
@@ -79,7 +80,7 @@ class WholeBody:
         takes_body = scope["method"] in ("POST", "PUT", "PATCH")
         if takes_body and any(route.matches(scope)[0] is Match.FULL for route in self._app.routes):
             request = Request(scope, receive)
-            body = await self._reception.body(request, "application/json")
+            body = await self._reception.body(request, JSON)
             told = False
 
             async def again() -> Message:

@@ -36,6 +36,9 @@ BODIES: Final = {
     "put /v1/stores/{name}/folios/{slot}": "-H 'content-type: application/octet-stream' --data-binary @-",
     "post /v1/stores/{name}/pages:put": "-H 'content-type: application/vnd.swaplab.frames' --data-binary @-",
     "post /v1/stores/{name}/pages:get": "-H 'content-type: application/vnd.swaplab.frames' --data-binary @-",
+    "post /v1/scripts": "-H 'content-type: application/json' -d '"
+    '{"schema": "swaplab.script/1", "calls": [{"call": "crypto_alloc_acomp", "args": ["deflate-iaa"]}]}'
+    "'",
     "post /v1/chains": "-H 'content-type: application/vnd.swaplab.frames' --data-binary @-",
 }
 """What curl sends, by method and path."""

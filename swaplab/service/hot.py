@@ -16,7 +16,7 @@ import zswap
 from acomp import PAGE_SIZE
 
 from . import chains, frames
-from .bodies import OCTETS, number
+from .bodies import JSON, OCTETS, number
 from .bounds import FOLIO_BYTES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_STORE_PAGES
 from .frames import Frame
 from .problems import RefusalError
@@ -39,6 +39,7 @@ def routes(service: Service) -> list[BaseRoute]:
         Route("/v1/stores/{name}/pages:put", hot.put_pages, methods=["POST"]),
         Route("/v1/caches/{name}/{key:path}", hot.value, methods=["GET", "PUT", "DELETE"]),
         Route("/v1/chains", hot.chain, methods=["POST"]),
+        Route("/v1/scripts", hot.script, methods=["POST"]),
     ]
 
 
@@ -123,6 +124,11 @@ class _Hot:
         interface = _one_of(query.get("interface", "chain"), "interface", chains.INTERFACES)
         answer = await chains.run(tfm, direction, interface, await self._frames(request))  # type: ignore[arg-type]
         return _framed(answer.items, **{CODE: str(answer.code)})
+
+    async def script(self, request: Request) -> Response:
+        """Run a script in a process apart; its own JSON goes out as it came."""
+        script = await self._service.reception.body(request, JSON)
+        return Response(await self._service.scripts.answer(script), media_type=JSON)
 
     def _place(self, request: Request) -> tuple[Store, int]:
         parameters = request.path_params

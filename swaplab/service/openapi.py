@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from . import frames
-from .bodies import OCTETS
+from .bodies import JSON, OCTETS
 from .bounds import MAX_ITEMS, MAX_STORE_PAGES
 from .chains import DIRECTIONS, INTERFACES
 from .models import NAME_PATTERN, Refusal
@@ -148,6 +148,21 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             ],
             {"200": _FRAMED, **_refusals(404, 413, 415, 422, 503)},
             _body(frames.MEDIA_TYPE),
+        )
+    },
+    "/v1/scripts": {
+        "post": _operation(
+            "chains",
+            "Run a script, `swaplab.script/1`: calls with the kernel's names, each with its result and what it means.",
+            [],
+            {
+                "200": {
+                    "description": "What became of each call, `swaplab.script-run/1`.",
+                    "content": {JSON: {"schema": {"type": "object"}}},
+                },
+                **_refusals(413, 415, 422, 503),
+            },
+            {"required": True, "content": {JSON: {"schema": {"type": "object"}}}},
         )
     },
 }

@@ -20,6 +20,7 @@ from .jobs import Jobs
 from .log_writer import Sync
 from .models import CacheSettings, Health, StoreSettings
 from .rooms import Rooms, State
+from .scripts import Scripts
 from .stores import Store
 
 SMALLEST: Final = machine(devices=1, engines_per_device=1)
@@ -47,6 +48,7 @@ class Service:
         self.reception = Reception()
         self.events = Events(uuid.uuid4().hex[:8])
         self.jobs = Jobs(self.events)
+        self.scripts = Scripts()
         self.stores: Rooms[Store, StoreSettings] = Rooms("store", "stores", StoreSettings, Store, state)
         self.caches: Rooms[CacheRoom, CacheSettings] = Rooms("cache", "caches", CacheSettings, CacheRoom, state)
 
@@ -68,7 +70,8 @@ class Service:
             for rooms in (service.stores, service.caches):
                 stack.push_async_callback(rooms.close)
                 await rooms.load()
-            for work in (service.jobs.run(), Counters(service.events, service.counters).run()):
+            counting = Counters(service.events, service.counters)
+            for work in (service.jobs.run(), service.scripts.run(), counting.run()):
                 stack.push_async_callback(_ended, asyncio.create_task(work))
             yield service
 
