@@ -14,6 +14,8 @@ from .words import duration, waiting
 
 HERE = Path(__file__).parent
 MOST_ROWS = 2_000
+MOST_CELLS = 40_000
+"""Rows and marks in lanes that a browser shows at once."""
 MOST_LANES = 4
 """More are left out where the page is narrow, as on a telephone: the names of the tasks stay."""
 HUES = (215, 28, 145, 280, 190, 340, 45, 250, 110, 0)
@@ -102,7 +104,8 @@ def _finding(number: int, name: str, finding: Finding, command: str) -> Iterator
     yield "<h3>What happened</h3>"
     yield f'<input type=checkbox class="own" id="own-{number}">'
     yield f"<label for=own-{number}>show the loop's own events</label>"
-    yield from _timeline(timeline(finding, MOST_ROWS), name)
+    most = min(MOST_ROWS, MOST_CELLS // max(1, len(finding.recording.lanes)))
+    yield from _timeline(timeline(finding, most), name)
     if run.waiting:
         yield '<h3>Who waits for whom in the end</h3>\n<ul class="waits">'
         yield from (f"<li>{escape(waiting(one))}</li>" for one in run.waiting)

@@ -6,6 +6,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from .recording import Lane, Recording, Step
 from .report import Finding
@@ -13,10 +14,7 @@ from .words import callback, duration, waiting
 from .world import Note
 
 NEIGHBOURS = 4
-LAST = 20
-"""Rows that stay on both sides of what is noted, and at the end, where a long timeline is folded."""
-SHORT = 3
-"""So few rows between others stay, too."""
+"""Rows that stay on both sides of what is noted where a long timeline is folded. The last ones fill it up."""
 
 
 class Kind(StrEnum):
@@ -82,6 +80,8 @@ def _rows(finding: Finding, recording: Recording) -> Iterator[Row]:
         for note in told:
             notes.setdefault(note.event, []).append((kind, note))
     before_ns = recording.steps[0].ns if recording.steps else 0
+    if unrecorded := recording.steps[0].number - 1 if recording.steps else 0:
+        yield Row(Kind.FOLDED, 0, 0, None, _more(unrecorded))
     for step in recording.steps:
         if step.ns > before_ns:
             yield Row(Kind.LATER, step.ns, step.number, None, f"{duration(step.ns - before_ns)} later")
@@ -114,19 +114,18 @@ def _cancel(finding: Finding, lane_of: dict[int | str, int], step: Step) -> Row:
 
 
 def _folded(rows: list[Row], most: int) -> Iterator[Row]:
-    """Leave out events far from anything that is noted, if there are too many rows."""
+    """Leave out events far from anything that is noted, and long before the end, if there are too many rows."""
     if len(rows) <= most:
         yield from rows
         return
-    kept = set(range(len(rows) - LAST, len(rows)))
+    kept: set[int] = set()
     for index, row in enumerate(rows):
-        if row.kind in (Kind.CANCEL, Kind.FAULT, Kind.LOG, Kind.BROKEN):
-            kept.update(range(index - NEIGHBOURS, index + NEIGHBOURS + 1))
-    for index in list(kept):
-        near = [other for other in range(index - SHORT - 1, index) if other in kept]
-        kept.update(range(min(near, default=index), index))
-    shown = sorted(index for index in kept if 0 <= index < len(rows))[-most:]
-    yield from _with_gaps(rows, shown)
+        if row.kind in (Kind.CANCEL, Kind.FAULT, Kind.LOG, Kind.BROKEN, Kind.FOLDED):
+            kept.update(range(max(index - NEIGHBOURS, 0), min(index + NEIGHBOURS + 1, len(rows))))
+    kept = set(sorted(kept)[-most:])
+    last = (index for index in reversed(range(len(rows))) if index not in kept)
+    kept.update(islice(last, most - len(kept)))
+    yield from _with_gaps(rows, sorted(kept))
 
 
 def _with_gaps(rows: Sequence[Row], shown: Sequence[int]) -> Iterator[Row]:
@@ -135,6 +134,10 @@ def _with_gaps(rows: Sequence[Row], shown: Sequence[int]) -> Iterator[Row]:
         left_out = sum(row.kind is not Kind.LATER for row in rows[before + 1 : index])
         if left_out:
             first = rows[before + 1]
-            yield Row(Kind.FOLDED, first.ns, first.event, None, f"{left_out} more event{'s' * (left_out > 1)}")
+            yield Row(Kind.FOLDED, first.ns, first.event, None, _more(left_out))
         yield rows[index]
         before = index
+
+
+def _more(events: int) -> str:
+    return f"{events} more event{'s' * (events > 1)}"
