@@ -146,6 +146,11 @@ class Client:
         """A file of the store by its path in the kernel."""
         return (await self._ask("GET", f"/v1/stores/{store}/tree/{path.lstrip('/')}")).text
 
+    async def write_tree(self, store: str, path: str, text: str) -> None:
+        """Write such a file: a parameter of the store."""
+        headers = {"content-type": "text/plain"}
+        await self._ask("PUT", f"/v1/stores/{store}/tree/{path.lstrip('/')}", content=text, headers=headers)
+
     async def tree(self, store: str) -> list[str]:
         """The paths of all its files."""
         return Names.model_validate_json((await self._ask("GET", f"/v1/stores/{store}/tree")).content).names

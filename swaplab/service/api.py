@@ -10,7 +10,6 @@ from . import docs_page, openapi
 from .job_models import JobInfo, JobList, JobRequest
 from .metrics import metrics
 from .models import CacheInfo, CacheSettings, Health, Name, Names, StoreInfo, StoreSettings
-from .problems import RefusalError
 from .service import Service
 
 RoomName = Annotated[Name, Path(description="A lower-case name of at most 32 letters, digits and hyphens.")]
@@ -101,14 +100,6 @@ def _stores(app: FastAPI, service: Service) -> None:
     async def delete_store(name: RoomName) -> None:
         """Forget a store and all of its pages."""
         await service.stores.delete(name)
-
-    @app.get("/v1/stores/{name}/tree/{path:path}", response_class=PlainTextResponse, tags=["stores"])
-    async def read_tree(name: RoomName, path: str) -> str:
-        """A file of the store, by its path in the kernel, such as sys/kernel/debug/zswap/stored_pages."""
-        try:
-            return service.stores[name].tree.read(f"/{path}")
-        except OSError as error:
-            raise RefusalError(404, f"there is no file /{path}", "see the paths of GET .../tree") from error
 
     @app.get("/v1/stores/{name}/tree", tags=["stores"])
     async def tree(name: RoomName) -> Names:

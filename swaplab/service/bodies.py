@@ -13,6 +13,7 @@ from .problems import RefusalError
 
 OCTETS: Final = "application/octet-stream"
 JSON: Final = "application/json"
+TEXT: Final = "text/plain"
 
 
 class Reception:

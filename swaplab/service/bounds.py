@@ -18,6 +18,8 @@ MAX_ROOMS: Final = 64
 """Stores, and caches likewise."""
 MAX_STORE_PAGES: Final = 1 << 24
 MAX_FOLIO_PAGES: Final = 512
+MAX_TEXT_BYTES: Final = 4096
+"""Of a file of the text tree."""
 MAX_HEADER_BYTES: Final = 1 << 16
 MAX_CONNECTIONS: Final = 512
 MAX_EVENT_STREAMS: Final = 64

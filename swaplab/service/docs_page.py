@@ -23,7 +23,7 @@ EXAMPLES: Final = {
     "slot": "7",
     "key": "greeting",
     "number": "1",
-    "path": "sys/kernel/debug/zswap/stored_pages",
+    "path": "sys/module/zswap/parameters/compressor",
 }
 """What stands for the parameters of a path."""
 
@@ -32,6 +32,7 @@ BODIES: Final = {
     "put /v1/caches/{name}": """-H 'content-type: application/json' -d '{"max_bytes": 16777216}'""",
     "post /v1/jobs": """-H 'content-type: application/json' -d '{"kind": "usemem", "scale": 4096}'""",
     "put /v1/caches/{name}/{key}": "-H 'content-type: application/octet-stream' --data-binary 'any bytes'",
+    "put /v1/stores/{name}/tree/{path}": "-H 'content-type: text/plain' -d zstd-threads",
     "put /v1/stores/{name}/pages/{slot}": "-H 'content-type: application/octet-stream' --data-binary @-",
     "put /v1/stores/{name}/folios/{slot}": "-H 'content-type: application/octet-stream' --data-binary @-",
     "post /v1/stores/{name}/pages:put": "-H 'content-type: application/vnd.swaplab.frames' --data-binary @-",

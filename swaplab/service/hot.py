@@ -4,7 +4,7 @@ They are documented by hand in `openapi`, and a test holds the two together.
 """
 
 from collections.abc import Awaitable, Callable
-from errno import ENOENT
+from errno import EACCES, ENOENT
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -16,8 +16,8 @@ import zswap
 from acomp import PAGE_SIZE
 
 from . import chains, frames
-from .bodies import JSON, OCTETS, number
-from .bounds import FOLIO_BYTES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_STORE_PAGES
+from .bodies import JSON, OCTETS, TEXT, number
+from .bounds import FOLIO_BYTES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_STORE_PAGES, MAX_TEXT_BYTES
 from .frames import Frame
 from .problems import RefusalError
 from .service import Service
@@ -35,6 +35,7 @@ def routes(service: Service) -> list[BaseRoute]:
     return [
         Route("/v1/stores/{name}/pages/{slot}", hot.page, methods=["GET", "PUT", "DELETE"]),
         Route("/v1/stores/{name}/folios/{slot}", hot.put_folio, methods=["PUT"]),
+        Route("/v1/stores/{name}/tree/{path:path}", hot.file, methods=["GET", "PUT"]),
         Route("/v1/stores/{name}/pages:get", hot.get_pages, methods=["POST"]),
         Route("/v1/stores/{name}/pages:put", hot.put_pages, methods=["POST"]),
         Route("/v1/caches/{name}/{key:path}", hot.value, methods=["GET", "PUT", "DELETE"]),
@@ -98,6 +99,25 @@ class _Hot:
                     raise
                 done.append(Frame(err=-(error.__cause__.errno or 5), place=item.place))
         return _framed(done)
+
+    async def file(self, request: Request) -> Response:
+        """A file of the store's text tree, which has no others."""
+        tree = self._service.stores[request.path_params["name"]].tree
+        path = f"/{request.path_params['path']}"
+        try:
+            if request.method == "PUT":
+                text = await self._service.reception.body(request, TEXT, MAX_TEXT_BYTES)
+                tree.write(path, text.decode())
+                return Response(status_code=204)
+            return Response(tree.read(path), media_type=TEXT)
+        except zswap.ZswapError as error:
+            raise RefusalError(422, str(error), "write another value") from None
+        except OSError as error:
+            if error.errno == EACCES:
+                raise RefusalError(405, f"{path} is only read", "write another file", Allow="GET") from None
+            raise RefusalError(404, f"there is no file {path}", "take one of GET .../tree") from None
+        except UnicodeDecodeError:
+            raise RefusalError(422, "the text is no UTF-8", "send UTF-8") from None
 
     async def value(self, request: Request) -> Response:
         """A value of a cache: keep it, look at it, forget it."""

@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from . import frames
-from .bodies import JSON, OCTETS
+from .bodies import JSON, OCTETS, TEXT
 from .bounds import MAX_ITEMS, MAX_STORE_PAGES
 from .chains import DIRECTIONS, INTERFACES
 from .models import NAME_PATTERN, Refusal
@@ -30,6 +30,7 @@ _KEY: Final = {
     "description": "Text of at most 1,024 bytes as UTF-8, percent-encoded; it may have slashes.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 1024},
 }
+_PATH: Final = {"name": "path", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 _TTL: Final = {"name": "ttl_s", "in": "query", "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 1e9}}
 _BINARY: Final = {"type": "string", "format": "binary"}
 
@@ -102,6 +103,21 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             {**_DONE, **_refusals(*_WRITES)},
             _body(OCTETS),
         )
+    },
+    "/v1/stores/{name}/tree/{path}": {
+        "get": _operation(
+            "stores",
+            "A file of the store, by its path in the kernel, such as sys/kernel/debug/zswap/stored_pages.",
+            [_NAME, _PATH],
+            {"200": _answer("Its text.", TEXT), **_refusals(404)},
+        ),
+        "put": _operation(
+            "stores",
+            "Write a file, such as sys/module/zswap/parameters/compressor.",
+            [_NAME, _PATH],
+            {**_DONE, **_refusals(404, 405, 413, 415, 422, 503)},
+            _body(TEXT),
+        ),
     },
     "/v1/stores/{name}/pages:get": {
         "post": _operation(

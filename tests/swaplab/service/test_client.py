@@ -32,6 +32,15 @@ async def test_a_store(served: Served) -> None:
         assert await client.delete_page("s", 1) is False
         assert (await client.store("s")).pages == 5
         assert await client.read_tree("s", "/sys/kernel/debug/zswap/stored_pages") == "3\n"
+        await client.write_tree("s", "/sys/module/zswap/parameters/compressor", "deflate-iaa")
+        assert await client.read_tree("s", "/sys/module/zswap/parameters/compressor") == "deflate-iaa\n"
+        for path, text, status in (
+            ("/sys/module/zswap/parameters/compressor", "zstdd", 422),
+            ("/sys/kernel/debug/zswap/stored_pages", "1", 405),
+            ("/etc/passwd", "x", 404),
+        ):
+            with pytest.raises(RefusedError, match=str(status)):
+                await client.write_tree("s", path, text)
         assert "/sys/kernel/debug/zswap/stored_pages" in await client.tree("s")
         assert "s" in await client.stores()
         await client.delete_store("s")
