@@ -5,12 +5,14 @@ repeats the tokens; where one is of a run that goes another way by now, it explo
 each safeguard whose loss was not found within 1,000 runs.
 """
 
+import gc
 import json
 import multiprocessing
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -40,11 +42,22 @@ class Found:
 
 def look_for(safeguard: Safeguard, seeds: range = SEEDS) -> Found | None:
     """Explore its campaign without it; None if that is not noticed within 1,000 runs."""
-    with mutated(safeguard.module, safeguard.function, safeguard.operator):
+    with quietly(), mutated(safeguard.module, safeguard.function, safeguard.operator):
         finding = stress.explore(SCENARIOS[safeguard.campaign], seeds=seeds).finding
     if finding is None or finding.run_number > MOST_RUNS:
         return None
     return Found(safeguard.rule, safeguard.campaign, finding.run_number, told(finding.run.broken[0]), finding.token)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """A broken run leaves generators that can not be closed any more: let the collector have them now, unheard."""
+    former, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        yield
+    finally:
+        gc.collect()
+        sys.unraisablehook = former
 
 
 def told(broken: str) -> str:
@@ -55,7 +68,7 @@ def told(broken: str) -> str:
 
 def is_noticed(safeguard: Safeguard, token: str) -> bool:
     """Whether the run of that token fails without the safeguard, or at least another of its campaign does."""
-    with mutated(safeguard.module, safeguard.function, safeguard.operator):
+    with quietly(), mutated(safeguard.module, safeguard.function, safeguard.operator):
         if stress.explore(SCENARIOS[safeguard.campaign], token=token).finding is not None:
             return True
     return look_for(safeguard) is not None

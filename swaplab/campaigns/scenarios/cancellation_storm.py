@@ -14,7 +14,7 @@ from ..states import reach
 LONGEST_WAIT_S = 60e-6
 
 
-@stress.scenario(jitter_ms=0.02)
+@stress.scenario(jitter_ms=0.02, max_events=5_000)
 async def cancellation_storm(world: stress.World) -> None:
     """Clients with deadlines of microseconds on few slots, few cpus and few descriptors."""
     params = Params(compressor="deflate-iaa", interface=world.random.choice(("chain", "array", "unit")))

@@ -24,7 +24,7 @@ PLAN: Final = FaultPlan.of(
         "acomp.reqchain_state": 0.1,
         "iaa.alloc_descriptor": 0.05,
         "iaa.submit": PointFault(interval=7, times=3),
-        "iaa.enqueue_refused": 0.1,
+        "iaa.enqueue_refused": 0.3,
         "iaa.watchdog": 0.03,
         "iaa.analytics_error": 0.03,
     }
@@ -81,14 +81,14 @@ class Storm:
                 self.wrong.append(f"I5 {name} by {interface}: other bytes than the device's")
 
 
-@stress.scenario(jitter_ms=0.02)
+@stress.scenario(jitter_ms=0.02, max_events=5_000)
 async def chain_storm(world: stress.World) -> None:
     """Four clients with transforms of their own, three of them of the accelerator, which has few descriptors."""
     draw = world.random
     sync_mode, with_faults = draw.choice(("async", "async", "sync", "async_irq")), draw.random() < 0.5
     storm = Storm(world, serial_device=sync_mode != "async", with_faults=with_faults)
     slow = SlowAlgorithm(Random(draw.random()))
-    machine = small_machine(slots=8, wqs=2)
+    machine = small_machine(slots=8, wqs=2, shared=draw.random() < 0.5)
     for seen in ("gave up", "serial runner", "parallel runner", "failing member", *INTERFACES):
         world.sometimes(lambda seen=seen: seen in storm.seen, seen)  # type: ignore[misc]
     world.at_rest(lambda: not storm.wrong, "I3, I4, I5 codes, bytes and completions are those that they have to be")

@@ -22,7 +22,7 @@ PLAN: Final = FaultPlan.of(
 COMPRESSORS: Final = ("deflate-iaa", "zstd", "lz4", "deflate-iaa")
 
 
-@stress.scenario(jitter_ms=0.02)
+@stress.scenario(jitter_ms=0.02, max_events=5_000)
 async def compressor_switching(world: stress.World) -> None:
     """Two clients store and load, one switches, and turns the store off and on."""
     draw = world.random

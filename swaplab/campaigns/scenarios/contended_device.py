@@ -16,18 +16,18 @@ from ..states import reach
 from ..system import System
 
 PLAN: Final = FaultPlan.of({"iaa.alloc_descriptor": 0.02})
-SLOTS: Final = 6
+SLOTS: Final = 4
 CPUS: Final = (0, 27, 28, 60, 111)
 """Whose neighbours they are: of both packages, and siblings."""
 
 
-@stress.scenario(jitter_ms=0.02)
+@stress.scenario(jitter_ms=0.02, max_events=5_000)
 async def contended_device(world: stress.World) -> None:
     """Pinned clients with folios of several batches; what the work costs takes its time."""
     params = Params(
         compressor="deflate-iaa",
         interface=world.random.choice(("chain", "array", "unit")),
-        max_batch_size=4,
+        max_batch_size=3,
     )
     plan = PLAN if world.random.random() < 0.5 else None
     async with open_system(world, machine=big_machine(slots=SLOTS), params=params, plan=plan, costs=True) as system:
@@ -39,7 +39,7 @@ async def contended_device(world: stress.World) -> None:
         async def client() -> None:
             random = Random(world.random.random())
             with cpu.on_cpu(next(pins)):
-                await use(world, system.observed, random, calls=2, slots=24, sizes=(1, 4, 9))
+                await use(world, system.observed, random, calls=2, slots=24, sizes=(1, 3, 7))
 
         async with world.clients(client, n=3):
             pass

@@ -18,9 +18,9 @@ PLAN: Final = FaultPlan.of(
         "iaa.lost_completion": PointFault(probability=0.1, times=1),
         "iaa.watchdog": 0.05,
         "iaa.analytics_error": 0.05,
-        "iaa.corrupt_output": 0.05,
+        "iaa.corrupt_output": 0.2,
         "iaa.submit": 0.05,
-        "iaa.enqueue_refused": 0.1,
+        "iaa.enqueue_refused": PointFault(at_ms=0.005, for_ms=0.02),
     }
 )
 WRONG: Final = (
@@ -32,7 +32,7 @@ WRONG: Final = (
 )
 
 
-@stress.scenario(jitter_ms=0.02)
+@stress.scenario(jitter_ms=0.02, max_events=5_000)
 async def device_loss(world: stress.World) -> None:
     """Three clients on an accelerator that goes wrong in one of five ways, with verification and without."""
     draw = world.random
@@ -43,7 +43,7 @@ async def device_loss(world: stress.World) -> None:
     params = Params(compressor="deflate-iaa", interface=draw.choice(("chain", "array", "unit")))
     opening = open_system(
         world,
-        machine=small_machine(slots=16, wqs=2),
+        machine=small_machine(slots=16, wqs=2, shared=draw.random() < 0.5),
         params=params,
         plan=plan,
         disturbance=disturbance,

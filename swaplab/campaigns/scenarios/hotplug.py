@@ -22,7 +22,7 @@ QUEUES: Final = ("wq1.0", "wq1.1", "wq3.0", "wq3.1")
 PAUSE_S: Final = 15e-6
 
 
-@stress.scenario(jitter_ms=0.02)
+@stress.scenario(jitter_ms=0.02, max_events=5_000)
 async def hotplug(world: stress.World) -> None:
     """Two clients store, one plugs queues, one plugs cpus."""
     draw = world.random

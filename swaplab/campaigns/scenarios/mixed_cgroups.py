@@ -16,10 +16,10 @@ from ..opening import open_system
 from ..states import reach
 from ..system import System
 
-PLAN: Final = FaultPlan.of({"zswap.lru_alloc": 0.1, "swap.device_write": 0.1})
+PLAN: Final = FaultPlan.of({"zswap.lru_alloc": 0.1, "swap.device_write": 0.1, "swap.device_read": 0.3})
 
 
-@stress.scenario(jitter_ms=0.02)
+@stress.scenario(jitter_ms=0.02, max_events=5_000)
 async def mixed_cgroups(world: stress.World) -> None:
     """Three clients, each in a cgroup of its own below one parent, and one that takes cgroups offline."""
     draw = world.random

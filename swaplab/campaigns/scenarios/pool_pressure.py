@@ -18,12 +18,12 @@ from ..system import System
 PLAN: Final = FaultPlan.of(
     {
         "swap.device_write": PointFault(probability=0.3, times=6),
-        "swap.device_read": 0.1,
-        "zswap.writeback_folio": 0.1,
+        "swap.device_read": 0.5,
+        "zswap.writeback_folio": 0.2,
         "zswap.zpool_malloc": 0.02,
-        "zswap.tree_insert": 0.02,
-        "zswap.entry_alloc": 0.02,
-        "zswap.entry_bulk_alloc": 0.1,
+        "zswap.tree_insert": 0.04,
+        "zswap.entry_alloc": 0.04,
+        "zswap.entry_bulk_alloc": 0.5,
         "zswap.lru_alloc": 0.02,
     }
 )
@@ -31,7 +31,7 @@ SWAPON: Final = FaultPlan.of({"zswap.swapon": 1.0})
 LIMIT_PAGES: Final = 8
 
 
-@stress.scenario(jitter_ms=0.02)
+@stress.scenario(jitter_ms=0.02, max_events=5_000)
 async def pool_pressure(world: stress.World) -> None:
     """Three clients with poorly compressing pages on a swap device of few slots, and one that asks to shrink."""
     draw = world.random
