@@ -13,6 +13,7 @@ CALLBACKS = {
 """Callbacks of asyncio."""
 
 WAITS = (
+    (r"(?:[\w.]+\.<locals>\.)+", ""),
     (r"<Future pending(?: cb=\[.*?\])?>", "a future"),
     (r"<sleep of (\d+) ns>", lambda match: f"a sleep of {duration(int(match[1]))}"),
     (r" for sleep of a future", " for a sleep"),

@@ -132,6 +132,9 @@ def test_words() -> None:
     assert waiting("in f (x.py:3) for <Future pending cb=[VirtualTask.task_wakeup()]>") == (
         "waits in f (x.py:3) for a future"
     )
+    assert waiting("in f.<locals>.A.g.<locals>.h (x.py:3) for Event.wait of <Event>") == (
+        "waits in h (x.py:3) for Event.wait of <Event>"
+    )
     many = ", ".join(f"task 'client {number}'" for number in range(7))
     assert waiting(f"in f (x.py:3) for _wait of {many}") == "waits in f (x.py:3) for 7 tasks"
     assert callback("mine") == "mine"
