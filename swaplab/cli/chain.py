@@ -5,19 +5,14 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from iaa_emulator import ConfigurationError
 from swaplab.cli.options import Interface, SyncMode
 from swaplab.cli.outputs import writable, writing
+from swaplab.cli.pictures import show, width_of
 from swaplab.cli.refusals import refusals
 from swaplab.story.picture import draw
-from swaplab.story.pipeline import WIDTH
-from swaplab.story.recording import Recording
 from swaplab.story.story import Story, run_story
-
-STYLES = {"S": "cyan", "E": "magenta", "=": "magenta", "L": "green", "P": "bold green", "o": "dim", "x": "bold red"}
-"""Colours of the rows' letters that can be read on black and on white."""
 
 
 def chain(
@@ -49,15 +44,5 @@ def chain(
         )
         recording = run_story(story)
     with writing("chain", trace, recording.model_dump_json(by_alias=True, indent=2) + "\n"):
-        _show(recording)
-
-
-def _show(recording: Recording) -> None:
-    """The picture, as wide as the terminal; the letters of its rows coloured there."""
-    console = Console()
-    for line in draw(recording, console.width if console.is_terminal else WIDTH):
-        text = Text(str(line), no_wrap=True)
-        for column, letter in enumerate(line.cells, len(line.label)):
-            if letter in STYLES:
-                text.stylize(STYLES[letter], column, column + 1)
-        console.print(text, highlight=False, soft_wrap=True)
+        console = Console()
+        show(console, draw(recording, width_of(console)))

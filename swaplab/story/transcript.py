@@ -25,7 +25,6 @@ from .answer import (
 )
 from .calls import CALLS
 from .explain import errno_name
-from .picture import draw_run
 from .pipeline import WIDTH, code_name
 from .script import Argument, Buffer, Call, Named, PageRef, Ref, Script, Sg
 
@@ -46,7 +45,7 @@ class Said(NamedTuple):
     """One line, and what it is: to be shown in another colour, maybe."""
 
     text: str
-    kind: Literal["call", "note", "error", "explained", "picture"] = "note"
+    kind: Literal["call", "note", "error", "explained"] = "note"
 
 
 def spelled(call: Call) -> str:
@@ -76,7 +75,7 @@ def _spelled(argument: Argument) -> str:
 
 
 def transcript(script: Script, run: ScriptRun, width: int = WIDTH) -> Iterator[Said]:
-    """The whole of it, in lines of at most `width` characters."""
+    """All but the picture, in lines of at most `width` characters."""
     views: dict[str, View] = {}
     told = {found.explain for found in run.calls if found.explain is not None}
     for call, found in zip(script.calls, run.calls, strict=True):
@@ -94,10 +93,6 @@ def transcript(script: Script, run: ScriptRun, width: int = WIDTH) -> Iterator[S
             yield Said("")
             yield Said(f"{title}:")
             yield from _wrapped(lines, width, "  ")
-    picture = draw_run(run, width)
-    if picture:
-        yield Said("")
-        yield from (Said(str(line), "picture") for line in picture)
 
 
 def _call(call: Call, found: CallRun, views: Mapping[str, View], width: int) -> Iterator[Said]:
