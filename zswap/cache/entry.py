@@ -45,8 +45,11 @@ class Held(Entry):
     __slots__ = ("units",)
 
     def __init__(self, units: Units, length: int, crc: int = 0, deadline: float | None = None) -> None:
-        super().__init__(length, crc, deadline)
-        self.units = units
+        self.units = units  # and the rest spelled out, for one is made at every set
+        self.length = length
+        self.crc = crc
+        self.deadline = deadline
+        self.referenced = False
 
     def size(self, key: Key) -> int:
         """Bytes that it takes of the budget."""
