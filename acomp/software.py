@@ -80,12 +80,14 @@ def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -E
     `crypto_alloc_acomp` if one does not hold, ImportError if the codec's binding is missing. A laboratory that models
     lengths registers the same algorithm over a codec of its own.
     """
-    decompress = decompressor(name)
+    compress, decompress = compressor(name, too_long), decompressor(name)
 
     def init(tfm: CryptoAcomp) -> None:
         self_test(name)
         tfm.ctx = codec()
-        if tfm.decompress is decompress:  # and not another method, of an algorithm that was made of this one
+        if tfm.compress is compress:  # and not another method, of an algorithm that was made of this one
+            tfm.compress_at_once = tfm.ctx.compress
+        if tfm.decompress is decompress:
             tfm.decompress_at_once = tfm.ctx.decompress
 
     return AcompAlg(
@@ -93,7 +95,7 @@ def software_algorithm(name: str, codec: Callable[[], Codec], too_long: int = -E
         cra_driver_name=f"{name}-generic",
         cra_priority=SOFTWARE_PRIORITY,
         cra_flags=0,
-        compress=compressor(name, too_long),
+        compress=compress,
         decompress=decompress,
         init=init,
     )

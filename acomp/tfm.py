@@ -19,7 +19,8 @@ class CryptoAcomp:
 
     `alg` is the algorithm, `ctx` belongs to its methods (the kernel's tfm context). An algorithm's `init` may set
     `decompress_at_once(src, limit)`: it does what `decompress` does, without waiting and without a request, and returns
-    the bytes or raises. It is for an owner who wants one page now; None if the algorithm has none. (Ours.)
+    the bytes or raises. It is for an owner who wants one page now; None if the algorithm has none. Its counterpart is
+    `compress_at_once(src)`, whose output may be longer than `src`. (Ours.)
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class CryptoAcomp:
         "batch_compress",
         "batch_decompress",
         "compress",
+        "compress_at_once",
         "ctx",
         "decompress",
         "decompress_at_once",
@@ -45,6 +47,7 @@ class CryptoAcomp:
         self.batch_decompress = alg.batch_decompress
         self.get_batch_size = alg.get_batch_size
         self.ctx: Any = None
+        self.compress_at_once: Callable[[BytesLike], bytes] | None = None
         self.decompress_at_once: Callable[[BytesLike, int], bytes] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._freed = False

@@ -1,5 +1,6 @@
 """The registered software algorithms: the kernel's bytes and errnos (docs/kernel.md#software)."""
 
+import dataclasses
 import zlib
 from collections.abc import Iterator
 from errno import EINPROGRESS, EINVAL, ENOSPC
@@ -257,3 +258,14 @@ def test_a_codec_that_fails_its_known_vectors_gives_no_transform(monkeypatch: py
         monkeypatch.undo()
         codecs.self_test.cache_clear()
     crypto_alloc_acomp("zstd")
+
+
+@each_algorithm
+async def test_what_is_done_at_once_is_what_a_request_would_end_in(name: str) -> None:
+    tfm = crypto_alloc_acomp(f"{name}-generic")
+    assert tfm.compress_at_once is not None and tfm.decompress_at_once is not None
+    (result,) = await acomp.compress_pages(tfm, [TEXT])
+    assert tfm.compress_at_once(TEXT) == result.data and tfm.decompress_at_once(result.data, len(TEXT)) == TEXT
+    other = dataclasses.replace(tfm.alg, cra_driver_name="other", compress=lambda req: 0)
+    acomp.crypto_register_acomp(other)
+    assert crypto_alloc_acomp("other").compress_at_once is None, "another method may do something else"

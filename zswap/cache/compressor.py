@@ -15,6 +15,7 @@ from acomp import (
     compress_pages,
     crypto_has_acomp,
     decompress_pages,
+    fault,
 )
 from acomp.codecs import CodecError
 
@@ -60,6 +61,7 @@ class Compressor:
                 self._lanes.append(near)
         if near is not None:
             self._near = near.take()
+        self._compress_now = None if near is None else near.tfm.compress_at_once
         self._decompress_now = None if near is None else near.tfm.decompress_at_once
         self.now_bytes = 0 if near is None else UNIT_BYTES if near is chosen else INLINE_BYTES
         """Values up to so many bytes are compressed and decompressed at once."""
@@ -73,15 +75,14 @@ class Compressor:
 
     def compress_now(self, data: bytes) -> Units | None:
         """The units of a value, at once; None if that would keep the loop too long, or the algorithm has to wait."""
-        near = self._near
         length = len(data)
-        if near is None or length > self.now_bytes:
+        if length > self.now_bytes:
             return None
         if not length:
             return data
-        if length > SAMPLED_ABOVE and not self._shrank(near.compress_now(sample := sample_of(data)), sample):
+        if length > SAMPLED_ABOVE and not self._shrank(self._unit_now(sample := sample_of(data)), sample):
             return data
-        output = near.compress_now(data)
+        output = self._unit_now(data)
         return self._kept(data, output)
 
     async def compress(self, data: bytes) -> Units:
@@ -153,11 +154,18 @@ class Compressor:
             parts = [await self._plain_unit(unit, length) or b"" for unit, length in pairs]
         return parts if list(map(len, parts)) == lengths else None
 
+    def _unit_now(self, data: bytes | memoryview) -> bytes | int:
+        """What one request of the generic form would end in; without one, where nobody could tell."""
+        if self._compress_now is not None and fault.decider is None:
+            return self._compress_now(data)
+        assert self._near is not None
+        return self._near.compress_now(data)
+
     async def _unit(self, data: bytes | memoryview) -> bytes | int:
         """One request of the chosen algorithm, or of its generic form for what is small."""
-        if self._near is not None and len(data) <= self.now_bytes:
+        if len(data) <= self.now_bytes:
             await self._work.turn_after(len(data))
-            return self._near.compress_now(data)
+            return self._unit_now(data)
         return await self._lanes[0].run(lambda lane: lane.compress(data))
 
     async def _group(self, data: bytes, start: int, group: list[memoryview]) -> Iterable[bytes | int]:
