@@ -19,7 +19,7 @@ class Admission:
     @property
     def waiting(self) -> bool:
         """Whether somebody stands in line."""
-        return bool(self._line)
+        return self.in_progress > 0 and bool(self._line)
 
     async def enter(self, nbytes: int) -> None:
         """Wait for our turn; `nbytes` count as in progress then, until `leave`."""
