@@ -6,7 +6,7 @@ states of a chain are moved by its runner.
 
 from collections.abc import Awaitable, Callable, Coroutine
 
-from .flags import CRYPTO_TFM_REQ_CHAIN
+from .flags import CRYPTO_ALG_REQ_CHAIN, CRYPTO_TFM_REQ_CHAIN
 from .request import PENDING, AcompReq, check_is_request
 from .sg import FolioRange
 from .units.dispatch import segmented
@@ -42,7 +42,7 @@ def _enter(req: AcompReq, method: Callable[[AcompReq], Code]) -> Code:
     if req.held or req.chain is not None or req.tfm._freed:
         req.check_unchained("submitted")
     req.tfm.bind_loop()
-    if req.base.flags & CRYPTO_TFM_REQ_CHAIN:
+    if req.base.flags & CRYPTO_TFM_REQ_CHAIN and req.tfm.alg.cra_flags & CRYPTO_ALG_REQ_CHAIN:
         return method(req)  # the runner moves the states of a chain
     req.begin()
     try:

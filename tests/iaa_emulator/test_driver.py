@@ -502,3 +502,15 @@ async def test_polls_verify_as_the_attribute_says_and_singles_as_their_transform
             assert await single.compress(TEXT) == 0
             await chain.run()
         assert chain.errs == [-EINVAL] * 2
+
+
+async def test_a_head_that_was_freed_before_its_coroutine_began_takes_no_descriptor() -> None:
+    """Also where the driver takes no chains, so that no runner looks at the head."""
+    async with stepped(features=DriverFeatures.base()):
+        req = acomp.acomp_request_alloc(crypto_alloc_acomp("deflate-iaa"))
+        acomp.acomp_request_set_params(req, page(0), bytearray(PAGE_SIZE), PAGE_SIZE, PAGE_SIZE)
+        acomp.acomp_reqchain_init(req, 0, None, None)
+        work = acomp.crypto_acomp_compress(req)
+        acomp.acomp_request_free(req)
+        with pytest.raises(acomp.ProtocolError, match="was freed"):
+            await acomp.crypto_wait_req(work, None)
