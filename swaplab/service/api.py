@@ -84,7 +84,7 @@ def _stores(app: FastAPI, service: Service) -> None:
         """All stores."""
         return Names(names=service.stores.names)
 
-    @app.put("/v1/stores/{name}", status_code=201, tags=["stores"])
+    @app.put("/v1/stores/{name}", status_code=201, tags=["stores"], responses={200: {"model": StoreInfo}})
     async def put_store(name: RoomName, settings: StoreSettings, response: Response) -> StoreInfo:
         """Make a store (201), or find it (200); 409 if it is there with other settings."""
         made = await service.stores.put(name, settings)
@@ -113,7 +113,7 @@ def _caches(app: FastAPI, service: Service) -> None:
         """All caches."""
         return Names(names=service.caches.names)
 
-    @app.put("/v1/caches/{name}", status_code=201, tags=["caches"])
+    @app.put("/v1/caches/{name}", status_code=201, tags=["caches"], responses={200: {"model": CacheInfo}})
     async def put_cache(name: RoomName, settings: CacheSettings, response: Response) -> CacheInfo:
         """Make a cache (201), or find it (200); 409 if it is there with other settings."""
         made = await service.caches.put(name, settings)

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
 from . import hot
@@ -39,14 +40,20 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    allowed = (error.headers or {}).get("allow")
-    if error.status_code == 405 and allowed:
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(_methods(request)))
         return RefusalError(
             405, f"{request.method} is not for this path", f"it takes {allowed}", Allow=allowed
         ).response
     if error.status_code == 404:
         return RefusalError(404, "there is nothing at this path", "see /docs for the paths").response
     return RefusalError(error.status_code, str(error.detail), "see /docs").response
+
+
+def _methods(request: Request) -> set[str]:
+    """The methods of all routes with this path: each route knows its own only."""
+    routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in routes if isinstance(route, Route) for method in route.methods or ()}
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

@@ -12,9 +12,9 @@ Name = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 
 
 class Model(BaseModel):
-    """Unknown fields are refused, and nothing changes afterwards."""
+    """Unknown fields and other types are refused, and nothing changes afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class StoreSettings(Model):

@@ -49,21 +49,9 @@ def _answer(description: str, media_type: str | None = None) -> dict[str, Any]:
     return {"description": description, **content}
 
 
-def _refusals(*statuses: int) -> dict[str, Any]:
-    schema = {"$ref": "#/components/schemas/Refusal"}
-    return {
-        str(status): {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": schema}}} for status in statuses
-    }
-
-
-_SAID: Final = {
-    404: "There is none.",
-    405: "The path takes other methods.",
-    413: "The body is too long.",
-    415: "The body is of another type.",
-    422: "Something is not as documented.",
-    503: "Too much is being received at this time.",
-    507: "There is no room; the old pages at these slots are gone.",
+_REFUSED: Final = {
+    "description": "It was not done: the cause, and the remedy.",
+    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Refusal"}}},
 }
 
 
@@ -74,7 +62,6 @@ def _operation(
     return operation if body is None else {**operation, "requestBody": body}
 
 
-_WRITES: Final = (404, 413, 415, 422, 503, 507)
 _FRAMED: Final = _answer(f"Up to {MAX_ITEMS} items, in the order in which they came.", frames.MEDIA_TYPE)
 _DONE: Final = {"204": {"description": "Done."}}
 
@@ -84,23 +71,23 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             "stores",
             "The page at a slot, which stays.",
             [_NAME, _SLOT],
-            {"200": _answer("4096 bytes.", OCTETS), **_refusals(404, 422)},
+            {"200": _answer("4096 bytes.", OCTETS)},
         ),
         "put": _operation(
             "stores",
             "Keep a page of 4096 bytes. `Swaplab-Placed` says where: zero, zswap, device.",
             [_NAME, _SLOT],
-            {**_DONE, **_refusals(*_WRITES)},
+            _DONE,
             _body(OCTETS),
         ),
-        "delete": _operation("stores", "Forget a page.", [_NAME, _SLOT], {**_DONE, **_refusals(404, 422)}),
+        "delete": _operation("stores", "Forget a page.", [_NAME, _SLOT], _DONE),
     },
     "/v1/stores/{name}/folios/{slot}": {
         "put": _operation(
             "stores",
             "Keep up to 512 pages at consecutive slots, all or none.",
             [_NAME, _SLOT],
-            {**_DONE, **_refusals(*_WRITES)},
+            _DONE,
             _body(OCTETS),
         )
     },
@@ -109,13 +96,13 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             "stores",
             "A file of the store, by its path in the kernel, such as sys/kernel/debug/zswap/stored_pages.",
             [_NAME, _PATH],
-            {"200": _answer("Its text.", TEXT), **_refusals(404)},
+            {"200": _answer("Its text.", TEXT)},
         ),
         "put": _operation(
             "stores",
             "Write a file, such as sys/module/zswap/parameters/compressor.",
             [_NAME, _PATH],
-            {**_DONE, **_refusals(404, 405, 413, 415, 422, 503)},
+            _DONE,
             _body(TEXT),
         ),
     },
@@ -124,7 +111,7 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             "stores",
             "The pages at the slots of empty frames; one that is not there has the error -2 (ENOENT).",
             [_NAME],
-            {"200": _FRAMED, **_refusals(404, 413, 415, 422, 503)},
+            {"200": _FRAMED},
             _body(frames.MEDIA_TYPE),
         )
     },
@@ -133,7 +120,7 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             "stores",
             "Keep folios at the slots of the frames; one that has no room has the error -28 (ENOSPC).",
             [_NAME],
-            {"200": _FRAMED, **_refusals(*_WRITES)},
+            {"200": _FRAMED},
             _body(frames.MEDIA_TYPE),
         )
     },
@@ -142,16 +129,16 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             "caches",
             "The value of a key.",
             [_NAME, _KEY],
-            {"200": _answer("Its bytes.", OCTETS), **_refusals(404, 422)},
+            {"200": _answer("Its bytes.", OCTETS)},
         ),
         "put": _operation(
             "caches",
             "Keep a value of any length.",
             [_NAME, _KEY, _TTL],
-            {**_DONE, **_refusals(*_WRITES)},
+            _DONE,
             _body(OCTETS),
         ),
-        "delete": _operation("caches", "Forget a value.", [_NAME, _KEY], {**_DONE, **_refusals(404, 422)}),
+        "delete": _operation("caches", "Forget a value.", [_NAME, _KEY], _DONE),
     },
     "/v1/chains": {
         "post": _operation(
@@ -162,7 +149,7 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
                 _query("direction", "compress", DIRECTIONS),
                 _query("interface", "chain", INTERFACES),
             ],
-            {"200": _FRAMED, **_refusals(404, 413, 415, 422, 503)},
+            {"200": _FRAMED},
             _body(frames.MEDIA_TYPE),
         )
     },
@@ -175,8 +162,7 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
                 "200": {
                     "description": "What became of each call, `swaplab.script-run/1`.",
                     "content": {JSON: {"schema": {"type": "object"}}},
-                },
-                **_refusals(413, 415, 422, 503),
+                }
             },
             {"required": True, "content": {JSON: {"schema": {"type": "object"}}}},
         )
@@ -195,7 +181,10 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas["Refusal"] = Refusal.model_json_schema()
         for operations in made["paths"].values():
             for operation in operations.values():
-                operation["responses"].update(_refusals(*(422,) if "422" in operation["responses"] else ()))
+                operation["responses"].pop("422", None)
         made["paths"].update(PATHS)
+        for operations in made["paths"].values():
+            for operation in operations.values():
+                operation["responses"]["default"] = _REFUSED
         app.openapi_schema = made
     return app.openapi_schema
