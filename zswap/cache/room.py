@@ -81,7 +81,7 @@ class Room:
     async def _make_by_writing(self, key: Key, need: int, file: SpillFile) -> None:
         values = self._values
         excess = self._after(key, need) - self.most
-        self._bound_records(excess, values.find(key))
+        self._bound_records(values.find(key))
         gone, _ = victims(values, excess, values.find(key), _freed)
         if len(values.held) == (key in values.held):
             self._drop_oldest(values.find(key), memory=excess)
@@ -95,7 +95,7 @@ class Room:
         """Bytes of memory when the value is in."""
         return self._values.bytes - self._values.size(key) + need
 
-    def _bound_records(self, excess: int, keep: Entry | None) -> None:
+    def _bound_records(self, keep: Entry | None) -> None:
         """Keys and entries of spilled values take half of the budget at most; beyond it, the oldest go for good."""
         most = self.most // 2
         if self._values.spilled_bytes > most:
