@@ -13,10 +13,13 @@ from ..clients import use
 from ..fault_plan import FaultPlan
 from ..machines import small_machine
 from ..opening import open_system
+from ..pages import Kind
 from ..states import reach
 from ..system import System
 
 PLAN: Final = FaultPlan.of({"zswap.lru_alloc": 0.1, "swap.device_write": 0.1, "swap.device_read": 0.3})
+
+KINDS: Final[tuple[Kind, ...]] = ("text", "poor", "poor", "random")
 
 
 @stress.scenario(jitter_ms=0.02, max_events=5_000)
@@ -25,9 +28,9 @@ async def mixed_cgroups(world: stress.World) -> None:
     draw = world.random
     params = Params.for_generation(
         draw.choice(("v8", "v9", "v14")),
-        compressor=draw.choice(("deflate-iaa", "zstd")),
+        compressor=draw.choice(("zstd", "deflate-iaa")),
         shrinker_enabled=True,
-        max_pool_bytes=draw.choice((None, 12 * PAGE_SIZE)),
+        max_pool_bytes=draw.choice((None, 6 * PAGE_SIZE)),
     )
     root = Cgroup("/")
     parent = Cgroup("parent", root, zswap_max=draw.choice((None, 3 * PAGE_SIZE)))
@@ -51,7 +54,7 @@ async def mixed_cgroups(world: stress.World) -> None:
                 await _take_offline(world, system, groups, random)
                 return
             group = groups[number]
-            await use(world, system.observed, random, calls=4, slots=12, sizes=(1, 3, 9), cgroup=group)
+            await use(world, system.observed, random, calls=4, slots=12, sizes=(1, 2, 9), kinds=KINDS, cgroup=group)
 
         async with world.clients(client, n=4):
             pass

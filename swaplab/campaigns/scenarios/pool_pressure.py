@@ -49,7 +49,7 @@ async def pool_pressure(world: stress.World) -> None:
     failed = draw.random() < 0.2 and await _no_memory_for_the_tree(world)
     async with open_system(world, machine=small_machine(slots=16), params=params, plan=plan, swap_slots=40) as system:
         world.sometimes(lambda: failed, "a swap space could not be opened")
-        reach(system, "full pools", "writeback", "page found", "contended slot")
+        reach(system, "full pools", "writeback", "page found")
         hysteresis = Hysteresis(system)
         observed = system.observed
         observed.must_refuse = hysteresis.must_refuse
