@@ -379,11 +379,11 @@ class _Keys:
 def _check_make(make: object) -> None:
     if callable(make):
         return
+    remedy = "write `async def`"
     if inspect.iscoroutine(make):
         make.close()  # else it would be said, later, that nobody has awaited it
-    raise TypeError(
-        f"make is a coroutine function without arguments, not {type(make).__name__}; pass it, and do not call it"
-    )
+        remedy = "pass the function, and do not call it"
+    raise TypeError(f"make is a coroutine function without arguments, not {type(make).__name__}; {remedy}")
 
 
 def _awaitable(made: Any) -> Awaitable[Any]:

@@ -58,7 +58,10 @@ class FileDevice:
                 self._fd = os.dup(file.fileno())
         else:
             alone = os.O_EXCL | os.O_NOFOLLOW if private else 0
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | alone, 0o600)
+            try:
+                self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | alone, 0o600)
+            except FileExistsError:
+                raise FileExistsError(EEXIST, "something is there, and is left alone; name a new file", path) from None
         self._close = weakref.finalize(self, os.close, self._fd)  # a device that nobody enters is closed, too
         try:
             if private and self.path is not None:

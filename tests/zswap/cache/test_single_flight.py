@@ -263,9 +263,9 @@ async def test_what_is_no_coroutine_function_is_refused() -> None:
         return b""
 
     async with opened() as cache:
-        with pytest.raises(TypeError, match="pass it, and do not call it"):
+        with pytest.raises(TypeError, match="pass the function, and do not call it"):
             await cache.get_or_compute("key", make())  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="pass it"):
+        with pytest.raises(TypeError, match="not bytes; write `async def`"):
             await cache.get_or_compute("key", b"")  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="this one returned bytes"):
             await cache.get_or_compute("key", lambda: b"")  # type: ignore[arg-type, return-value]

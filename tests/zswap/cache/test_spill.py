@@ -301,7 +301,7 @@ async def test_a_path_that_exists_is_refused_and_left_alone(tmp_path: Path) -> N
     link.symlink_to(there)
     dangling.symlink_to(tmp_path / "nowhere")
     for path in (there, link, dangling, str(there)):
-        with pytest.raises(FileExistsError):
+        with pytest.raises(FileExistsError, match="name a new file"):
             async with opened(spill=path):
                 pass
     assert there.read_bytes() == b"mine" and not (tmp_path / "nowhere").exists() and link.is_symlink()
