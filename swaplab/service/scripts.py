@@ -70,8 +70,8 @@ class Scripts:
                 answer = await process.stdout.readexactly(length)
             answered = True
             return bool(refused), answer
-        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-            raise _no_worker() from None
+        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError, RuntimeError):
+            raise _no_worker() from None  # uvloop's pipes raise RuntimeError once they are closed
         finally:
             if not answered:  # nobody may take the rest of this answer for another one's
                 with suppress(ProcessLookupError):

@@ -22,7 +22,7 @@ def test_every_answer_is_as_documented(tmp_path: Path) -> None:
         for room in ("stores", "caches"):
             served.client.put(f"/v1/{room}/a", json={}).raise_for_status()
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{served.url}/openapi.json"]
-        options = ["--exclude-path-regex", "events|chains|pages:", "--checks", CHECKS, "--max-examples", "5"]
+        options = ["--exclude-path-regex", "events|chains|pages:", "--checks", CHECKS, "--max-examples", "3"]
         steady = ["--phases", "coverage,fuzzing", "--generation-deterministic", "--no-color"]
         done = subprocess.run([*command, *options, *steady], capture_output=True, text=True, timeout=200, cwd=tmp_path)
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
