@@ -12,7 +12,7 @@ from .pages import Kind, is_intact, number_of, page_of
 
 ZEROES = (1 << 32) - 1
 """The number of the page of zeroes, of which there is one only."""
-MOST_READ_BACK = 64
+MOST_READ_BACK = 32
 _ZERO_PAGE = bytes(PAGE_SIZE)
 
 
