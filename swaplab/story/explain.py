@@ -43,7 +43,7 @@ CODES: Final[Mapping[int, tuple[str, str]]] = {
         "Submit it again when others have landed, or compress it in software.",
     ),
     errno.EIO: (
-        "the device did not take the submission, or a second step failed that nobody could wait for",
+        "the device did not take the submission, or a step after the landing failed: verification, or any by interrupt",
         "Submit it again, once; if it stays so, take the device out (machine.unbind) and use software.",
     ),
     errno.ENXIO: (

@@ -6,6 +6,7 @@ Knows the script and its answer, and nothing that runs one.
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
+from errno import EINPROGRESS
 from typing import Final, Literal, NamedTuple
 
 from . import bounds
@@ -24,7 +25,7 @@ from .answer import (
     WaitView,
 )
 from .calls import CALLS
-from .explain import errno_name
+from .explain import CODES, errno_name
 from .pipeline import WIDTH, code_name
 from .script import Argument, Buffer, Call, Named, PageRef, Ref, Script, Sg
 
@@ -145,8 +146,20 @@ def _changes(found: CallRun, views: Mapping[str, View]) -> Iterator[str]:
     """What the call has changed; what it has changed in the same way in several objects is said once."""
     alike: dict[str, list[str]] = {}
     for name, view in found.changed.items():
-        alike.setdefault(", ".join(_change(view, views.get(name))), []).append(name)
+        words = ", ".join(_change(view, views.get(name)))
+        happened = _happened(view, views.get(name))
+        if happened and (found.explain is None or found.explain.happened != happened):
+            words += f" ({happened})"
+        alike.setdefault(words, []).append(name)
     return (f"{' '.join(names)}: {words}" for words, names in alike.items() if words)
+
+
+def _happened(view: View, former: View | None) -> str:
+    """What a request's err means that has come now."""
+    if not isinstance(view, RequestView) or view.err == -EINPROGRESS:
+        return ""
+    is_new = not isinstance(former, RequestView) or view.err != former.err
+    return CODES[-view.err][0] if is_new and -view.err in CODES else ""
 
 
 def _change(view: View, former: View | None) -> list[str]:

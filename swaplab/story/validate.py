@@ -45,7 +45,7 @@ def read_script(text: str | bytes) -> Script:
     if not isinstance(document, dict):
         raise ScriptError(f'a script is an object: {{"schema": "{SCHEMA}", "calls": [...]}}')
     if document.get("schema") != SCHEMA:
-        found = repr(document.get("schema"))[: bounds.STRING]
+        found = repr(document["schema"])[: bounds.STRING] if "schema" in document else "missing"
         raise ScriptError(f'the schema is {found}, and this version reads "schema": "{SCHEMA}"')
     calls = document.get("calls")
     if isinstance(calls, list) and len(calls) > bounds.CALLS:
@@ -213,6 +213,13 @@ def _no_number(word: str) -> NoReturn:
     raise ScriptError(f"{word} is no number of JSON")
 
 
+_IN_WORDS: Final = {
+    "string_pattern_mismatch": "a name is a small letter, then small letters, digits and underscores, 32 at most",
+    "tuple_type": "a list is expected",
+    "dict_type": "an object is expected",
+    "model_type": "an object is expected",
+}
+"""What pydantic says in the words of Python."""
 _MODELS: Final[dict[str, type[BaseModel]]] = {"machine": Machine, "pages": Page, "calls": Call}
 
 
@@ -220,7 +227,7 @@ def _in_one_line(error: ValidationError, calls: object) -> ScriptError:
     """The first of pydantic's complaints, with its place in words."""
     first = error.errors(include_url=False, include_context=False)[0]
     place = [str(key)[:64] for key in first["loc"]]
-    message = first["msg"].removeprefix("Value error, ")
+    message = _IN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
     index = int(place[1]) if place[0] == "calls" and len(place) > 1 else None
     if first["type"] == "extra_forbidden":
         model = _MODELS.get(place[0], Script) if len(place) > 1 else Script
