@@ -107,7 +107,8 @@ class _Run:
             self.cut = "time"
             running.cancel()
             await asyncio.wait({running})
-        running.result()
+        if not running.cancelled():
+            running.result()
 
     async def _run_calls(self) -> None:
         for index, call in enumerate(self._script.calls):

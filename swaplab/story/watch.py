@@ -12,56 +12,59 @@ from .objects import Objects
 
 
 class Watch:
-    """The views of everything that has a name, and of the devices."""
+    """The views of everything that has a name, and of the devices.
+
+    Everything is looked at after each call, so a look is a tuple, and a view is made of what has changed.
+    """
 
     def __init__(self, objects: Objects, platform: Platform) -> None:
         self._objects = objects
         self._platform = platform
-        self._seen: dict[str, View] = {}
-        self._seen = self._views()
+        self._seen: dict[str, tuple[Any, ...]] = {}
+        self.changed()
 
     def changed(self) -> dict[str, View]:
         """The views that are not what they were the last time."""
-        views = self._views()
-        changed = {name: view for name, view in views.items() if self._seen.get(name) != view}
-        self._seen = views
-        return changed
-
-    def _views(self) -> dict[str, View]:
-        views: dict[str, View] = {}
+        changed: dict[str, View] = {}
         for name, thing in self._objects.bound().items():
             if isinstance(thing, AcompReq):
-                views[name] = self._request(thing)
-                self._add_chain(name, thing, views)
+                head = thing.chain.head if thing.chained and thing.chain is not None else None
+                if self._is_new(name, (thing.state, head, thing.base.err, thing.dlen)):
+                    changed[name] = self._request(thing, head)
+                self._add_chain(f"{name}.chain", thing, changed)
             elif isinstance(thing, CryptoWait):
-                views[name] = WaitView(done=thing.done, err=self._objects.value(thing.err))
+                if self._is_new(name, (thing.done, thing.err)):
+                    changed[name] = WaitView(done=thing.done, err=self._objects.value(thing.err))
             elif isinstance(thing, list | SgEntry):
                 items = thing if isinstance(thing, list) else [thing]
-                views[name] = ListView(values=[self._listed(item) for item in items])
+                values = tuple([item.length if type(item) is SgEntry else item for item in items])
+                if self._is_new(name, values):
+                    changed[name] = ListView(values=[self._objects.value(value) for value in values])
         for device in self._platform.devices:
             queues = {wq.name: wq.in_flight for wq in device.bound_queues}
-            views[f"machine.{device.name}"] = DeviceView(queues=queues, enabled=self._platform.enabled)
-        return views
+            if self._is_new(f"machine.{device.name}", (queues, self._platform.enabled)):
+                changed[f"machine.{device.name}"] = DeviceView(queues=queues, enabled=self._platform.enabled)
+        return changed
 
-    def _request(self, req: AcompReq) -> RequestView:
-        head = req.chain.head if req.chained and req.chain is not None else None
+    def _is_new(self, name: str, look: tuple[Any, ...]) -> bool:
+        if self._seen.get(name) == look:
+            return False
+        self._seen[name] = look
+        return True
+
+    def _request(self, req: AcompReq, head: AcompReq | None) -> RequestView:
         chained_to = None if head is None else self._objects.name_of(head)
         return RequestView(state=req.state, chained_to=chained_to, err=req.base.err, dlen=req.dlen)
 
-    def _add_chain(self, name: str, head: AcompReq, views: dict[str, View]) -> None:
+    def _add_chain(self, name: str, head: AcompReq, changed: dict[str, View]) -> None:
         """The chain of a request, if it is the head of one, or has been."""
-        key = f"{name}.chain"
         state = chain_state(head)
-        if state == "single":
-            if key in self._seen:
-                views[key] = ChainView(state=state, members=[])
+        if state == "single" and name not in self._seen:
             return
         running = head.chain.running[1:] if head.chain is not None else ()
-        members = running or acomp_chain_members(head)
-        views[key] = ChainView(state=state, members=[self._objects.name_of(req) or "-" for req in members])
-
-    def _listed(self, item: Any) -> Any:
-        return item.length if isinstance(item, SgEntry) else self._objects.value(item)
+        members = () if state == "single" else running or acomp_chain_members(head)
+        if self._is_new(name, (state, members)):
+            changed[name] = ChainView(state=state, members=[self._objects.name_of(req) or "-" for req in members])
 
 
 def checksum(req: AcompReq) -> int | None:

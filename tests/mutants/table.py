@@ -1,7 +1,7 @@
 """The table of all packages; `rows/` holds it, a file for each subject. What is not listed here is not run."""
 
 from tests.mutants.row import Row
-from tests.mutants.rows import cache, iaa, parallel, requests, serial, sim, stress, units, zswap
+from tests.mutants.rows import cache, iaa, parallel, requests, serial, sim, story, stress, units, zswap
 
 TABLE: list[Row] = [
     *parallel.ROWS,
@@ -13,4 +13,5 @@ TABLE: list[Row] = [
     *cache.ROWS,
     *sim.ROWS,
     *stress.ROWS,
+    *story.ROWS,
 ]
