@@ -1,0 +1,267 @@
+"""`python -m benchmarks.serving`: what the service costs beside the bare stack that it stands on.
+
+Servers in processes of their own take the same requests over the same connections, in turns; what counts is their
+processor time, of all threads, from /proc. The bare server has the same handler over a dict, on the same uvicorn; the
+pages' own cost is that of `Swap` in this process.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import zswap
+from swaplab.service.frames import Frame, pack
+
+from .pages import work
+from .report import table
+from .rows import Row
+
+TICKS = os.sysconf("SC_CLK_TCK")
+BARE = """
+import asyncio, sys
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+import uvloop
+from swaplab.service.server import listening, server_of
+
+pages = {}
+
+async def page(request: Request) -> Response:
+    slot = int(request.path_params["slot"])
+    if request.method == "PUT":
+        pages[slot] = await request.body()
+        return Response(status_code=204)
+    return Response(pages[slot], media_type="application/octet-stream")
+
+async def raw(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"{}"})
+
+async def main():
+    app = raw if sys.argv[1] == "raw" else Starlette(
+        routes=[Route("/v1/stores/{name}/pages/{slot}", page, methods=["GET", "PUT"])])
+    listener = listening("127.0.0.1", 0)
+    print("serving http://127.0.0.1:%d" % listener.getsockname()[1], flush=True)
+    await server_of(app, lambda: None).serve(sockets=[listener])
+
+uvloop.run(main())
+"""
+
+
+@dataclass
+class Server:
+    """A process that serves, and what it has taken."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time so far, of all its threads."""
+        with open(f"/proc/{self.process.pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+@contextlib.contextmanager
+def serving(*arguments: str) -> Iterator[Server]:
+    """A server until the end of this."""
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield Server(process, int(process.stdout.readline().rpartition(":")[2]))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def request(method: str, path: str, body: bytes = b"", kind: str = "application/octet-stream") -> bytes:
+    """The bytes of a request; the port in its Host is filled in later."""
+    length = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n" if body else ""
+    return f"{method} {path} HTTP/1.1\r\nHost: localhost:PORT\r\n{length}\r\n".encode() + body
+
+
+async def send(server: Server, requests: Sequence[bytes], connections: int = 4) -> None:
+    """Send all of them over some connections, one after the other on each."""
+
+    async def one(some: Sequence[bytes]) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for each in some:
+            writer.write(each.replace(b"PORT", str(server.port).encode(), 1))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head[9:10] == b"2", head
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            await reader.readexactly(int(length or b"0"))
+        writer.close()
+
+    await asyncio.gather(*(one(requests[number::connections]) for number in range(connections)))
+
+
+async def cpu_us(server: Server, requests: Sequence[bytes]) -> float:
+    """Processor time of a server for a request, in microseconds."""
+    await send(server, requests[: len(requests) // 8])
+    before = server.cpu_s
+    await send(server, requests)
+    return (server.cpu_s - before) / len(requests) * 1e6
+
+
+async def embedded_us(pages: Sequence[bytes]) -> tuple[float, float]:
+    """Processor time of `Swap` for a page stored and a page read, in this process, in microseconds."""
+    async with zswap.Swap.open(zswap.Params(compressor="zstd", max_pool_bytes=1 << 30)) as swap:
+        began = time.process_time()
+        for slot, page in enumerate(pages):
+            await swap.store(zswap.Folio(slot, page))
+        stored = time.process_time()
+        for slot in range(len(pages)):
+            await swap.load(slot, keep=True)
+        return (stored - began) / len(pages) * 1e6, (time.process_time() - stored) / len(pages) * 1e6
+
+
+def row(name: str, values: Sequence[float], limits: Sequence[float], unit: str, target: float, aim: float) -> Row:
+    """A ratio of each round, and its median."""
+    ratios = [value / limit for value, limit in zip(values, limits, strict=True)]
+    value, limit = statistics.median(values), statistics.median(limits)
+    spread = (min(ratios), max(ratios))
+    return Row(name, value, unit, limit, statistics.median(ratios), target, aim, "fraction", "lower", spread)
+
+
+async def pages_rows(pages: Sequence[bytes], rounds: int) -> list[Row]:
+    """PUT and GET of single pages, PUT with `--state`, and an empty handler."""
+    puts = [request("PUT", f"/v1/stores/s/pages/{slot}", page) for slot, page in enumerate(pages)]
+    gets = [request("GET", f"/v1/stores/s/pages/{slot}") for slot in range(len(pages))]
+    made = [request("PUT", "/v1/stores/s", b'{"max_pool_bytes": 1073741824}', "application/json")]
+    taken: dict[str, list[float]] = {}
+    with (
+        tempfile.TemporaryDirectory() as state,
+        serving("-m", "swaplab", "serve", "--port", "0") as ours,
+        serving("-m", "swaplab", "serve", "--port", "0", "--state", state) as kept,
+        serving("-c", BARE, "starlette") as bare,
+        serving("-c", BARE, "raw") as raw,
+    ):
+        for server in (ours, kept):
+            await send(server, made)
+        empty = [request("GET", "/healthz")] * len(pages)
+        for _ in range(rounds):
+            store_us, load_us = await embedded_us(pages)
+            found = {
+                "put": await cpu_us(ours, puts),
+                "bare put": await cpu_us(bare, puts) + store_us,
+                "kept put": await cpu_us(kept, puts),
+                "get": await cpu_us(ours, gets),
+                "bare get": await cpu_us(bare, gets) + load_us,
+                "empty": await cpu_us(ours, empty),
+                "raw": await cpu_us(raw, empty),
+            }
+            for name, value in found.items():
+                taken.setdefault(name, []).append(value)
+    return [
+        row("service: PUT of a page, of bare handler + Swap", taken["put"], taken["bare put"], "us CPU", 1.3, 1.15),
+        row("service: GET of a page, of bare handler + Swap", taken["get"], taken["bare get"], "us CPU", 1.3, 1.15),
+        row("service: PUT with --state, of without", taken["kept put"], taken["put"], "us CPU", 1.5, 1.25),
+        row("service: /healthz, of raw ASGI", taken["empty"], taken["raw"], "us CPU", 1.7, 1.4),
+    ]
+
+
+async def folios_row(pages: Sequence[bytes], rounds: int) -> Row:
+    """64 KiB folios in frames, of the embedded store's throughput."""
+    folios = [b"".join(pages[at : at + 16]) for at in range(0, len(pages) - 15, 16)]
+    batches = [
+        request(
+            "POST",
+            "/v1/stores/s/pages:put",
+            pack(Frame(folio, place=(at + n) * 16) for n, folio in enumerate(folios[at : at + 32])),
+            "application/vnd.swaplab.frames",
+        )
+        for at in range(0, len(folios), 32)
+    ]
+    rates, limits = [], []
+    with serving("-m", "swaplab", "serve", "--port", "0") as ours:
+        await send(ours, [request("PUT", "/v1/stores/s", b'{"max_pool_bytes": 1073741824}', "application/json")])
+        for _ in range(rounds):
+            began = time.perf_counter()
+            await send(ours, batches, connections=2)
+            rates.append(len(folios) / 16 / (time.perf_counter() - began))
+            async with zswap.Swap.open(zswap.Params(compressor="zstd", max_pool_bytes=1 << 30)) as swap:
+                began = time.perf_counter()
+                for number, folio in enumerate(folios):
+                    await swap.store(zswap.Folio(number * 16, folio))
+                limits.append(len(folios) / 16 / (time.perf_counter() - began))
+    ratios = [rate / limit for rate, limit in zip(rates, limits, strict=True)]
+    value, limit = statistics.median(rates), statistics.median(limits)
+    spread = (min(ratios), max(ratios))
+    name = "service: PUT of 64 KiB folios in frames, of the embedded store"
+    return Row(name, value, "MiB/s", limit, statistics.median(ratios), 0.6, 0.75, "fraction", "higher", spread)
+
+
+def end_row(rounds: int) -> Row:
+    """From SIGTERM to the end, with ten clients that listen."""
+    taken = []
+    for _ in range(rounds):
+        with serving("-m", "swaplab", "serve", "--port", "0") as server:
+            listening = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10)]
+            for each in listening:
+                each.sendall(request("GET", "/v1/events").replace(b"PORT", str(server.port).encode()))
+                each.recv(1 << 16)
+            began = time.perf_counter()
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(30)
+            taken.append(time.perf_counter() - began)
+            for each in listening:
+                each.close()
+    name, spread = "service: SIGTERM with ten listeners, to the end", (min(taken), max(taken))
+    return Row(name, statistics.median(taken), "s", None, None, 1.0, 0.5, "value", "lower", spread)
+
+
+def start_row(rounds: int) -> Row:
+    """From the start to the first answer, of importing what it imports."""
+
+    def timed(run: Callable[[], None]) -> float:
+        began = time.perf_counter()
+        run()
+        return time.perf_counter() - began
+
+    def first_answer() -> None:
+        with serving("-m", "swaplab", "serve", "--port", "0") as server:
+            asyncio.run(send(server, [request("GET", "/healthz")], 1))
+
+    def imports() -> None:
+        modules = "fastapi, uvicorn, httptools, uvloop, zswap, acomp.threads"
+        subprocess.run([sys.executable, "-c", f"import {modules}"], check=True)
+
+    pairs = [(timed(first_answer), timed(imports)) for _ in range(rounds)]
+    values, limits = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return row("service: first answer, of importing what it needs", values, limits, "s", 2.5, 2.0)
+
+
+def rows(rounds: int, nr_pages: int) -> Iterator[Row]:
+    """All of them."""
+    pages = work(nr_pages).pages
+    yield from asyncio.run(pages_rows(pages, rounds))
+    yield asyncio.run(folios_row(pages, rounds))
+    yield end_row(rounds)
+    yield start_row(rounds)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pages", type=int, default=4096)
+    options = parser.parse_args()
+    print(table(list(rows(options.rounds, options.pages))))
+
+
+if __name__ == "__main__":
+    main()
