@@ -36,11 +36,6 @@ def api(service: Service, base: str) -> FastAPI:
     _caches(app, service)
     _jobs(app, service)
 
-    @app.get("/healthz", tags=["service"])
-    async def healthz() -> Health:
-        """Whether the process serves."""
-        return Health(status="ok")
-
     @app.get("/readyz", tags=["service"])
     async def readyz() -> Health:
         """Whether all that was kept is there; which values were lost on the disk, by store or cache."""

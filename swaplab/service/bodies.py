@@ -1,6 +1,5 @@
 """Bodies of requests: bounded one by one and all together, and of the declared type only."""
 
-import asyncio
 from typing import Final
 
 from starlette.applications import Starlette
@@ -8,7 +7,7 @@ from starlette.requests import Request
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
-from .bounds import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_RECEPTION_BYTES
+from .bounds import MAX_BODY_BYTES, MAX_RECEPTION_BYTES
 from .problems import RefusalError
 
 OCTETS: Final = "application/octet-stream"
@@ -26,12 +25,13 @@ class Reception:
     async def body(self, request: Request, media_type: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
         """The body of a request, whole.
 
-        RefusalError: 415 for another type, 413 above `max_bytes`, 503 where the others take all that there is room for,
-        408 when it does not come. Room is taken for bytes as they arrive, and given back when the body is whole.
+        RefusalError: 415 for another type, 413 above `max_bytes`, 503 where the others take all that there is room for.
+        The connection bounds how long it takes. Room is taken for bytes as they arrive, and given back when all are
+        there.
         """
         headers = request.headers
         given = headers.get("content-type", "")
-        if given.partition(";")[0].strip().lower() != media_type:
+        if given != media_type and given.partition(";")[0].strip().lower() != media_type:
             raise RefusalError(415, f"the body is said to be {given or 'nothing'}", f"send Content-Type: {media_type}")
         said = headers.get("content-length")
         if said is not None and int(said) > max_bytes:
@@ -39,20 +39,17 @@ class Reception:
         parts: list[bytes] = []
         taken = 0
         try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                async for part in request.stream():
-                    taken += len(part)
-                    self.bytes += len(part)
-                    if taken > max_bytes:
-                        raise _too_large(max_bytes)
-                    if self.bytes > self._limit:
-                        raise RefusalError(503, "too much is being received at this time", "try again", Retry_After="1")
-                    parts.append(part)
-        except TimeoutError:
-            raise RefusalError(408, f"the body took more than {BODY_TIMEOUT_S:g} s", "send it faster") from None
+            async for part in request.stream():
+                taken += len(part)
+                self.bytes += len(part)
+                if taken > max_bytes:
+                    raise _too_large(max_bytes)
+                if self.bytes > self._limit:
+                    raise RefusalError(503, "too much is being received at this time", "try again", Retry_After="1")
+                parts.append(part)
         finally:
             self.bytes -= taken
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        return parts[0] if len(parts) <= 2 and not any(parts[1:]) else b"".join(parts)
 
 
 def _too_large(max_bytes: int) -> RefusalError:

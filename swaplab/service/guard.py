@@ -1,4 +1,4 @@
-"""Who may: looked at before anything else of a request, and the headers that go with every answer.
+"""Who may: looked at before anything else of a request, and the headers that the server puts on every answer.
 
 A page from anywhere can make a browser send requests to loopback, and rebind a name to it. So the name has to be one of
 ours, and nothing but reading is taken from another origin. No CORS header is ever sent. Beyond loopback a token is
@@ -9,18 +9,18 @@ import hmac
 from collections.abc import Iterable
 from typing import Final
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .problems import RefusalError
 
 SECURITY_HEADERS: Final = (
     (
-        b"content-security-policy",
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
-        b" base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
 )
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _READS: Final = ("GET", "HEAD")
@@ -42,18 +42,8 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer with a refusal, or let the application answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
-            await send(message)
-
-        problem = self._refusal(scope)
-        app = self._app if problem is None else problem.response
-        await app(scope, receive, send_guarded)
+        problem = self._refusal(scope) if scope["type"] == "http" else None
+        await (self._app if problem is None else problem.response)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> RefusalError | None:
         host = origin = site = bearer = encoding = None

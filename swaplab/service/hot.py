@@ -3,7 +3,6 @@
 They are documented by hand in `openapi`, and a test holds the two together.
 """
 
-from collections.abc import Awaitable, Callable
 from errno import EACCES, ENOENT
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -19,6 +18,7 @@ from . import chains, frames
 from .bodies import JSON, OCTETS, TEXT, number
 from .bounds import FOLIO_BYTES, MAX_ITEM_BYTES, MAX_ITEMS, MAX_STORE_PAGES, MAX_TEXT_BYTES
 from .frames import Frame
+from .models import Health
 from .problems import RefusalError
 from .service import Service
 from .stores import Store
@@ -26,7 +26,7 @@ from .stores import Store
 PLACED: Final = "Swaplab-Placed"
 CODE: Final = "Swaplab-Code"
 
-Handler = Callable[[Request], Awaitable[Response]]
+_HEALTHY: Final = Health(status="ok").model_dump_json()
 
 
 def routes(service: Service) -> list[BaseRoute]:
@@ -41,6 +41,7 @@ def routes(service: Service) -> list[BaseRoute]:
         Route("/v1/caches/{name}/{key:path}", hot.value, methods=["GET", "PUT", "DELETE"]),
         Route("/v1/chains", hot.chain, methods=["POST"]),
         Route("/v1/scripts", hot.script, methods=["POST"]),
+        Route("/healthz", _healthy, methods=["GET"]),
     ]
 
 
@@ -160,6 +161,10 @@ class _Hot:
             return frames.unpack(body, max_items=MAX_ITEMS, max_item_bytes=max_item_bytes)
         except frames.FrameError as error:
             raise RefusalError(422, str(error), "see the framing in /docs") from None
+
+
+async def _healthy(_: Request) -> Response:
+    return Response(_HEALTHY, media_type=JSON)
 
 
 def _placed(placed: zswap.Placed) -> Response:

@@ -153,6 +153,19 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             _body(frames.MEDIA_TYPE),
         )
     },
+    "/healthz": {
+        "get": _operation(
+            "service",
+            "Whether the process serves.",
+            [],
+            {
+                "200": {
+                    "description": "It does.",
+                    "content": {JSON: {"schema": {"$ref": "#/components/schemas/Health"}}},
+                }
+            },
+        )
+    },
     "/v1/scripts": {
         "post": _operation(
             "chains",

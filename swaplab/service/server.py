@@ -5,29 +5,38 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from .bounds import HEADERS_TIMEOUT_S, MAX_CONNECTIONS, MAX_HEADER_BYTES, STOP_TIMEOUT_S, WRITE_TIMEOUT_S
+from .bounds import (
+    BODY_TIMEOUT_S,
+    HEADERS_TIMEOUT_S,
+    MAX_CONNECTIONS,
+    MAX_HEADER_BYTES,
+    STOP_TIMEOUT_S,
+    WRITE_TIMEOUT_S,
+)
+from .guard import SECURITY_HEADERS
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """A connection that does not wait for ever: for headers, and for a reader that takes nothing."""
+    """A connection that does not wait for ever: for headers, for a body, and for a reader that takes nothing."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Accept it, unless there are too many; from now on the headers have their time."""
         super().connection_made(transport)
         self._reading: asyncio.TimerHandle | None = None
         self._writing: asyncio.TimerHandle | None = None
+        self._missing: Literal["headers", "body"] | None = None
         self._header_bytes = 0
         self._left = 0
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(b"503 Service Unavailable", b"retry-after: 1\r\n")
         else:
-            self._await_headers()
+            self._await(HEADERS_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget its timers."""
@@ -35,31 +44,35 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes; those of headers are counted."""
-        if self._reading is not None:
+        """Bytes. What has begun in them and does not end there has its time; headers are counted as well."""
+        super().data_received(data)
+        if self._missing is None:
+            return
+        if self._missing == "headers":
             self._header_bytes += len(data)
-            if self._header_bytes > MAX_HEADER_BYTES and not self.headers_complete(data):
+            if self._header_bytes > MAX_HEADER_BYTES:
                 self._refuse(b"431 Request Header Fields Too Large")
                 return
-        super().data_received(data)
-
-    def headers_complete(self, data: bytes) -> bool:
-        """Whether the headers end in these bytes, so that what follows is counted as a body."""
-        return b"\r\n\r\n" in data[: MAX_HEADER_BYTES + 4]
+        if self._reading is None:
+            self._await(HEADERS_TIMEOUT_S if self._missing == "headers" else BODY_TIMEOUT_S)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        if self._reading is None:
-            self._await_headers()
+        self._missing = "headers"
+        self._header_bytes = 0
 
     def on_headers_complete(self) -> None:
         """The headers are there."""
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-        self._header_bytes = 0
+        self._missing = "body"
+        self._end_reading()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is there, too."""
+        self._missing = None
+        self._end_reading()
+        super().on_message_complete()
 
     def pause_writing(self) -> None:
         """The reader is slower than we are."""
@@ -73,8 +86,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._writing = None
         self.flow.resume_writing()
 
-    def _await_headers(self) -> None:
-        self._reading = self.loop.call_later(HEADERS_TIMEOUT_S, self._refuse, b"408 Request Timeout")
+    def _await(self, timeout_s: float) -> None:
+        self._reading = self.loop.call_later(timeout_s, self._refuse, b"408 Request Timeout")
+
+    def _end_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
 
     def _watch_writing(self) -> None:
         self._left = self.transport.get_write_buffer_size()
@@ -94,10 +112,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _end_timers(self) -> None:
-        for timer in (self._reading, self._writing):
-            if timer is not None:
-                timer.cancel()
-        self._reading = self._writing = None
+        self._end_reading()
+        if self._writing is not None:
+            self._writing.cancel()
+            self._writing = None
 
 
 class Server(uvicorn.Server):
@@ -130,6 +148,7 @@ def server_of(app: ASGIApp, stopping: Callable[[], None]) -> Server:
         "log_config": None,
         "access_log": False,
         "server_header": False,
+        "headers": list(SECURITY_HEADERS),
         "proxy_headers": False,
         "timeout_graceful_shutdown": STOP_TIMEOUT_S,
     }

@@ -50,8 +50,8 @@ class Served:
 
 HURRIED = """
 import sys
-from swaplab.service import bodies, server
-server.HEADERS_TIMEOUT_S = server.WRITE_TIMEOUT_S = bodies.BODY_TIMEOUT_S = 0.4
+from swaplab.service import server
+server.HEADERS_TIMEOUT_S = server.WRITE_TIMEOUT_S = server.BODY_TIMEOUT_S = 0.4
 from swaplab.cli import main
 main()
 """
