@@ -69,8 +69,11 @@ def _form(what: str, total: int | None, width: int) -> list[ProgressColumn]:
 
 @contextmanager
 def _lines(what: str, total: int | None) -> Iterator[Ran]:
-    """A line after two seconds and then every ten, whatever the command is busy with; none for what is done sooner."""
-    done = 0
+    """A line after two seconds and then every ten, whatever the command is busy with; none for what is done sooner.
+
+    If there was any, a last one says how much was done in the end: not all, where the answer came earlier.
+    """
+    done, told = 0, False
     began = monotonic()
     over = threading.Event()
 
@@ -78,12 +81,17 @@ def _lines(what: str, total: int | None) -> Iterator[Ran]:
         nonlocal done
         done += steps
 
+    def say(end: str = "") -> None:
+        of_all = "" if total is None else f" of {total:,}"
+        with suppress(OSError):  # nobody listens
+            print(f"{what}: {done:,}{of_all} after {monotonic() - began:.0f} s{end}", file=sys.stderr, flush=True)
+
     def tell() -> None:
+        nonlocal told
         pause = FIRST_LINE_S
         while not over.wait(pause):
-            of_all = "" if total is None else f" of {total:,}"
-            with suppress(OSError):  # nobody listens
-                print(f"{what}: {done:,}{of_all} after {monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+            say()
+            told = True
             pause = LINE_S
 
     teller = threading.Thread(target=tell, name="progress", daemon=True)
@@ -94,6 +102,8 @@ def _lines(what: str, total: int | None) -> Iterator[Ran]:
     finally:
         over.set()
         teller.join()
+    if told:
+        say(", done")
 
 
 @contextmanager

@@ -76,6 +76,8 @@ def replayed(names: Sequence[str], token: str) -> tuple[str, Scenario]:
 
 
 def _of_file(file: str, inside: str) -> Mapping[str, Scenario]:
+    if not file.endswith(SUFFIX):
+        _refuse_a_file_without_its_suffix(file, inside)
     there = scenarios_of(Path(file))
     if inside and inside not in there:
         raise ValueError(f"{file} has no scenario {inside!r}: there is {_listed(there)}")
@@ -88,9 +90,16 @@ def _ours(name: str) -> Mapping[str, Scenario]:
     for there in (_zoo, _campaigns):
         if name in (ours := there()):
             return {name: ours[name]}
+    _refuse_a_file_without_its_suffix(name)
     raise ValueError(
         f"there is no scenario {name!r}: there is {', '.join(GROUPS)}, {_listed(_known())}, or FILE.py::NAME"
     )
+
+
+def _refuse_a_file_without_its_suffix(name: str, inside: str = "") -> None:
+    if Path(name + SUFFIX).is_file():
+        meant = f"{name}{SUFFIX}::{inside}" if inside else name + SUFFIX
+        raise ValueError(f"there is no scenario {name!r}: did you mean {meant}?")
 
 
 def _listed(names: Mapping[str, object]) -> str:

@@ -25,6 +25,7 @@ from swaplab.stress.explore import begin
 from swaplab.stress.page import page
 from swaplab.stress.plan import parse_seeds
 from swaplab.stress.processes import explore_in_processes, replay_in_process
+from swaplab.stress.report import ENDED_BY_IT
 from swaplab.stress.timeline import timeline
 from swaplab.stress.token import from_argument, read, short, token
 from swaplab.stress.words import duration
@@ -76,13 +77,17 @@ def stress(
                 raise ValueError("--replay repeats one run as it was: leave out --seeds and --policy")
             reports = _replayed(names or [], from_argument(replay))
         found = {name: report.finding for name, report in reports.items() if report.finding is not None}
-        commands = {name: _command(name, finding) for name, finding in found.items() if not finding.run.refused}
+        commands = {
+            name: _replay_command(name, replay or short(finding.token, Path()))
+            for name, finding in found.items()
+            if not finding.run.refused
+        }
     with writing("stress", html, page(reports, commands) if html is not None else ""):
         _show(reports, commands)
     with refusals("stress"):
         for name, report in reports.items():
-            if report.finding is not None and report.finding.run.refused:
-                raise ValueError(f"{name} can not be explored: {report.finding.run.refused}")
+            if report.refused:
+                raise ValueError(f"{name} can not be explored: {report.refused}")
     raise typer.Exit(0 if all(report.ok for report in reports.values()) else 1)
 
 
@@ -119,11 +124,6 @@ def _telling_what_was_found(asked: Mapping[str, Exploration]) -> Iterator[None]:
         raise
 
 
-def _command(name: str, finding: Finding) -> str:
-    """What repeats a finding, anywhere."""
-    return _replay_command(name, short(finding.token, Path()))
-
-
 def _replay_command(name: str, token: str) -> str:
     return f"swaplab stress {shlex.quote(name)} --replay {shlex.quote(token)}"
 
@@ -131,7 +131,7 @@ def _replay_command(name: str, token: str) -> str:
 def _show(reports: Mapping[str, Report], commands: Mapping[str, str]) -> None:
     shown = console()
     for name, report in reports.items():
-        if report.finding is not None and not report.finding.run.refused:
+        if report.finding is not None and not report.refused:
             _show_finding(shown, report.finding, commands[name])
         elif report.not_reproducible:
             _say(shown, f"{name}: {report.not_reproducible}\n")
@@ -140,6 +140,8 @@ def _show(reports: Mapping[str, Report], commands: Mapping[str, str]) -> None:
         if report.unreached and report.finding is None:
             never = ", ".join(report.unreached)
             _say(shown, f"{name}: no run reached: {never}; take more seeds, or change the scenario until it gets there")
+        if report.ended_by_it and report.finding is None:
+            _say(shown, f"{name}: in {_number(report.ended_by_it, 'run')} {ENDED_BY_IT}")
 
 
 def _show_finding(shown: Console, finding: Finding, command: str) -> None:
@@ -199,8 +201,8 @@ def _number(count: int, what: str) -> str:
 
 def _verdict(report: Report) -> Text:
     if report.ok:
-        return Text("held", "green")
-    if report.finding is not None and report.finding.run.refused:
+        return Text(report.held, "green")
+    if report.refused:
         return Text("refused", "red")
     if report.not_reproducible:
         return Text("not reproducible", "red")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+MOST_JITTER_MS = 1e12
+
 
 class Cancel(NamedTuple):
     """Target number `target` (from 0, in order of their making) is cancelled after event `k` of it, `times` in a row.

@@ -22,16 +22,12 @@ class Exploration:
         self.wanted: Name | None = begun(self._plan)
 
     def take(self, became: Run) -> None:
-        """Count what became of the run that is wanted.
-
-        Raises:
-            ValueError: The scenario never suspends.
-        """
+        """Count what became of the run that is wanted."""
         self.report.add(became)
         if became.events <= ONE_STEP and not became.broken:
-            name = self.scenario.name
-            raise ValueError(f"{name} never suspends, so there is nothing to disturb: let it await something")
-        if became.broken:
+            self.report.unsuitable = "it never suspends, so there is nothing to disturb: let it await something"
+            self.wanted = None
+        elif became.broken:
             self.failed, self.wanted = became, None
         else:
             self.wanted = following(self._plan, became)

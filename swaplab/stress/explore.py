@@ -35,6 +35,7 @@ def explore(
         ProcessDiedError: A process that made runs was ended from outside.
         TokenError: The token is damaged, or of another scenario or version.
         RuntimeError: A loop runs in this thread.
+        TypeError: `scenario` is none, or `seeds` is no range.
         ValueError: `seeds` is empty, there is no such policy, the scenario never suspends, or it is in no module.
     """
     asked = begin(scenario, seeds, policy)
@@ -54,13 +55,15 @@ def explore(
             asked.report.finding = examine(scenario, asked.failed, asked.report.runs, smaller=shrink)
     if asked.report.not_reproducible:
         raise NotReproducibleError(asked.report.not_reproducible)
+    if asked.report.unsuitable:
+        raise ValueError(f"{scenario.name} can not be explored: {asked.report.unsuitable}")
     return asked.report
 
 
 def replay(scenario: Scenario, token: str) -> Report:
     """Repeat the run that a token names, in this process."""
     became = run(scenario, *read(token, scenario.name))
-    report = Report(scenario.name)
+    report = Report(scenario.name, replayed=True)
     report.add(became)
     if became.broken:
         report.finding = examine(scenario, became, 1, smaller=False)
@@ -71,8 +74,13 @@ def begin(scenario: Scenario, seeds: range | None = None, policy: str | None = N
     """Begin an exploration; without `seeds` and `policy`, with those of the scenario.
 
     Raises:
+        TypeError: `scenario` is none, or `seeds` is no range.
         ValueError: `seeds` is empty, or there is no such policy.
     """
+    if not isinstance(scenario, Scenario):
+        raise TypeError(f"{scenario!r} is no scenario: decorate an `async def` with @stress.scenario()")
+    if not (seeds is None or isinstance(seeds, range)):
+        raise TypeError(f"seeds is a range, as range(2000), and not {seeds!r}")
     seeds = range(scenario.seeds) if seeds is None else seeds
     if not seeds:
         raise ValueError(f"there is no seed in {seeds}: its end must lie behind its beginning")

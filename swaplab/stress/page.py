@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from pathlib import Path
 
-from .report import Finding, Report
+from .report import ENDED_BY_IT, Finding, Report
 from .timeline import Kind, Row, Timeline, timeline
 from .words import duration, waiting
 
@@ -83,7 +83,9 @@ def _summary(reports: Mapping[str, Report]) -> Iterator[str]:
 
 def _verdict(report: Report) -> tuple[str, str]:
     if report.ok:
-        return "held", ""
+        return report.held, ""
+    if report.refused:
+        return "refused", f": {escape(report.refused)}"
     if report.finding is not None:
         return "failed", f": {escape(report.finding.run.broken[0])}"
     if report.not_reproducible:
@@ -123,6 +125,8 @@ def _facts(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "left out", f"{said}; found in {finding.tries} tries" if finding.tries else said
     if run.swallowed:
         yield "swallowed the cancellation", ", ".join(run.swallowed)
+    if run.ended_by_it:
+        yield "ended by it", ENDED_BY_IT
 
 
 def _timeline(drawn: Timeline, name: str) -> Iterator[str]:

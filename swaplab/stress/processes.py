@@ -154,7 +154,7 @@ class _Ahead:
         self._known.update(made)
         while asked.wanted in self._known:
             asked.take(self._known.pop(asked.wanted))
-        return asked.report.seeds - before if asked.wanted is not None else len(asked.seeds) - before
+        return asked.report.seeds - before
 
 
 def explore_in_processes(
@@ -164,7 +164,7 @@ def explore_in_processes(
 
     Raises:
         ProcessDiedError: A worker was ended from outside.
-        ValueError: A scenario never suspends, or workers would not find it.
+        ValueError: Workers would not find a scenario.
     """
     ahead = [_Ahead(exploration) for exploration in explorations]
     requests = (
@@ -196,7 +196,7 @@ def replay_in_process(scenario: Scenario, case: Case) -> Report:
         ProcessDiedError: The worker was ended from outside.
         ValueError: It would not find the scenario.
     """
-    report = Report(scenario.name)
+    report = Report(scenario.name, replayed=True)
     with in_processes(work, [(report, (refer_to(scenario), None, Replay(case)))], 1, environment=HASH_SEED) as answers:
         for _, answer in answers:
             became, found = _alive(answer)

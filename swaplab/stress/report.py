@@ -7,6 +7,8 @@ from .recording import Recording
 from .run import Run
 from .words import waiting
 
+ENDED_BY_IT = "the cancellation ended the scenario itself, which awaits a target"
+
 
 class NotReproducibleError(Exception):
     """A run that failed went another way when it was repeated: the program depends on something outside of it."""
@@ -51,6 +53,8 @@ class Finding:
         ):
             if entries:
                 lines += [f"{title}:", *(f"  {entry}" for entry in entries)]
+        if run.ended_by_it:
+            lines.append(ENDED_BY_IT)
         if self.needs_another_order:
             lines.append("it needs another order than FIFO, which asyncio promises: a hint, and perhaps no bug")
         return lines
@@ -60,7 +64,9 @@ class Finding:
 class Report:
     """What `explore` returns, over all runs. `reached` counts for each `sometimes` the runs that reached it.
 
-    `time_ns` is virtual time. An exploration ends with its first finding, so that `runs` is then its number.
+    `time_ns` is virtual time. An exploration ends with its first finding, so that `runs` is then its number. In
+    `cancelled` runs somebody was cancelled, and in `ended_by_it` of them this ended the scenario itself. `unsuitable`
+    says why a scenario can not be explored. One run that was `replayed` need not reach each `sometimes`.
     """
 
     scenario: str
@@ -70,18 +76,32 @@ class Report:
     time_ns: int = 0
     finding: Finding | None = None
     not_reproducible: str = ""
+    unsuitable: str = ""
     reached: dict[str, int] = field(default_factory=dict)
+    cancelled: int = 0
     swallowed: int = 0
+    ended_by_it: int = 0
+    replayed: bool = False
 
     @property
     def unreached(self) -> list[str]:
-        """Each `sometimes` that no run reached."""
-        return [name for name, times in self.reached.items() if not times]
+        """Each `sometimes` that no run of an exploration reached."""
+        return [] if self.replayed else [name for name, times in self.reached.items() if not times]
+
+    @property
+    def refused(self) -> str:
+        """Why the scenario can not be explored: it has nothing to disturb, or needs what virtual time has not."""
+        return self.unsuitable or (self.finding.run.refused if self.finding is not None else "")
 
     @property
     def ok(self) -> bool:
         """Whether every run held, and every `sometimes` was reached."""
-        return self.finding is None and not self.not_reproducible and not self.unreached
+        return self.finding is None and not (self.not_reproducible or self.unsuitable or self.unreached)
+
+    @property
+    def held(self) -> str:
+        """What is said of one that is `ok`."""
+        return "held" if self.cancelled or self.replayed else "held, nobody was cancelled"
 
     def add(self, run: Run) -> None:
         """Count a run. Each seed has one in which nobody is cancelled."""
@@ -89,17 +109,23 @@ class Report:
         self.seeds += run.cancel is None
         self.events += run.events
         self.time_ns += run.time_ns
+        self.cancelled += run.cancelled
         self.swallowed += bool(run.swallowed)
+        self.ended_by_it += run.ended_by_it
         for name, reached in run.reached.items():
             self.reached[name] = self.reached.get(name, 0) + reached
 
     def __str__(self) -> str:
         if self.finding is not None:
             return str(self.finding)
-        if self.not_reproducible:
-            return self.not_reproducible
-        lines = [f"{self.scenario}: {self.runs} runs, {'all held' if self.ok else 'and this was never seen:'}"]
+        if self.not_reproducible or self.unsuitable:
+            return self.not_reproducible or self.unsuitable
+        if self.replayed:
+            return f"{self.scenario}: the run was repeated, and held"
+        lines = [f"{self.scenario}: {self.runs} runs, {f'all {self.held}' if self.ok else 'and this was never seen:'}"]
         lines += [f"  {name}: in {times} runs" for name, times in self.reached.items()]
         if self.swallowed:
             lines.append(f"  in {self.swallowed} runs somebody swallowed the cancellation and went on")
+        if self.ended_by_it:
+            lines.append(f"  in {self.ended_by_it} runs {ENDED_BY_IT}")
         return "\n".join(lines)

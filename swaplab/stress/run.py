@@ -32,8 +32,9 @@ class Run:
     `times_ns` has the time of each event, `ran` who ran in it: the serial number of a task or the name of a callback.
     `made` has for each target, by its number, who it is in the trace, and the event in which it was made. `lengths`
     counts the events of each until it was over, `events` those of the run, which took `time_ns` of
-    virtual time. The cancellation came after event `cancelled_after`, or never (0). `clients` were started, and
-    `strikes` of faults struck, by the names that `Reductions` has for them, if any may (`is_faulty`).
+    virtual time. The cancellation came after event `cancelled_after`, or never (0), and has ended the scenario itself
+    if `ended_by_it`. `clients` were started, and `strikes` of faults struck, by the names that `Reductions` has for
+    them, if any may (`is_faulty`).
     """
 
     seed: int
@@ -50,6 +51,7 @@ class Run:
     lengths: tuple[int, ...]
     made: dict[int, tuple[int | str, int]]
     cancelled_after: int
+    ended_by_it: bool
     clients: tuple[int, ...]
     strikes: tuple[str, ...]
     is_faulty: bool
@@ -135,6 +137,7 @@ def run(
         tuple((target.over or len(world.ran)) - target.born for target in world.targets),
         world.made(),
         world.cancelled_after,
+        world.ended_by_it,
         tuple(world.clients_started),
         tuple(world.strikes),
         world.is_faulty,
@@ -197,7 +200,8 @@ def _scenario_to_its_end(scenario: Scenario, world: World, loop: StressLoop) -> 
     try:
         loop.run_until_complete(main)
     except asyncio.CancelledError:
-        if not world.cancelled_after:
+        world.ended_by_it = world.cancelled_after > 0
+        if not world.ended_by_it:
             world.broken.append("the scenario was cancelled, and not by us")
     except (BrokenError, SimError):
         raise

@@ -9,11 +9,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from .case import WHOLE, Cancel, Case, Reductions
+from .case import MOST_JITTER_MS, WHOLE, Cancel, Case, Reductions
 from .order import POLICIES
 
 VERSION = "stress1:"
-MOST_JITTER_MS = 1e12
 MOST_CHARACTERS = 100_000
 LONGEST = 200
 """Characters of a token that somebody might copy."""
@@ -27,6 +26,8 @@ def token(scenario: str, case: Case) -> str:
     """Name a run. It is found again in a process with PYTHONHASHSEED=0."""
     whole = asdict(WHOLE)
     left_out = {name: value for name, value in asdict(case.reductions).items() if value != whole[name]}
+    if "jitter_ms" in left_out:
+        left_out["jitter_ms"] = float(left_out["jitter_ms"])  # 10 and 10.0 are one token
     said = {
         "scenario": scenario,
         "seed": case.seed,

@@ -104,6 +104,7 @@ class World:
         self._numbered: dict[int, Target] = {}
         self._of_task: dict[int | str | None, Target] = {}
         self.cancelled_after = 0
+        self.ended_by_it = False
         self.refused = ""
         self.faults: list[Note] = []
         self.strikes: list[str] = []

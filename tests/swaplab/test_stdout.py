@@ -136,6 +136,7 @@ def test_who_waits_is_told_how_far_it_is(monkeypatch: pytest.MonkeyPatch, capsys
         ran(1)
         while "columns: 2 of 3 after 0 s\n" not in said:
             said += capsys.readouterr().err
+    assert capsys.readouterr().err.endswith("columns: 2 of 3 after 0 s, done\n"), "it ended early, and says how early"
     with progress.progress_of("pages") as ran:
         while "pages: 0 after 0 s\n" not in said:
             said += capsys.readouterr().err

@@ -109,6 +109,17 @@ def test_a_long_token_is_in_a_file_that_the_command_names(file: str, here: Path)
     assert named is not None and len((here / named[1]).read_text()) > 200
     again = stress(file, "--replay", named[1])
     assert again.exit_code == 1 and "LookupError()" in again.stdout
+    assert f"--replay {named[1]}" in again.stdout and len(list(here.glob("*.token"))) == 1
+
+
+def test_a_replay_after_the_repair_holds(file: str, here: Path) -> None:
+    (here / file).write_text(FILE.replace("state = []", "world.sometimes(lambda: False, 'the moon'); state = []"))
+    done = stress(f"{file}::breaks")
+    token = re.search(r"--replay (\S+)", done.stdout)
+    assert token is not None
+    (here / file).write_text((here / file).read_text().replace("state.append(1)", "pass"))  # read anew by a worker
+    again = stress(f"{file}::breaks", "--replay", token[1])
+    assert again.exit_code == 0 and "held" in again.stdout and "no run reached" not in again.stdout
 
 
 @pytest.mark.parametrize("width", [40, 80])
@@ -192,7 +203,7 @@ def test_a_file_that_can_not_be_used_is_one_line(code: str, said: str, here: Pat
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("pass", ":f never suspends, so there is nothing to disturb: let it await something"),
+        ("pass", "::f can not be explored: it never suspends, so there is nothing to disturb: let it await something"),
         (
             "await asyncio.open_connection('localhost', 1)",
             "a socket (loop.create_connection) does not exist in virtual",
@@ -214,6 +225,21 @@ def test_what_can_not_be_explored_is_one_line(body: str, said: str, here: Path) 
     assert done.stderr.startswith("swaplab stress: ") and done.stderr.count("\n") == 1 and said in done.stderr
 
 
+def test_one_that_never_suspends_does_not_stop_the_others(here: Path) -> None:
+    name = f"{here.name}.py"
+    (here / name).write_text(FILE + "@stress.scenario()\nasync def idle(world): pass\n")
+    done = stress(f"{name}::idle", f"{name}::holds", "--html", "page.html")
+    assert done.exit_code == 2 and done.stderr.startswith(f"swaplab stress: {name}::idle can not be explored: it never")
+    assert "refused" in done.stdout and "\u2502 held" in done.stdout
+    assert "it never suspends" in (here / "page.html").read_text()
+
+
+def test_a_scenario_without_anybody_to_cancel_says_so(here: Path) -> None:
+    name = f"{here.name}.py"
+    (here / name).write_text(FILE.replace("lambda: False", "lambda: True"))
+    assert "held, nobody was cancelled" in stress(f"{name}::sees_no_moon").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -222,6 +248,8 @@ def test_what_can_not_be_explored_is_one_line(body: str, said: str, here: Path) 
         (["none.py"], "none.py is not there: name a Python file with scenarios"),
         (["none.py::f"], "none.py is not there"),
         ([".::f"], ". is no file: name a Python file"),
+        (["json"], "there is no scenario 'json': did you mean json.py?"),
+        (["json::holds"], "there is no scenario 'json': did you mean json.py::holds?"),
         (["two.dots.py"], "take the dots out of its name"),
         (["json.py"], "json is a module of Python's or of others; rename the file"),
         (["zoo", "--seeds", "5:5"], "seeds are FROM:TO with TO above FROM, as in 0:2000, and not '5:5'"),

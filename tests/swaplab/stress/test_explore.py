@@ -47,6 +47,59 @@ def test_what_no_run_reached_fails_the_campaign() -> None:
     assert "the moon: in 0 runs" in str(report)
 
 
+def test_a_replay_of_what_was_repaired_holds_though_it_does_not_reach_each_sometimes() -> None:
+    broken = [True]
+
+    @stress.scenario(seeds=3)
+    async def scenario(world: stress.World) -> None:
+        world.sometimes(lambda: False, "the moon")
+        await world.target(asyncio.sleep(1))
+        assert not broken
+
+    found = stress.explore(scenario).finding
+    assert found is not None
+    broken.clear()
+    report = stress.explore(scenario, token=found.token)
+    assert report.ok and report.reached == {"the moon": 0}
+    assert str(report).endswith("the run was repeated, and held")
+
+
+def test_where_nobody_is_cancelled_it_is_said() -> None:
+    @stress.scenario(seeds=2)
+    async def alone(world: stress.World) -> None:
+        await asyncio.sleep(1)
+
+    @stress.scenario(seeds=2)
+    async def with_a_client(world: stress.World) -> None:
+        async with world.clients(lambda: asyncio.sleep(1), n=1):
+            pass
+
+    report = stress.explore(alone)
+    assert report.ok and report.held == "held, nobody was cancelled" and "all held, nobody was" in str(report)
+    assert stress.explore(with_a_client).held == "held"
+
+
+def test_a_cancellation_that_ends_the_scenario_itself_is_told() -> None:
+    @stress.scenario(seeds=2)
+    async def scenario(world: stress.World) -> None:
+        world.at_rest(lambda: not state, "closed")
+        state = [1]
+        await world.target(asyncio.sleep(1))
+        state.clear()
+
+    finding = stress.explore(scenario).finding
+    assert finding is not None and finding.run.broken == ("at rest: closed",)
+    assert "the cancellation ended the scenario itself, which awaits a target" in finding.told()
+
+    @stress.scenario(seeds=2)
+    async def closes(world: stress.World) -> None:
+        await world.target(asyncio.sleep(1))
+
+    report = stress.explore(closes)
+    assert report.ok and 0 < report.ended_by_it < report.runs
+    assert f"in {report.ended_by_it} runs the cancellation ended the scenario itself" in str(report)
+
+
 def test_what_depends_on_something_outside_is_not_reproducible() -> None:
     times: list[int] = []
 
@@ -109,13 +162,29 @@ async def none() -> None: ...
         ({}, lambda world: None, "no coroutine function"),
         ({}, none, "takes one argument"),
         ({"policy": "lifo"}, one, "there is no policy 'lifo'"),
-        ({"seeds": 0}, one, "1 at least"),
+        ({"policy": ["fifo"]}, one, "there is no policy"),
+        ({"seeds": 0}, one, "seeds is 1 at least, and not 0"),
+        ({"seeds": range(5)}, one, "seeds is a whole number, and not range.0, 5.; how many, that is"),
+        ({"seeds": 2.5}, one, "seeds is a whole number, and not 2.5"),
+        ({"sweep_seeds": -1}, one, "sweep_seeds is 0 at least"),
+        ({"sweep_seeds": True}, one, "sweep_seeds is a whole number"),
+        ({"jitter_ms": "20"}, one, "jitter_ms is a number, and not '20'"),
+        ({"jitter_ms": float("nan")}, one, "jitter_ms is not negative"),
+        ({"cancel": 1}, one, "cancel is True or False, and not 1"),
+        ({"max_events": 0}, one, "max_events is 1 at least"),
+        ({"max_time_s": 0}, one, "max_time_s is above 0"),
+        ({"max_time_s": float("inf")}, one, "max_time_s is not negative, and 1e.09 at most"),
         ({"colour": 1}, one, "unexpected keyword argument 'colour'"),
     ],
 )
 def test_what_is_no_scenario_is_refused(options: dict[str, Any], body: Any, said: str) -> None:
     with pytest.raises((TypeError, ValueError), match=said):
         decorate(options, body)
+
+
+def test_without_its_parentheses_it_says_so() -> None:
+    with pytest.raises(TypeError, match=r"write @stress.scenario\(\), with parentheses"):
+        stress.scenario(one)  # type: ignore[arg-type]
 
 
 def test_what_can_not_be_explored_is_refused() -> None:
@@ -126,6 +195,10 @@ def test_what_can_not_be_explored_is_refused() -> None:
         stress.explore(scenario, seeds=range(5, 5))
     with pytest.raises(ValueError, match="no policy"):
         stress.explore(scenario, policy="lifo")
+    with pytest.raises(TypeError, match=r"seeds is a range, as range\(2000\), and not 5"):
+        stress.explore(scenario, seeds=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="is no scenario: decorate"):
+        stress.explore(one)  # type: ignore[arg-type]
 
 
 async def test_inside_of_a_running_loop_it_is_refused() -> None:

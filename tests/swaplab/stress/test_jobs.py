@@ -41,7 +41,7 @@ def test_what_is_found_does_not_depend_on_how_many_look_for_it() -> None:
     seeds: list[int] = []
     explore_in_processes(asked, 2, smaller=True, ran=seeds.append)
     assert [one.report for one in asked] == alone
-    assert sum(seeds) == len(scenarios) * 17
+    assert sum(seeds) == sum(report.seeds for report in alone) < len(scenarios) * 17
     assert sum(report.ok for report in alone) == len(BUGS)
 
 

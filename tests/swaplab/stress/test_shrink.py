@@ -118,3 +118,8 @@ def test_a_token_holds_what_is_left_out() -> None:
     for reductions in (Reductions(), Reductions((1, 3)), Reductions(strikes=()), Reductions((), ("client 1:1",), 0.5)):
         case = Case(7, stress.Cancel(1, 2, 2), "pct", reductions)
         assert read(token("m:f", case), "m:f") == case
+
+
+def test_a_token_is_one_however_its_numbers_are_written() -> None:
+    whole, read_again = (Case(7, None, "fifo", Reductions(jitter_ms=ms)) for ms in (10, 10.0))
+    assert token("m:f", whole) == token("m:f", read_again)
