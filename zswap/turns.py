@@ -32,6 +32,22 @@ class InlineWork:
         self._since_turn = 0
         return True
 
+    @property
+    def is_due(self) -> bool:
+        """Whether one more page to be compressed would make a turn due."""
+        return self._since_turn + DECOMPRESSED_PER_COMPRESSED >= INLINE_WORK_PER_TURN
+
+    def given(self) -> None:
+        """The loop has just had a turn, says who was called by it."""
+        self._since_turn = 0
+
+    def may_compress_at_once(self) -> bool:
+        """Count a page that is compressed by a caller who cannot give a turn; False, uncounted, if one were due."""
+        if self.is_due:
+            return False
+        self._since_turn += DECOMPRESSED_PER_COMPRESSED
+        return True
+
     def may_decompress_at_once(self) -> bool:
         """Count a page that is decompressed by a caller who cannot give a turn; False, uncounted, if one were due."""
         if self._since_turn + 1 >= INLINE_WORK_PER_TURN:

@@ -66,6 +66,8 @@ class Zswap:
             backing=backing,
         )
         self._parts.worker = self._worker = GlobalShrinker(self._parts)
+        self.turns = self._parts.inline_work
+        """When the loop is due for a turn, for who calls `store_at_once` and `load_at_once` many times in a row."""
         self.params = ParameterTable(settings, pools)
         """The parameters that may change now: `store.params["compressor"] = "zstd"` (see `ParameterTable`)."""
 
@@ -172,6 +174,19 @@ class Zswap:
             return await store_path.store(self._parts, folio)
         finally:
             self._in_flight.end()
+
+    def store_at_once(self, offset: int, page: bytes) -> bool:
+        """`store` a page that is nobody's, if that would wait for nothing and nothing stands in the way: True.
+
+        A plain call, for `Swap.store_at_once`. After False nothing has changed, an older page is still there.
+        """
+        self._check()
+        return store_path.store_at_once(self._parts, offset, page)
+
+    def load_at_once(self, offset: int) -> bytes | None:
+        """`load` a page that stays stored, if that would wait for nothing; else None. For `Swap.load_at_once`."""
+        self._check()
+        return load_path.load_at_once(self._parts, offset, keep=True)
 
     async def load(self, offset: int, keep: bool = False) -> bytes | None:
         """Return the page at this slot and forget it unless `keep`; None if there is none.

@@ -15,6 +15,7 @@ from typing import Any, Final
 from ..algapi import AcompAlg
 from ..chain import acomp_is_reqchain
 from ..codecs import CODECS, self_test
+from ..codecs.codec import BytesLike
 from ..flags import CRYPTO_ALG_ASYNC, CRYPTO_ALG_REQ_CHAIN, CRYPTO_ALG_REQ_SEG, PAGE_SIZE
 from ..request import AcompReq
 from ..runners.batched import acomp_do_batch_req_chain
@@ -76,6 +77,14 @@ class ThreadedAlgorithm:
         tfm.ctx = CODECS[self.name]()  # for what runs on the loop's thread
         if tfm.decompress == self.decompress:  # and not another method, of an algorithm that was made of this one
             tfm.decompress_at_once = tfm.ctx.decompress
+        if tfm.compress == self.compress:
+            tfm.compress_at_once = partial(self._compress_at_once, tfm.ctx.compress)
+
+    def _compress_at_once(self, compress: Callable[[BytesLike], bytes], src: BytesLike) -> bytes:
+        """A page on the loop's thread, as long as the context was not left."""
+        if self.pool.closed:
+            raise OSError(ENODEV, "the worker threads' context was left")
+        return compress(src)
 
     def compress(self, req: AcompReq) -> Code:
         """A code, or a coroutine of one: for units, a chain, and a single request that goes to the workers."""

@@ -144,9 +144,15 @@ class Connection(asyncio.Protocol):
     # Cutting what came into steps.
 
     def _advance(self) -> None:
-        """Do what has come completely."""
+        """Do what has come completely, but not so much that others wait: then the rest at the loop's next turn."""
+        turns = self._export.swap.zswap.turns
+        turns.given()
         try:
             while not (self._held_up or self._leaving) and len(self._received) - self._at >= self._needed:
+                if turns.is_due:
+                    self._hold_up()
+                    asyncio.get_running_loop().call_soon(self._go_on)
+                    break
                 at = self._at
                 self._at += self._needed
                 self._step(at)
@@ -171,9 +177,9 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         self._held_up = False
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
-        self._advance()
+            self._advance()
 
     # Options.
 
@@ -279,6 +285,10 @@ class Connection(asyncio.Protocol):
             self._answer(request, cost, RefusedError(ESHUTDOWN, "the server is shutting down"))
         elif self._refused is not None:
             self._answer(request, cost, self._refused)
+        elif request.command == Command.WRITE and self._export.write_at_once(request.offset, payload):
+            self._answer(request, cost, None)
+        elif request.command == Command.READ and (pieces := self._export.read_at_once(request.offset, request.length)):
+            self._answer(request, cost, None, pieces)
         elif (command := self._command(request, payload)) is None:
             self._answer(request, cost, None)
         else:

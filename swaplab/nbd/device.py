@@ -35,5 +35,5 @@ async def compressed_device(
             "v14", compressor=compressor, max_pool_bytes=max_pool_bytes, max_batch_size=32, long_chains=True
         )
         device = zswap.FileDevice(spill, nr_slots(size), private=spill is not None)
-        swap = await stack.enter_async_context(zswap.Swap.open(params, device=device))
+        swap = await stack.enter_async_context(zswap.Swap.open(params, device=device, at_home=True))
         yield Export(swap, size)

@@ -50,6 +50,7 @@ class Export:
         self.kept: dict[int, bytes] = {}
         self._locks = SlotLocks()  # of the export's pages
         self._running: set[asyncio.Task[Any]] = set()
+        self._unordered = 0  # begun, and not in the line for their pages yet
 
     def __repr__(self) -> str:
         return (
@@ -58,10 +59,15 @@ class Export:
 
     def begin(self, command: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Do a command to its end, whatever becomes of its client."""
-        task = asyncio.get_running_loop().create_task(command)
+        self._unordered += 1
+        task = asyncio.get_running_loop().create_task(self._in_order(command))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
+
+    async def _in_order(self, command: Coroutine[Any, Any, T]) -> T:
+        self._unordered -= 1  # in this very step it takes its place in the line for its pages
+        return await command
 
     async def ended(self, timeout: float) -> bool:
         """Wait until nothing is under way, at most `timeout` seconds; whether that is so."""
@@ -69,6 +75,27 @@ class Export:
         while self._running and (left := deadline - asyncio.get_running_loop().time()) > 0:
             await asyncio.wait(self._running, timeout=left)
         return not self._running
+
+    def read_at_once(self, offset: int, length: int) -> list[Piece] | None:
+        """`read` within one page, if that would wait for nothing; else None."""
+        number, start = divmod(offset, PAGE_SIZE)
+        if start + length > PAGE_SIZE or not self._is_free(number):
+            return None
+        page = self.swap.load_at_once(number)
+        return None if page is None else _cut([page], start, length)
+
+    def write_at_once(self, offset: int, data: bytes) -> bool:
+        """`write` within one page, if that would wait for nothing and nothing is in the way; else it does nothing."""
+        number, start = divmod(offset, PAGE_SIZE)
+        end = start + len(data)
+        if end > PAGE_SIZE or not self._is_free(number):
+            return False
+        if len(data) < PAGE_SIZE:
+            page = self.swap.load_at_once(number)
+            if page is None:
+                return False
+            data = page[:start] + data + page[end:]
+        return self.swap.store_at_once(number, data) is not None
 
     async def read(self, offset: int, length: int) -> list[Piece]:
         """The bytes of this range, in pieces; runs of zeroes are told by their length."""
@@ -154,6 +181,10 @@ class Export:
         """Every write that was acknowledged can be read already. What could not be stored is tried once more."""
         with suppress(OSError):
             await self._put_back()
+
+    def _is_free(self, page: int) -> bool:
+        """Whether a command may work on this page at once: nobody was before it, and nothing could not be stored."""
+        return not (self._unordered or self.kept) and self._locks.is_free(page)
 
     def _lock(self, offset: int, length: int) -> SlotLease:
         pages = pages_of(offset, length)

@@ -7,7 +7,7 @@ with it, so that nobody reads a stale page.
 
 import asyncio
 
-from acomp import cpu, trace
+from acomp import PAGE_SIZE, cpu, fault, trace
 
 from ..folio import Folio
 from ..params import ZSWAP_MAX_BATCH_SIZE
@@ -38,6 +38,42 @@ async def store(parts: Parts, folio: Folio) -> bool:
         if trace.sink is not None:
             trace.emit("zswap.store", offset=folio.offset, nr_pages=folio.nr_pages, stored=stored)
     return stored
+
+
+def store_at_once(parts: Parts, slot: int, page: bytes) -> bool:
+    """What `store` would do with one page that is nobody's, if it would wait for nothing and nothing goes wrong: True.
+
+    False, and nothing was done, for whatever else. Who watches sees every step: with a trace sink, a fault decider or a
+    cost model it is always False, as while a limit or a turn of the loop has something to say.
+    """
+    if trace.sink is not None or fault.decider is not None or cpu.is_modelled() or not parts.slots.is_free(slot):
+        return False
+    pool, inventory, most = parts.pools.current, parts.inventory, parts.limit.max_pages
+    if pool is None or not parts.settings.enabled:
+        return False
+    if most is not None and (parts.limit.full or parts.line.locked or parts.pools.total_pages >= most):
+        return False
+    context, lru = pool.free_context_here(parts.loop), inventory.lrus.ensure(None, 0)
+    if context is None or context.tfm is None or context.tfm.compress_at_once is None or lru is None or lru.lock.locked:
+        return False
+    if not parts.inline_work.may_compress_at_once():
+        return False
+    try:
+        output = context.tfm.compress_at_once(page)
+    except Exception:
+        return False  # the long way says what it was
+    if len(output) >= PAGE_SIZE:
+        if not inventory.knows_raw:
+            return False
+        output = page
+    entries = inventory.entries.alloc(1)
+    if entries is None or inventory.fill(entries, pool, (output,)):
+        if entries is not None:
+            inventory.discard(entries, pool)
+        return False
+    inventory.publish(slot, entries, pool, lru)
+    parts.counters.events["zswpout"] += 1
+    return True
 
 
 def _forget(parts: Parts, folio: Folio, lease: SlotLease) -> None:

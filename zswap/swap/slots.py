@@ -54,6 +54,19 @@ class SwapSlots:
                     return slot
         return NO_SLOT
 
+    def take(self, slot: int, nr: int = 1) -> bool:
+        """Take just these slots, if all of them are there and free."""
+        if slot + nr > self.nr_slots or self._map.find(_USED, slot, slot + nr) >= 0:
+            return False
+        self._map[slot : slot + nr] = _USED * nr
+        while nr:
+            cluster = slot // CLUSTER
+            here = min(nr, (cluster + 1) * CLUSTER - slot)
+            self._room[cluster] -= here
+            self.used += here
+            slot, nr = slot + here, nr - here
+        return True
+
     def free(self, slot: int, nr: int = 1) -> None:
         """Give slots back; those under I/O when that has landed."""
         cluster = slot // CLUSTER
@@ -69,6 +82,10 @@ class SwapSlots:
                 self._doomed.add(one)
             else:
                 self._give_back(one)
+
+    def is_held(self, slot: int) -> bool:
+        """Whether I/O works on this slot."""
+        return slot in self._held
 
     def hold(self, slot: int, nr: int = 1) -> None:
         """I/O begins on these slots."""

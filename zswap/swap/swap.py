@@ -24,7 +24,7 @@ from ..zswap import Zswap
 from .device import FileDevice, SwapDevice
 from .device_io import DeviceIo
 from .extents import Extent, extents_of
-from .owners import SlotOwners
+from .owners import Owner, SlotOwners
 from .slots import CLUSTER, NO_SLOT, SwapSlots
 
 ZERO_PAGE: Final = bytes(PAGE_SIZE)
@@ -32,6 +32,9 @@ ZERO_PAGE: Final = bytes(PAGE_SIZE)
 
 # What is marked of each slot. A free one is as one whose page is being stored: nothing can be found there.
 _NOTHING, _ZERO, _STORED = b"\0", b"\1", b"\2"
+
+
+_NOBODY: Final[Owner] = (None, 0)
 
 
 class Placed(IntEnum):
@@ -64,12 +67,13 @@ class Swap:
     that is stored again gets other slots. A write to the device is waited for.
     """
 
-    def __init__(self, params: Params, device: SwapDevice) -> None:
+    def __init__(self, params: Params, device: SwapDevice, at_home: bool = False) -> None:
         self.device = device
         self.zswap = Zswap(params, backing=self)
         """The compressed store below; its `params`, `stats`, `figures` are for reading and writing."""
         self.slots = SwapSlots(device.nr_slots)
         self._params = params
+        self._at_home = at_home
         self._io = DeviceIo(device, self.slots)
         self._locks = SlotLocks()  # of pages
         self._pages = SlotMap()  # page -> slot
@@ -79,12 +83,15 @@ class Swap:
         self._state = "new"
 
     @classmethod
-    def open(cls, params: Params | None = None, *, device: SwapDevice | None = None) -> Self:
+    def open(cls, params: Params | None = None, *, device: SwapDevice | None = None, at_home: bool = False) -> Self:
         """Swap space to be entered with `async with`; the default device is a sparse file of 1 GiB without a name.
 
-        A device belongs to the swap space from here on and is closed with it.
+        A device belongs to the swap space from here on and is closed with it. With `at_home` a page gets the slot of
+        its own number where that is there and free, so that neighbours stay neighbours however often they are stored;
+        for whoever has no more pages than the device has slots. (The kernel takes slots as they come.)
         """
-        return cls(params if params is not None else Params(), device if device is not None else FileDevice())
+        device = device if device is not None else FileDevice()
+        return cls(params if params is not None else Params(), device, at_home)
 
     def __repr__(self) -> str:
         return f"<Swap {self._state}: {len(self._pages)} pages, {self.slots!r}, {self.zswap!r}>"
@@ -185,7 +192,7 @@ class Swap:
 
     async def _place(self, folio: Folio, lease: SlotLease) -> Placed:
         self._check_wanted(lease)
-        slot = self.slots.allocate(folio.nr_pages)
+        slot = self._allocate(folio.offset, folio.nr_pages)
         if slot != NO_SLOT:
             return await self._place_at(slot, folio, lease)
         if folio.cgroup is not None:
@@ -221,6 +228,45 @@ class Swap:
         self._check_wanted(lease)  # else its slots may be another folio's by now
         self._mark(slot, folio.nr_pages, _STORED)
         return Placed.DEVICE
+
+    def _allocate(self, offset: int, nr_pages: int) -> int:
+        if self._at_home and self.slots.take(offset, nr_pages):
+            return offset
+        return self.slots.allocate(nr_pages)
+
+    def store_at_once(self, offset: int, page: bytes) -> Placed | None:
+        """Swap out a page that is nobody's if that waits for nothing and nothing stands in the way; else None.
+
+        A plain call: where it goes, as from `store`, which is to be called after None. Then nothing has changed, and an
+        older page is still there. The page keeps its slot, if it had one.
+        """
+        self._check()
+        slot = self._pages.get(offset)
+        fresh = slot == EMPTY
+        if not self._locks.is_free(offset):
+            return None
+        if not fresh and (self._owners[slot] != _NOBODY or self.slots.is_held(slot)):
+            return None  # I/O that a cancelled call has left: its slots are not written to again before it has landed
+        if fresh and (slot := self._allocate(offset, 1)) == NO_SLOT:
+            return None
+        placed = self._place_at_once(slot, page)
+        if fresh and placed is None:
+            self.slots.free(slot)
+        elif fresh:
+            self._owners.take(slot, 1, _NOBODY)
+            self._pages.put_range(offset, [slot])
+        return placed
+
+    def _place_at_once(self, slot: int, page: bytes) -> Placed | None:
+        if not page[0] and page == ZERO_PAGE:
+            self.zswap.invalidate(slot)
+            self._mark(slot, 1, _ZERO)
+            self.zswap.events["swpout_zero"] += 1
+            return Placed.ZERO
+        if not self.zswap.store_at_once(slot, page):
+            return None
+        self._mark(slot, 1, _STORED)
+        return Placed.ZSWAP
 
     def _mark(self, slot: int, nr_pages: int, mark: bytes) -> None:
         self._marks[slot : slot + nr_pages] = mark * nr_pages
@@ -344,6 +390,19 @@ class Swap:
         self._check()
         check_slots(offset, nr_pages)
         return extents_of(self._pages, lambda slot: self._marks[slot] == _ZERO[0], offset, nr_pages)
+
+    def load_at_once(self, offset: int) -> bytes | None:
+        """Return the page at this offset, which stays stored, or zeroes if there is none; None if that means waiting.
+
+        A plain call; after None call `load_range`.
+        """
+        self._check()
+        if not self._locks.is_free(offset):
+            return None
+        slot = self._pages.get(offset)
+        if slot == EMPTY or self._counted_zero(slot):
+            return ZERO_PAGE
+        return self.zswap.load_at_once(slot)
 
     def invalidate(self, offset: int, nr_pages: int = 1) -> int:
         """Forget these pages, now; a plain call. Returns how many there were.

@@ -36,7 +36,7 @@ async def opened(size: int = SIZE) -> AsyncIterator[tuple[Export, NullDevice]]:
         async with zswap.Swap.open(zswap.Params(compressor="null-async"), device=device) as swap:
             export = Export(swap, size)
             yield export, null
-            assert await export.ended(0) and not len(export._locks)
+            assert await export.ended(1.0) and not len(export._locks)
 
 
 def no_device(point: str) -> bool:
@@ -181,6 +181,27 @@ async def test_what_was_begun_is_finished_whoever_waits_for_it() -> None:
         assert await export.ended(1.0)
         assert joined(await export.read(0, 1)) == b"x"
         await asyncio.gather(waiter, return_exceptions=True)
+
+
+async def test_one_page_at_once() -> None:
+    with acomp.registry():
+        params = zswap.Params.for_generation("v14", compressor="zstd")
+        async with zswap.Swap.open(params, device=zswap.MemoryDevice(nr_slots(SIZE)), at_home=True) as swap:
+            export = Export(swap, SIZE)
+            assert export.write_at_once(PAGE_SIZE - 3, b"abc") and export.write_at_once(PAGE_SIZE, b"d" * PAGE_SIZE)
+            assert export.read_at_once(PAGE_SIZE - 4, 4) == [b"\0abc"]
+            assert export.read_at_once(2 * PAGE_SIZE + 1, 7) == [7]
+            assert export.read_at_once(PAGE_SIZE - 4, 5) is None and not export.write_at_once(PAGE_SIZE - 1, b"xx")
+            assert joined(await export.read(0, 2 * PAGE_SIZE)) == bytes(PAGE_SIZE - 3) + b"abc" + b"d" * PAGE_SIZE
+            writing = export.begin(export.write(0, b"e" * 3 * PAGE_SIZE))
+            assert export.read_at_once(0, 1) is None and not export.write_at_once(PAGE_SIZE, b"f"), "it came first"
+            await writing
+            lease = export._locks.request(0)
+            assert export.read_at_once(0, 1) is None and export.read_at_once(PAGE_SIZE, 1) == [b"e"]
+            lease.release()
+            export.kept[5] = b"k" * PAGE_SIZE
+            assert export.read_at_once(5 * PAGE_SIZE, 1) is None and not export.write_at_once(5 * PAGE_SIZE, b"f")
+            assert await export.read(5 * PAGE_SIZE, 1) == [b"k"]
 
 
 RANGES = st.tuples(st.integers(0, SIZE - 1), st.sampled_from([1, 5, 100, 4095, 4096, 4097, 9000, 40_000])).map(
