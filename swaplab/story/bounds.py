@@ -14,6 +14,10 @@ PAGE_BYTES: Final = 131_072
 PAGES_BYTES: Final = 4 * MIB
 BUFFERS_BYTES: Final = 16 * MIB
 LIST_ITEMS: Final = 64
+ARGUMENTS: Final = 20_000
+"""Of all calls together, the items of lists included."""
+KEYS: Final = 64
+"""Of an object in the script: as many as there are pages."""
 STRING: Final = 256
 """Characters of a string."""
 INTEGER: Final = 1 << 63

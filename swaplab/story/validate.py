@@ -48,13 +48,24 @@ def read_script(text: str | bytes) -> Script:
         found = repr(document["schema"])[: bounds.STRING] if "schema" in document else "missing"
         raise ScriptError(f'the schema is {found}, and this version reads "schema": "{SCHEMA}"')
     calls = document.get("calls")
-    if isinstance(calls, list) and len(calls) > bounds.CALLS:
-        raise ScriptError(f"{len(calls)} calls; a script has {bounds.CALLS} at most")
+    if isinstance(calls, list):
+        _check_sizes(calls)
     try:
         script = Script.model_validate(document)
     except ValidationError as error:
         raise _in_one_line(error, calls) from None
     return checked(script)
+
+
+def _check_sizes(calls: list[Any]) -> None:
+    """Refuse what is too much to be looked at one by one."""
+    if len(calls) > bounds.CALLS:
+        raise ScriptError(f"{len(calls)} calls; a script has {bounds.CALLS} at most")
+    lists = [call["args"] for call in calls if isinstance(call, dict) and isinstance(call.get("args"), list)]
+    size = sum(map(len, lists))
+    size += sum(len(item) for args in lists for item in args[: bounds.ARGUMENTS] if isinstance(item, list))
+    if size > bounds.ARGUMENTS:
+        raise ScriptError(f"{size} arguments in all; a script has {bounds.ARGUMENTS} at most")
 
 
 def checked(script: Script) -> Script:
@@ -106,6 +117,8 @@ class _CallCheck:
         self._check_names(entry)
         self._check_arity(entry)
         for argument in call.args:
+            if call.call == "list" and isinstance(argument, tuple):
+                self.refuse("a list in a list; lists are flat")
             for item in items(argument):
                 self._check_item(item, in_list=isinstance(argument, tuple) or call.call == "list")
         if entry.is_own:
@@ -201,6 +214,8 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > bounds.KEYS:
+        raise ScriptError(f"an object with {len(pairs)} keys; {bounds.KEYS} at most")
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]

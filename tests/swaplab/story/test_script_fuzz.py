@@ -109,6 +109,7 @@ MANY = int(os.environ.get("SWAPLAB_SCRIPTS", "0"))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(max(300, MANY))
 @settings(
     max_examples=MANY or 200,
     deadline=None,
