@@ -22,7 +22,7 @@ from .ending import End, settled, timers_left, virtual_loop
 from .explain import explain_array, explain_code, explain_error
 from .log import Log
 from .machine import Faults, Hardware, opened
-from .objects import Objects, TaskHandle
+from .objects import Objects, TaskHandle, close_unused
 from .outcomes import Outcomes
 from .script import Call, Ref, Script
 from .validate import checked
@@ -43,7 +43,7 @@ def run_script(script: Script) -> ScriptRun:
     try:
         sim.run(run.main(), max_events=bounds.TURNS)
     except sim.BoundReachedError:
-        run.cut = "events"
+        run.give_up()
     return run.answer()
 
 
@@ -80,6 +80,12 @@ class _Run:
             left_over=self._left,
             cut=self.cut,
         )
+
+    def give_up(self) -> None:
+        """The loop was stopped, since something spins: there is no end of the script to be looked at."""
+        self.cut = "events"
+        for _, _, work in self._coroutines:
+            close_unused(work)
 
     async def main(self) -> None:
         """All of it, on the running loop."""

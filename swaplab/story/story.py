@@ -4,43 +4,14 @@ It is run as every script is (`telling` writes it), and recorded for the picture
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from errno import EINVAL
-from typing import Literal
 
 from .answer import ListView, ScriptRun
 from .recording import Recording, Result, Step
 from .run import run_script
-from .telling import script_of
+from .telling import Story, script_of
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
-    """What to run: `pages` requests on `devices` devices with `wqs` queues each, all from cpu 0.
-
-    `interface` is how the pages go down: a chain of requests (v8), arrays (v9) or units of one request (v14); the
-    last two run in parallel whatever `sync_mode` says. With two or more queues those after the first are global, so
-    that the chain spreads over the devices. The device does not take the submission of request `fail` (-EIO); page
-    `incompressible` does not compress (-E2BIG).
-    """
-
-    pages: int = 8
-    devices: int = 4
-    wqs: int = 2
-    sync_mode: Literal["sync", "async", "async_irq"] = "async"
-    interface: Literal["chain", "array", "unit"] = "chain"
-    fail: int | None = None
-    incompressible: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("fail", "incompressible"):
-            which = getattr(self, name)
-            if which is not None and not 0 <= which < self.pages:
-                raise ValueError(
-                    f"{name}: there is no request {which}; a chain of {self.pages} has 0 to {self.pages - 1}"
-                )
-        if self.pages < 1:
-            raise ValueError(f"a chain has at least one page, not {self.pages}")
+__all__ = ["Story", "run_story"]
 
 
 def run_story(story: Story) -> Recording:

@@ -1,8 +1,9 @@
-"""How a story is told: the script that its options make."""
+"""A story, which is what `swaplab chain` is asked for, and the script that tells it."""
 
 import base64
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from acomp import PAGE_SIZE
 from iaa_emulator.driver.algorithm import IAA_CRYPTO_MAX_BATCH_SIZE as BATCH
@@ -12,9 +13,6 @@ from iaa_emulator.hardware.config import MAX_ENGINES, WORK_QUEUE_SLOTS
 from . import bounds
 from .script import Page, Script
 
-if TYPE_CHECKING:
-    from .story import Story
-
 UNITS: Final = bounds.PAGE_BYTES // PAGE_SIZE
 """How many pages a script's folio has; what is more goes into another request."""
 SENTENCE: Final = "This is page %d of the story. "
@@ -22,7 +20,36 @@ SENTENCE: Final = "This is page %d of the story. "
 Call = dict[str, Any]
 
 
-def script_of(story: "Story") -> Script:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What to run: `pages` requests on `devices` devices with `wqs` queues each, all from cpu 0.
+
+    `interface` is how the pages go down: a chain of requests (v8), arrays (v9) or units of one request (v14); the
+    last two run in parallel whatever `sync_mode` says. With two or more queues those after the first are global, so
+    that the chain spreads over the devices. The device does not take the submission of request `fail` (-EIO); page
+    `incompressible` does not compress (-E2BIG).
+    """
+
+    pages: int = 8
+    devices: int = 4
+    wqs: int = 2
+    sync_mode: Literal["sync", "async", "async_irq"] = "async"
+    interface: Literal["chain", "array", "unit"] = "chain"
+    fail: int | None = None
+    incompressible: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("fail", "incompressible"):
+            which = getattr(self, name)
+            if which is not None and not 0 <= which < self.pages:
+                raise ValueError(
+                    f"{name}: there is no request {which}; a chain of {self.pages} has 0 to {self.pages - 1}"
+                )
+        if self.pages < 1:
+            raise ValueError(f"a chain has at least one page, not {self.pages}")
+
+
+def script_of(story: Story) -> Script:
     """The script that tells the story. Requests are r<page>, unit requests u<first page>."""
     told = {"chain": _chain, "array": _arrays, "unit": _units}[story.interface]
     fault = [_call("fault.at", SUBMIT, story.fail + 1)] if story.fail is not None else []
@@ -59,7 +86,7 @@ def _compress(name: str) -> list[Call]:
     ]
 
 
-def _chain(story: "Story") -> Iterator[Call]:
+def _chain(story: Story) -> Iterator[Call]:
     """v8: a request for each page, chained to the first."""
     head, size = _ref("r0"), PAGE_SIZE
     yield from (_alloc(f"r{n}") for n in range(story.pages))
@@ -72,7 +99,7 @@ def _chain(story: "Story") -> Iterator[Call]:
     yield _call("acomp_reqchain_clear", head, _ref("wait"))
 
 
-def _arrays(story: "Story") -> Iterator[Call]:
+def _arrays(story: Story) -> Iterator[Call]:
     """v9: requests, pages, buffers, lengths and errors side by side, as many at a call as the driver takes."""
     yield from (_alloc(f"r{n}") for n in range(story.pages))
     for first in range(0, story.pages, BATCH):
@@ -90,7 +117,7 @@ def _arrays(story: "Story") -> Iterator[Call]:
         )
 
 
-def _units(story: "Story") -> Iterator[Call]:
+def _units(story: Story) -> Iterator[Call]:
     """v14: one request, with the pages as its units."""
     for first in range(0, story.pages, UNITS):
         size = min(UNITS, story.pages - first) * PAGE_SIZE
@@ -103,11 +130,11 @@ def _units(story: "Story") -> Iterator[Call]:
         yield from _compress(name)
 
 
-def _page(number: int, story: "Story") -> dict[str, Any]:
+def _page(number: int, story: Story) -> dict[str, Any]:
     return {"random": number} if number == story.incompressible else {"text": SENTENCE % number}
 
 
-def _folios(story: "Story") -> dict[str, Any]:
+def _folios(story: Story) -> dict[str, Any]:
     """The pages behind each other."""
     contents = [Page.model_validate(_page(n, story)).content for n in range(story.pages)]
     folios = {first: b"".join(contents[first : first + UNITS]) for first in range(0, story.pages, UNITS)}

@@ -1,14 +1,18 @@
 """What a run of a script does and tells: order, landings, tasks, coroutines, bounds, what is left."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from swaplab.story import bounds
 from swaplab.story.answer import Coroutine, Reference, ScriptRun
+from swaplab.story.calls import CALLS
 from swaplab.story.run import run_script
 from swaplab.story.script import Script
 from tests.swaplab.story.scripts import (
@@ -360,3 +364,20 @@ def test_equal_scripts_have_equal_answers_in_any_process() -> None:
     assert here.to_json().encode() == one
     assert ScriptRun.model_validate_json(one) == here
     assert b"request r3 cannot be freed" in one and b"'#1'" in one
+
+
+@pytest.mark.parametrize("names", [{}, {"task": "t"}])
+def test_a_run_that_spins_is_cut_by_the_loop(names: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """No call is known to do that: here one is made to."""
+
+    async def spin(reqs: object) -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    calls = {**CALLS, "requests_idle": replace(CALLS["requests_idle"], function=spin)}
+    monkeypatch.setattr("swaplab.story.run.CALLS", calls)
+    monkeypatch.setattr(bounds, "TURNS", 1000)
+    unused = call("crypto_acomp_compress", ref("r0"))
+    answer = run(*requests(), unused, call("requests_idle", [], **names), call("CryptoWait"))
+    assert answer.cut == "events"
+    assert [found.status for found in answer.calls[-2:]] == ["skipped", "skipped"]
