@@ -19,13 +19,15 @@ from .watch import checksum
 class _Submitted:
     """A request that was handed to an algorithm: as what, and what it has left when it was idle again.
 
-    `code` is what its caller got, None as long as nobody has asked. `seen` is set when the rest is valid.
+    `code` is what its caller got, None as long as nobody has asked. `seen` is set when the rest is valid; before that
+    `former` is what became of it the time before, if there was one.
     """
 
     req: AcompReq
     role: Role
     submissions: int
     members: tuple[AcompReq, ...] = ()
+    former: "_Submitted | None" = None
     code: int | None = None
     seen: tuple[int, int] | None = None
     own: Role = "single"
@@ -68,7 +70,9 @@ class Outcomes:
     def _note(self, req: AcompReq, role: Role, members: tuple[AcompReq, ...] = ()) -> None:
         name = self._objects.name_of(req)
         if name is not None:
-            self._submitted[name] = _Submitted(req, role, req.submissions, members)
+            former = self._submitted.get(name)
+            former = former if former is None or former.seen else former.former
+            self._submitted[name] = _Submitted(req, role, req.submissions, members, former)
 
     def coded(self, req: object, name: str | None, code: object) -> Role:
         """An entry point has returned `code` for `req`, bound to `name`. Whose result it is."""
@@ -107,7 +111,7 @@ class Outcomes:
     def _own(self, found: _Submitted) -> Role:
         """Whose a request's own err is."""
         if not found.stands_alone and not found.is_submitted:
-            return "unsubmitted"
+            return "member" if found.req.base.err == -EINPROGRESS else "unsubmitted"
         return "member" if found.role == "last" else self._role(found, found.req.base.err)
 
     def role_of(self, req: object) -> Role:
@@ -127,7 +131,8 @@ class Outcomes:
 
     def outputs(self) -> dict[str, Output]:
         """What became of each, by its name."""
-        return {name: _output(found, found.seen[1]) for name, found in self._submitted.items() if found.seen}
+        known = {name: found if found.seen else found.former for name, found in self._submitted.items()}
+        return {name: _output(found, found.seen[1]) for name, found in known.items() if found and found.seen}
 
 
 def _output(found: _Submitted, own_err: int) -> Output:

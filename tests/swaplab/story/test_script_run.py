@@ -177,6 +177,20 @@ def test_a_head_that_is_refused() -> None:
     assert [event.fields for event in answer.events if event.kind == "fault"] == [{"point": "iaa.submit"}]
 
 
+def test_a_call_that_is_refused_takes_nothing_from_what_was() -> None:
+    answer = run(*chain(2), *compress(), call("crypto_acomp_compress", ref("r1")))
+    assert [kind for kind, _ in raised(answer)] == ["RequestBusyError"]
+    assert errs(answer) == {"r0": 0, "r1": 0}
+
+
+def test_a_chain_that_has_not_run_yet_says_so() -> None:
+    code = call("crypto_acomp_compress", ref("r0"), as_="code")
+    answer = run(*chain(2), code, call("acomp_request_err", ref("r1")))
+    explained = last(answer).explain
+    assert last(answer).value == -115 and explained is not None
+    assert explained.whose == "this request's own, one of a chain"
+
+
 def test_units_and_arrays() -> None:
     answer = run(
         *requests(2),
