@@ -21,6 +21,7 @@ MARKS = {
     "event": "● ",
     "end": "■ ",
     "cancel": "✖ ",
+    "sent": "✖ ",
     "fault": "! ",
     "log": "» ",
 }
@@ -64,8 +65,8 @@ def _headings(drawn: Timeline, plain: bool) -> Iterator[Text]:
 
 def _lines(drawn: Timeline, row: Row, time: str, lanes: int, width: int, plain: bool) -> Iterator[Text]:
     """A row: words that do not fit go on below, beside the lanes."""
-    words = Text(_words(drawn, row, named=not lanes), STYLES.get(row.kind, ""))
     room = max(width - TIME - lanes, 10)
+    words = Text(_words(drawn, row, room, named=not lanes), STYLES.get(row.kind, ""))
     for number, part in enumerate(words.wrap(Console(width=room), room) or [Text("")]):
         line = Text(f"{time if number == 0 else '':>{TIME - 1}} ", "dim")
         for index in range(lanes // 2):
@@ -79,11 +80,19 @@ def _lines(drawn: Timeline, row: Row, time: str, lanes: int, width: int, plain: 
         yield line
 
 
-def _words(drawn: Timeline, row: Row, named: bool) -> str:
-    text = " ".join(row.text.split())
+def _words(drawn: Timeline, row: Row, room: int, named: bool) -> str:
+    """What is said in a row: with as many callers of the function in which somebody stands as leave it on one line."""
+    ways = [_said(drawn, row, row.chained(callers), named) for callers in range(len(row.callers), -1, -1)]
+    return next((way for way in ways if len(way) <= room), ways[-1])
+
+
+def _said(drawn: Timeline, row: Row, text: str, named: bool) -> str:
+    text = " ".join(text.split())
     match row.kind:
-        case Kind.LATER | Kind.FOLDED:
+        case Kind.LATER:
             return f"... {text}"
+        case Kind.FOLDED:
+            return f"... {text}" + (" (--html FILE shows more)" if row.event else "")
         case Kind.BROKEN:
             return f"did not hold: {text}"
         case Kind.LOG:
@@ -91,7 +100,7 @@ def _words(drawn: Timeline, row: Row, named: bool) -> str:
         case Kind.FAULT:
             text = f"fault: {text}"
     name = "" if row.lane is None else drawn.lanes[row.lane].name
-    if row.kind is Kind.CANCEL:
+    if row.kind in (Kind.CANCEL, Kind.SENT):
         return f"{name} {text}"
     return f"{name}: {text}" if name and named else text
 

@@ -22,11 +22,15 @@ ADDRESS = re.compile(r"( object)? at 0x[0-9a-f]+")
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One task of a failed run: its name, the place in its own code where it stands, and what it waits for there."""
+    """One task of a failed run: its name, the place in its own code where it stands, and what it waits for there.
+
+    `callers` are the functions of its own code that await the one in which it stands, the innermost last.
+    """
 
     task: str
     where: str
     awaits: str
+    callers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"task {self.task!r} in {self.where} for {self.awaits}"
@@ -35,10 +39,11 @@ class Waiting:
 def who_waits(tasks: Iterable[asyncio.Task[Any]], machinery: tuple[Path, ...] = MACHINERY) -> tuple[Waiting, ...]:
     """Describe `tasks` in the order given, the finished ones left out. Nobody wants to hear of files in `machinery`."""
     return tuple(
-        Waiting(task.get_name(), _where(frames, machinery), _awaits(task, frames))
+        Waiting(task.get_name(), _where(own), _awaits(task, frames), _callers(own))
         for task in tasks
         if not task.done()
         for frames in [_frames(task.get_coro())]
+        for own in [_own(frames, machinery)]
     )
 
 
@@ -73,9 +78,17 @@ def _hidden_generator(step: object) -> object:
     return next((thing for thing in gc.get_referents(step) if isinstance(thing, AsyncGeneratorType)), None)
 
 
-def _where(frames: list[FrameType], machinery: tuple[Path, ...]) -> str:
-    """The innermost place outside of asyncio and of the virtual loop: there somebody can do something about it."""
-    own = [frame for frame in frames if Path(frame.f_code.co_filename).parent not in machinery] or frames
+def _own(frames: list[FrameType], machinery: tuple[Path, ...]) -> list[FrameType]:
+    """Those outside of asyncio and of the virtual loop, if any: there somebody can do something about it."""
+    return [frame for frame in frames if Path(frame.f_code.co_filename).parent not in machinery] or frames
+
+
+def _callers(own: list[FrameType]) -> tuple[str, ...]:
+    return tuple(frame.f_code.co_qualname for frame in own[:-1])
+
+
+def _where(own: list[FrameType]) -> str:
+    """The innermost place."""
     if not own:
         return "a coroutine that has not begun"
     code = own[-1].f_code

@@ -23,6 +23,7 @@ HUES = (215, 28, 145, 280, 190, 340, 45, 250, 110, 0)
 
 MARKS = {
     Kind.CANCEL: "\N{MULTIPLICATION SIGN}",
+    Kind.SENT: "\N{MULTIPLICATION SIGN}",
     Kind.FAULT: "!",
     Kind.LOG: "\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}",
 }
@@ -173,7 +174,7 @@ def _cell(state: str, lane: int, row: Row, born: set[int]) -> str:
 
 
 def _words(row: Row) -> str:
-    text = escape(row.text)
+    text = escape(row.chained())
     match row.kind:
         case Kind.BROKEN:
             return f"did not hold: {text}"

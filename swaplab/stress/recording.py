@@ -4,7 +4,8 @@ Recorded when a run that is known to fail is repeated once more: looking into fr
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any
 
 from swaplab.sim.deadlock import who_waits
@@ -34,12 +35,17 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event: its number from 1, when it was, who ran, and what can be said of where it stands now."""
+    """One event: its number from 1, when it was, who ran, what can be said of where it stands now, and who awaits that.
+
+    `cancelled` are those whom it has cancelled.
+    """
 
     number: int
     ns: int
     who: int | str
     where: str
+    callers: tuple[str, ...] = ()
+    cancelled: tuple[int | str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,46 +65,57 @@ class Recording:
 def record(scenario: Scenario, case: Case) -> tuple[Run, Recording]:
     """Make a run and record it."""
     recorder = _Recorder()
-    became = run(scenario, *case, watch=recorder.watch)
-    return became, Recording(tuple(recorder.lanes.values()), tuple(recorder.steps[-MOST_STEPS:]), recorder.cancelled())
+    became = run(scenario, *case, watch=recorder)
+    return became, Recording(tuple(recorder.lanes.values()), tuple(recorder.steps[-MOST_STEPS:]), recorder.target())
 
 
 class _Recorder:
     def __init__(self) -> None:
         self.lanes: dict[int | str, Lane] = {}
         self.steps: list[Step] = []
-        self._tasks: dict[int | str, asyncio.Task[Any]] = {}
+        self._alive: dict[int | str, asyncio.Task[Any]] = {}
+        self._cancelling: Counter[int | str] = Counter()
         self._world: World | None = None
 
-    def watch(self, world: World, loop: StressLoop) -> None:
+    def event(self, world: World, loop: StressLoop) -> None:
         """Note what the event was that has just been. Called before the world counts it."""
         self._world = world
         number = len(world.ran) + 1
-        for task in loop.tasks[len(self._tasks) :]:
+        for task in loop.tasks[len(self.lanes) :]:
             who = identity_of(task)
-            self._tasks[who] = task
+            self._alive[who] = task
             # The scenario's own is made before the first event, all others during one.
             self.lanes[who] = Lane(who, task.get_name(), 0 if task.get_name() == SCENARIO else number)
         ran = loop.last_event
         assert ran is not None, "an event has just been"
-        where = self._where(ran, self._tasks[ran], number) if ran in self._tasks else ""
-        self.steps.append(Step(number, loop.now_ns, ran, where))
+        stands = self._stands(ran, self._alive[ran], number) if ran in self._alive else ("", ())
+        self.steps.append(Step(number, loop.now_ns, ran, *stands, self._cancelled_since()))
 
-    def cancelled(self) -> int | str:
+    def cancelled(self) -> None:
+        """We have cancelled somebody, and with it whatever that waits for: this is nobody's else."""
+        self._cancelled_since()
+
+    def _cancelled_since(self) -> tuple[int | str, ...]:
+        """Who was asked to end since the last call. (Who has ended can not be.)"""
+        before = self._cancelling
+        self._cancelling = Counter({who: asked for who, task in self._alive.items() if (asked := task.cancelling())})
+        return tuple(self._cancelling - before)
+
+    def target(self) -> int | str:
         """Who was cancelled by us."""
         targets = () if self._world is None else self._world.targets
         return next((identity_of(target.task) for target in targets if target.cancelled), 0)
 
-    def _where(self, who: int | str, task: asyncio.Task[Any], number: int) -> str:
+    def _stands(self, who: int | str, task: asyncio.Task[Any], number: int) -> tuple[str, tuple[str, ...]]:
+        """Where a task stands that has just run, and who awaits that; or how it ended."""
         if not task.done():
             (waiting,) = who_waits([task], OURS)
-            return f"in {waiting.where} for {waiting.awaits}"
+            return f"in {waiting.where} for {waiting.awaits}", waiting.callers
         if task.cancelled():
             end = "cancelled"
         else:
             error = getattr(task, "_exception", None)  # for to ask in public is to have seen it
             end = "returned" if error is None else f"raised {described(error)}"
-        lane = self.lanes[who]
-        if not lane.over:
-            self.lanes[who] = Lane(who, lane.name, lane.born, number, end)
-        return end
+        self.lanes[who] = replace(self.lanes[who], over=number, end=end)
+        del self._alive[who]
+        return end, ()

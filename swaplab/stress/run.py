@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from swaplab.sim import DeadlockError, EventBoundError, RefusedError, SimError
 from swaplab.sim.deadlock import who_waits
@@ -81,17 +81,27 @@ class Run:
         return blake2b(repr(self.trace).encode(), digest_size=8).hexdigest()
 
 
+class Watch(Protocol):
+    """Who looks at a run while it goes on."""
+
+    def event(self, world: World, loop: StressLoop) -> None:
+        """After each event, before anything else is looked at."""
+
+    def cancelled(self) -> None:
+        """After the one cancellation of the run, which comes between two events."""
+
+
 def run(
     scenario: Scenario,
     seed: int,
     cancel: Cancel | None = None,
     policy: str | None = None,
     reductions: Reductions = WHOLE,
-    watch: Callable[[World, StressLoop], object] | None = None,
+    watch: Watch | None = None,
 ) -> Run:
     """Run `scenario` once. What it does follows from the arguments alone.
 
-    `watch` is called after each event, before anything else is looked at; it may look, and change nothing.
+    `watch` may look at it, and change nothing.
 
     Raises:
         RuntimeError: A loop runs in this thread.
@@ -155,14 +165,14 @@ def _refused(world: World) -> str:
 
 
 def _watched(
-    world: World,
-    loop: StressLoop,
-    look: Callable[[StressLoop], None],
-    watch: Callable[[World, StressLoop], object],
+    world: World, loop: StressLoop, look: Callable[[StressLoop], None], watch: Watch
 ) -> Callable[[object], None]:
     def watch_and_look(_: object) -> None:
-        watch(world, loop)
+        watch.event(world, loop)
+        before = world.cancelled_after
         look(loop)
+        if world.cancelled_after != before:
+            watch.cancelled()
 
     return watch_and_look
 

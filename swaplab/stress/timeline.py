@@ -13,6 +13,7 @@ from .report import Finding
 from .words import callback, duration, waiting
 from .world import Note
 
+MOST_CALLERS = 2
 NEIGHBOURS = 4
 """Rows that stay on both sides of what is noted where a long timeline is folded. The last ones fill it up."""
 
@@ -24,6 +25,7 @@ class Kind(StrEnum):
     CALLBACK = "callback"
     LATER = "later"
     CANCEL = "cancel"
+    SENT = "sent"
     FAULT = "fault"
     LOG = "log"
     BROKEN = "broken"
@@ -31,7 +33,7 @@ class Kind(StrEnum):
 
 
 BEFORE = (Kind.LATER, Kind.FAULT, Kind.LOG, Kind.FOLDED)
-BEHIND = (Kind.CANCEL, Kind.BROKEN)
+BEHIND = (Kind.CANCEL, Kind.SENT, Kind.BROKEN)
 """Rows that stand before and behind the row of their event."""
 
 
@@ -46,6 +48,13 @@ class Row:
     text: str
     is_end: bool = False
     """Whether the task of this lane ends here."""
+    callers: tuple[str, ...] = ()
+    """Who awaits the function in which it stands, the innermost last."""
+
+    def chained(self, callers: int = MOST_CALLERS) -> str:
+        """What is to be said, with the innermost `callers` before the function."""
+        chain = "".join(f"{caller} > " for caller in (self.callers[-callers:] if callers else ()))
+        return self.text.replace(" in ", f" in {chain}", 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,7 @@ def _rows(finding: Finding, recording: Recording) -> Iterator[Row]:
         for kind, note in notes.get(step.number, ()):
             yield Row(kind, note.ns, note.event, lane_of.get(note.who or 0), note.what)
         yield _event(recording, lane_of, step)
+        yield from _sent(recording, lane_of, step)
         if step.number == run.cancelled_after and run.cancel is not None:
             yield _cancel(finding, lane_of, step)
     last = recording.steps[-1] if recording.steps else Step(0, 0, 0, "")
@@ -101,7 +111,16 @@ def _event(recording: Recording, lane_of: dict[int | str, int], step: Step) -> R
     if lane is None:
         return Row(Kind.CALLBACK, step.ns, step.number, None, callback(str(step.who)))
     is_end = recording.lanes[lane].over == step.number
-    return Row(Kind.EVENT, step.ns, step.number, lane, waiting(step.where), is_end)
+    callers = tuple(caller.rpartition("<locals>.")[2] for caller in step.callers[-MOST_CALLERS:])
+    return Row(Kind.EVENT, step.ns, step.number, lane, waiting(step.where), is_end, callers)
+
+
+def _sent(recording: Recording, lane_of: dict[int | str, int], step: Step) -> Iterator[Row]:
+    """Cancellations that the program sends itself."""
+    for who in step.cancelled:
+        by = f" by {recording.name_of(step.who)}" if step.who in lane_of else f": {callback(str(step.who))}"
+        said = " by itself" if who == step.who else by
+        yield Row(Kind.SENT, step.ns, step.number, lane_of[who], f"is cancelled{said}")
 
 
 def _cancel(finding: Finding, lane_of: dict[int | str, int], step: Step) -> Row:

@@ -22,6 +22,7 @@ from swaplab.sim.task import VirtualTask
 
 from .case import WHOLE, Cancel, Reductions
 from .loop import NS_PER_MS, OURS, StressLoop
+from .words import duration
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -57,15 +58,16 @@ class Target:
 
 
 class Note(NamedTuple):
-    """Something to be told: when (ns, and during which event), by which task (serial number or name), and what."""
+    """Something to be told: when (ns, and during which event), what, and which task met it (serial number, name)."""
 
     ns: int
     event: int
     who: int | str | None
+    name: str
     what: str
 
     def __str__(self) -> str:
-        return f"{self.ns} ns: {self.what}"
+        return f"{duration(self.ns)}, {self.name}: {self.what}"
 
 
 @dataclass(slots=True)
@@ -161,18 +163,19 @@ class World:
         error: type[BaseException] = InjectedFault,
         delay_ms: tuple[float, float] = (0, 0),
         lose: float = 0.0,
+        name: str | None = None,
     ) -> Callable[P, Coroutine[Any, Any, T]]:
         """Wrap a coroutine function: it takes `delay_ms` (at least, at most) and the jitter, and may go wrong.
 
         With probability `fail` it raises `error` before the call, with `lose` it makes the call and never returns.
         Only `InjectedFault` and what is derived from it may leave a client. What happens to one task does not depend on
-        what the others call.
+        what the others call. Reports call it `name`, or what the function is called.
         """
         if not (0 <= fail <= 1 and 0 <= lose <= 1 and 0 <= delay_ms[0] <= delay_ms[1]):
             raise ValueError("fail and lose are probabilities, and delay_ms is (at least, at most)")
         self._calls += 1
         stream = f"{self._seed}:faulty:{self._calls}"
-        name = getattr(fn, "__qualname__", repr(fn))
+        called = getattr(fn, "__qualname__", repr(fn)) if name is None else name
         random_of: dict[str, Random] = {}
 
         @wraps(fn)
@@ -183,19 +186,24 @@ class World:
             fails, lost = random.random() < fail, random.random() < lose
             if delay_ns:
                 await sim.sleep_ns(delay_ns)
-            if fails and self.strike(f"{name} failed"):
-                raise error(f"injected into {name}")
+            if fails and self.strike(f"{called} failed"):
+                raise error(f"injected into {called}")
             result = await fn(*args, **kwargs)
-            if lost and self.strike(f"the answer of {name} was lost"):
+            if lost and self.strike(f"the answer of {called} was lost"):
                 await self._loop.create_future()
             return result
 
         return call
 
     def target(self, coroutine: Coroutine[Any, Any, T], *, name: str | None = None) -> asyncio.Task[T]:
-        """Make a task of `coroutine` that is one of those to be cancelled. Whoever awaits it gets the cancellation."""
-        task: asyncio.Task[T] = self._loop.create_task(coroutine, name=name)
-        self._start(self._next_number(), task)
+        """Make a task of `coroutine` that is one of those to be cancelled. Whoever awaits it gets the cancellation.
+
+        Without a `name` it is called for its number and its function.
+        """
+        number = self._next_number()
+        called = f"target {number}: {getattr(coroutine, '__name__', 'a coroutine')}" if name is None else name
+        task: asyncio.Task[T] = self._loop.create_task(coroutine, name=called)
+        self._start(number, task)
         return task
 
     @asynccontextmanager
@@ -290,7 +298,8 @@ class World:
 
     def _note(self, what: str) -> Note:
         task = asyncio.current_task(self._loop)
-        return Note(self._loop.now_ns, len(self.ran) + 1, None if task is None else identity_of(task), what)
+        who = None if task is None else identity_of(task)
+        return Note(self._loop.now_ns, len(self.ran) + 1, who, self._who(), what)
 
     def _strike_who_waits_for(self, task: asyncio.Task[Any]) -> None:
         """Note which targets the end of a cancelled one reaches, directly or by `asyncio.gather`."""

@@ -79,7 +79,7 @@ def test_a_scenario_of_a_script_works_and_workers_have_hash_seed_0(tmp_path: Pat
     done = ran(script(tmp_path, "print(stress.explore(breaks, jobs=2))"))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("__main__:breaks fails with seed 0 (run 1, policy fifo)")
-    assert "  0 ns: 0\n" in done.stdout
+    assert "  0 ns, the scenario: 0\n" in done.stdout
 
 
 def test_a_worker_that_dies_is_said_with_a_remedy(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from io import StringIO
 
 import pytest
@@ -90,6 +91,77 @@ def test_a_cancellation_has_a_row_behind_its_event() -> None:
     assert rows[at - 1].event == rows[at].event < rows[at + 1].event
 
 
+async def called_by(future: "asyncio.Future[None]") -> None:
+    await future
+
+
+async def caller(future: "asyncio.Future[None]") -> None:
+    await called_by(future)
+
+
+@stress.scenario(cancel=False, jitter_ms=0)
+async def cancels(world: stress.World) -> None:
+    async def client() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await caller(asyncio.get_running_loop().create_future())
+        inner = asyncio.ensure_future(asyncio.sleep(1))
+        await asyncio.sleep(0)
+        inner.cancel()
+
+    await world.target(client())
+    raise LookupError
+
+
+def test_cancellations_that_the_program_sends_have_their_place() -> None:
+    drawn = timeline(found(cancels), 1000)
+    sent = [row for row in drawn.rows if row.kind is Kind.SENT]
+    assert [(drawn.lanes[row.lane or 0].name, row.text) for row in sent] == [
+        ("target 0: client", "is cancelled: a deadline is reached"),
+        ("Task-3", "is cancelled by target 0: client"),
+    ]
+
+
+def test_what_we_cancel_is_not_said_to_be_sent_by_the_program() -> None:
+    @stress.scenario(jitter_ms=0, sweep_seeds=1, seeds=1)
+    async def scenario(world: stress.World) -> None:
+        async def client() -> None:
+            inner = asyncio.ensure_future(asyncio.sleep(0.01))
+            try:
+                await inner
+            except asyncio.CancelledError:
+                raise LookupError from None
+
+        async with world.clients(client, n=1):
+            pass
+
+    drawn = timeline(found(scenario), 1000)
+    assert [row.lane for row in drawn.rows if row.kind in (Kind.CANCEL, Kind.SENT)] == [1]
+
+
+def test_who_awaits_the_function_is_said_where_it_fits() -> None:
+    drawn = timeline(found(cancels), 1000)
+    (row,) = (row for row in drawn.rows if row.callers and "called_by" in row.text)
+    assert row.callers == ("client", "caller")
+    ways = [row.chained(callers).partition(" (")[0] for callers in range(3)]
+    assert ways == ["waits in called_by", "waits in caller > called_by", "waits in client > caller > called_by"]
+    for width, shown in ((120, "in client > caller > called_by"), (50, "waits in called_by")):
+        out = StringIO()
+        show_timeline(Console(file=out, width=width), drawn)
+        assert shown in out.getvalue()
+
+
+def test_faults_are_told_with_their_name_their_time_and_who_met_them() -> None:
+    @stress.scenario(jitter_ms=0, seeds=1, cancel=False)
+    async def scenario(world: stress.World) -> None:
+        query = world.faulty(asyncio.sleep, fail=1, delay_ms=(1, 1), name="query")
+        async with world.clients(lambda: query(1), n=1):
+            pass
+        raise LookupError
+
+    assert "  1 ms, client 0: query failed" in found(scenario).told()
+
+
 def test_a_long_one_is_folded_around_what_is_noted() -> None:
     drawn = timeline(found(turns), 60)
     assert len(drawn.rows) == 60 + 2
@@ -98,6 +170,12 @@ def test_a_long_one_is_folded_around_what_is_noted() -> None:
     left_out = sum(int(text.split()[0]) for text in folded)
     everything = [row for row in timeline(found(turns), 10_000).rows if row.kind is not Kind.LATER]
     assert left_out + len([row for row in drawn.rows if row.kind is not Kind.FOLDED]) == len(everything)
+
+
+def test_what_is_folded_on_a_terminal_is_said_to_be_on_the_page() -> None:
+    out = StringIO()
+    show_timeline(Console(file=out, width=100), timeline(found(turns), 60))
+    assert out.getvalue().count("more events (--html FILE shows more)") == 2
 
 
 def test_what_was_too_long_to_be_recorded_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
