@@ -1,5 +1,6 @@
 """The ASGI application: the guard outside, the hot routes, and FastAPI behind them; refusals become answers here."""
 
+import logging
 from collections.abc import Sequence
 
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +15,7 @@ from . import hot
 from .api import api
 from .bodies import WholeBody
 from .guard import Guard
+from .log_lines import tell
 from .problems import RefusalError
 from .service import Service
 
@@ -63,7 +65,9 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return RefusalError(422, f"{where}: {first['msg']}", "see /openapi.json for what is taken").response
 
 
-async def _failed(_: Request, error: Exception) -> Response:
+async def _failed(request: Request, error: Exception) -> Response:
+    route = getattr(request.scope.get("route"), "path", "unknown")
+    tell("failed", logging.ERROR, error, method=request.method, route=route)
     return RefusalError(
         500, f"the service failed: {type(error).__name__}", "this is a fault of ours; its log says more"
     ).response

@@ -1,6 +1,7 @@
 """The stores and the caches of a service by name, and how they come back from `--state`."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import acomp
 import zswap
 
 from .bounds import MAX_ROOMS
+from .log_lines import tell
 from .log_writer import LogWriter, Sync
 from .models import Opened
 from .problems import RefusalError, no_such
@@ -158,3 +160,6 @@ class Rooms(Generic[One, Settings]):
         assert self._state is not None
         log = await self._state.on_thread(ValueLog, folder)
         await one.restore(log, LogWriter(log, self._state.sync, self._state.thread))
+        opened = one.opened
+        if opened.cut_bytes or opened.damaged:
+            tell("damaged", logging.WARNING, room=self.room, name=one.name, **opened.model_dump())

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import socket
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from .application import application
+from .log_lines import logging_here, tell
 from .server import listening, server_of, stopped_by_signals
 from .service import Options, Service
 
@@ -37,14 +39,24 @@ async def serve(options: Options, where: Where, ready: Callable[[str], None]) ->
     try:
         host = f"[{where.host}]" if ":" in where.host else where.host
         base = f"http://{host}:{listener.getsockname()[1]}"
-        async with Service.open(options) as service:
-            app = application(service, base, where.allowed_hosts, where.token)
-            server = server_of(app, service.events.stop)
-            with stopped_by_signals(server):
-                ready(base)
-                await server.serve(sockets=[listener])
+        with logging_here():
+            await _serve(options, where, listener, base, ready)
     finally:
         listener.close()
+
+
+async def _serve(
+    options: Options, where: Where, listener: socket.socket, base: str, ready: Callable[[str], None]
+) -> None:
+    async with Service.open(options) as service:
+        app = application(service, base, where.allowed_hosts, where.token)
+        server = server_of(app, service.events.stop)
+        with stopped_by_signals(server):
+            tell("serving", url=base, stores=len(service.stores), caches=len(service.caches))
+            ready(base)
+            await server.serve(sockets=[listener])
+        tell("stopping")
+    tell("stopped")
 
 
 def is_loopback(host: str) -> bool:

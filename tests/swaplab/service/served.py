@@ -1,5 +1,6 @@
 """A running `swaplab serve`, and clients that are not polite."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -37,6 +39,12 @@ class Served:
         """As an administrator ends it; the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """What it has said of itself; after its end."""
+        assert self.process.stderr is not None
+        return [json.loads(line) for line in self.process.stderr.read().splitlines()]
 
     def raw(self, data: bytes, wait: bool = True) -> bytes:
         """Send bytes as they are; everything that comes back until the server closes."""

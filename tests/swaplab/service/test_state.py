@@ -136,6 +136,10 @@ def test_a_damaged_value_is_missing_and_told(tmp_path: Path) -> None:
         assert found == [200, 404, 200]
         assert served.client.get("/readyz").json() == {"status": "damaged", "damaged": {"stores/s": 1}}
         assert served.client.get("/v1/stores/s").json()["opened"] == {"cut_bytes": 0, "damaged": 1}
+        assert served.terminate() == 0
+        said = served.log
+        assert [line["event"] for line in said] == ["damaged", "serving", "stopping", "stopped"]
+        assert (said[0]["level"], said[0]["name"], said[0]["damaged"]) == ("warning", "s", 1)
 
 
 class TestTheDirectory:
