@@ -216,6 +216,9 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(pairs) > bounds.KEYS:
         raise ScriptError(f"an object with {len(pairs)} keys; {bounds.KEYS} at most")
+    for key, _ in pairs:
+        if not key.isprintable():
+            raise ScriptError(f"the key {key[:64]!a} cannot be printed")
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -241,14 +244,15 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {"machine": Machine, "pages": Page,
 def _in_one_line(error: ValidationError, calls: object) -> ScriptError:
     """The first of pydantic's complaints, with its place in words."""
     first = error.errors(include_url=False, include_context=False)[0]
-    place = [str(key)[:64] for key in first["loc"]]
+    place = [str(key) if isinstance(key, int) or key.isidentifier() else ascii(key[:64]) for key in first["loc"]]
+    place = [key for key in place if key != "'[key]'"]
     message = _IN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-    index = int(place[1]) if place[0] == "calls" and len(place) > 1 else None
+    index = int(place[1]) if place[:1] == ["calls"] and len(place) > 1 else None
     if first["type"] == "extra_forbidden":
         model = _MODELS.get(place[0], Script) if len(place) > 1 else Script
         known = [field.alias or name for name, field in model.model_fields.items()]
         message = f"there is no such key; known are {', '.join(known)}"
-    where = ".".join(place)
+    where = ".".join(place) or "the script"
     if index is not None and isinstance(calls, list):
         called = calls[index].get("call") if isinstance(calls[index], dict) else None
         where = f"call {index}" + (f" ({called[:64]!r})" if isinstance(called, str) else "")

@@ -1,6 +1,10 @@
 """Random scripts: whatever is called in whatever order, there is an answer, and nothing is left behind."""
 
+import json
 import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +16,7 @@ from swaplab.story.calls import CALLS, FAULT_POINTS, Kind
 from swaplab.story.run import run_script
 from swaplab.story.script import Script
 from swaplab.story.transcript import transcript
-from swaplab.story.validate import checked
+from swaplab.story.validate import ScriptError, checked, read_script
 from tests.swaplab.story.scripts import PAGES, Json, buffer, call, chain, document, page, ref
 
 MACHINES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -123,3 +127,42 @@ def test_random_scripts_have_answers_and_leave_nothing_behind(made: Json) -> Non
     answer = check(script)
     if len(script.calls) % 4 == 0:
         assert run_script(script).to_json() == answer.to_json(), "equal scripts, equal answers"
+
+
+ODD: list[Any] = [
+    *(None, True, 0, -1, 2**70, 1.5, "", "__class__", "\ud800", "\0", "a" * 300, [], {}, [[]], [None] * 3),
+    *({"ref": 1}, {"page": None}, {"buffer": -1}, {"buffer": "1"}, {"sg": True}, {"name": []}, {"ref": {"ref": "a"}}),
+    *({"a": {}}, [1, 2], {"text": ""}, {"random": None}, {"fill": -1}, {"base64": "="}, {"text": "a", "bytes": 10**9}),
+]
+"""What some part of a script may be changed to."""
+EXAMPLES = sorted((Path(__file__).parents[3] / "examples/scripts").glob("*.json"))
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every part of a document, and to the whole."""
+    yield place
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in inner:
+        yield from places(part, (*place, key))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_a_script_with_anything_odd_in_it_is_read_or_refused_in_one_line(example: Path) -> None:
+    for way in places(json.loads(example.read_text())):
+        for odd in random.Random(repr(way)).sample(ODD, 2) if way else []:
+            document = json.loads(example.read_text())
+            part = document
+            for key in way[:-1]:
+                part = part[key]
+            part[way[-1]] = odd
+            said = refusal(json.dumps(document))
+            assert said.isprintable() and len(said) < 1000
+
+
+def refusal(text: str) -> str:
+    """What is said against a script; nothing, if it can be run."""
+    try:
+        read_script(text)
+    except ScriptError as refused:
+        return str(refused)
+    return ""
