@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from swaplab import stress
+from swaplab.stress.run import run
 
 
 def test_sweep_and_seeds_alternate() -> None:
@@ -98,6 +99,36 @@ def test_a_cancellation_that_ends_the_scenario_itself_is_told() -> None:
     report = stress.explore(closes)
     assert report.ok and 0 < report.ended_by_it < report.runs
     assert f"in {report.ended_by_it} runs the cancellation ended the scenario itself" in str(report)
+
+
+def test_a_background_task_and_who_stops_it_are_swept_as_the_page_says() -> None:
+    @stress.scenario(seeds=4)
+    async def scenario(world: stress.World) -> None:
+        closed = asyncio.Event()
+
+        async def client() -> None:
+            await asyncio.sleep(0.01)
+
+        async def close() -> None:
+            closed.set()
+            await asyncio.sleep(0)
+
+        async def reap() -> None:
+            while True:
+                await asyncio.sleep(0.01)
+
+        reaper = world.target(reap())
+        try:
+            async with world.clients(client, n=2), world.clients(close, n=1):
+                pass
+        finally:
+            reaper.cancel()
+            await asyncio.wait([reaper])
+
+    report = stress.explore(scenario)
+    assert report.ok and report.cancelled > report.seeds and not report.ended_by_it
+    names = [run(scenario, 0, stress.Cancel(target, 2)).cancelled for target in range(4)]
+    assert names == [True] * 4
 
 
 def test_what_depends_on_something_outside_is_not_reproducible() -> None:

@@ -1,19 +1,23 @@
-"""What docs/stress.md shows is what its example and its command print."""
+"""What docs/stress.md shows is what its command prints, and what there is to choose."""
 
+import inspect
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from swaplab import stress
 from swaplab.cli.commands import app
 
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_page_shows_what_the_example_prints() -> None:
-    printed = (ROOT / "examples/06_stress_a_pool.out").read_text().splitlines()
-    finding = printed[: next(number for number, line in enumerate(printed) if line.startswith("replay:"))]
-    assert "\n".join(f"    {line}" for line in finding) in (ROOT / "docs/stress.md").read_text()
+def test_the_page_has_every_option_with_its_default() -> None:
+    said = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", (ROOT / "docs/stress.md").read_text(), flags=re.MULTILINE)
+    options = inspect.signature(stress.scenario).parameters.values()
+    taken = {option.name: option.default for option in options if option.kind is option.KEYWORD_ONLY}
+    assert {name: eval(default) for name, default in said} == taken
 
 
 @pytest.mark.slow
