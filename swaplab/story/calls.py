@@ -148,13 +148,13 @@ _ENTRIES: Final = (
     ),
     _of_acomp(
         "reqs:requests pages:sources dsts:destinations dlens:integers errors:integers nr:integer",
-        "compress arrays (v9)",
+        "compress arrays (v9); dlens and errors are lists of yours, from `list`",
         acomp.crypto_acomp_batch_compress,
         waits=True,
     ),
     _of_acomp(
         "reqs:requests srcs:sources pages:destinations slens:integers dlens:integers errors:integers nr:integer",
-        "decompress arrays (v9)",
+        "decompress arrays (v9), likewise",
         acomp.crypto_acomp_batch_decompress,
         waits=True,
     ),
