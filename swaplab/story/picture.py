@@ -168,10 +168,9 @@ def _end(run: ScriptRun, name: str) -> str:
     """How a row's request ended; of a unit, with which code."""
     request, _, unit = name.partition("/")
     if unit:
-        ends = [
-            e for e in run.events if e.kind == "complete" and (e.object, e.fields.get("unit")) == (request, int(unit))
-        ]
-        return f"  {code_name(int(ends[-1].fields['err'] or 0))}" if ends else ""
+        ends = [event.fields for event in run.events if event.kind == "complete" and event.object == request]
+        errs = [int(fields["err"] or 0) for fields in ends if fields.get("unit") == int(unit)]
+        return f"  {code_name(errs[-1])}" if any(errs[-1:]) else ""
     output = run.outputs.get(name)
     if output is None or output.err is None:
         return ""

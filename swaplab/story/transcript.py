@@ -188,10 +188,10 @@ def _tasks(run: ScriptRun) -> Iterator[Said]:
     for name, task in run.tasks.items():
         if task.error is not None:
             yield Said(f"{name} raised {task.error.type}: {task.error.message}", "error")
+        elif task.status == "cancelled":
+            yield Said(f"{name} was cancelled")
         else:
-            yield Said(
-                f"{name} returned {_value(task.value)}" if task.status == "returned" else f"{name} was cancelled"
-            )
+            yield Said(f"{name} has ended" if task.value is None else f"{name} returned {_value(task.value)}")
 
 
 def _outputs(run: ScriptRun, told: set[Explanation]) -> Iterator[Said]:
