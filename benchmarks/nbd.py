@@ -1,0 +1,170 @@
+"""`python -m benchmarks.nbd`: `swaplab nbd` beside `nbdkit memory allocator=zstd`, by the same clients, in turns.
+
+Both are processes of their own on Unix sockets, filled with the same bytes: Python's standard library, over and over.
+nbdcopy with four connections copies in and out; fio writes and reads pages at random, sixteen at a time, its bytes
+compressing as text does. The last row is ours alone: a sparse export copied with and without asking what is a hole.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from swaplab.realbytes.inputs import read_pages
+
+from .report import table
+from .rows import Row, Sample, against, speed_up
+
+READY_S = 60.0
+STEP_S = 300
+FIO = ("fio", "--name=x", "--ioengine=nbd", "--bs=4k", "--iodepth=16", "--time_based", "--output-format=json")
+MEMORY = "resident memory after copying in"
+TEXT = ("--refill_buffers", "--buffer_compress_percentage=60")
+
+
+@dataclass(slots=True)
+class Served:
+    """A server under measurement, and its samples by row."""
+
+    uri: str
+    pid: int
+    samples: dict[str, list[Sample]] = field(default_factory=dict)
+
+    def add(self, row: str, value: float) -> None:
+        """One more measurement."""
+        self.samples.setdefault(row, []).append(Sample(value, 0.0))
+
+    def resident_mib(self) -> float:
+        """Memory of the process."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.nbd", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--mib", type=int, default=512, help="size of the device")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3, help="of each run of fio")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="benchmark-nbd-") as directory, ExitStack() as stack:
+        image = tiled(Path(directory, "image"), options.mib << 20)
+        ours = stack.enter_context(serving(directory, "ours", swaplab(options.mib)))
+        theirs = stack.enter_context(serving(directory, "theirs", nbdkit(options.mib)))
+        for turn in range(options.rounds + 1):
+            print(f"round {turn} of {options.rounds} ...", file=sys.stderr, flush=True)
+            for served in (ours, theirs):
+                measure(served, image, options.seconds)
+                if not turn:  # which does not count, but for the memory
+                    served.samples = {MEMORY: served.samples[MEMORY]}
+        rows = compared(ours, theirs)
+        rows.append(sparse(directory, options.rounds))
+    print(table(rows))
+
+
+def measure(served: Served, image: Path, seconds: int) -> None:
+    """One round with one server: in, memory, out, random writes, random reads."""
+    size_mib = image.stat().st_size / 2**20
+    served.add("sequential in", size_mib / timed("nbdcopy", "--connections=4", image, served.uri))
+    served.add(MEMORY, served.resident_mib())
+    served.add("sequential out", size_mib / timed("nbdcopy", "--connections=4", served.uri, "null:"))
+    for what in ("write", "read"):
+        job = (*FIO, *TEXT, f"--uri={served.uri}", f"--rw=rand{what}", f"--size={image.stat().st_size}")
+        said = run(*job, f"--runtime={seconds}")
+        served.add(f"4 KiB random {what}", json.loads(said[said.index("{") :])["jobs"][0][what]["iops"])
+
+
+def compared(ours: Served, theirs: Served) -> list[Row]:
+    """The rows with both of them."""
+    wanted: Sequence[tuple[str, str, float, float]] = (
+        ("sequential in", "MiB/s", 0.6, 0.9),
+        ("sequential out", "MiB/s", 0.6, 0.9),
+        ("4 KiB random write", "per s", 1.8, 3.0),
+        ("4 KiB random read", "per s", 1.2, 2.0),
+    )
+    rows = [
+        against(name, unit, ours.samples[name], theirs.samples[name], target=target, aim=aim)
+        for name, unit, target, aim in wanted
+    ]
+    pair = ours.samples[MEMORY][:1], theirs.samples[MEMORY][:1]  # the first: later ones are after random writes
+    return [*rows, against(MEMORY, "MiB", *pair, target=1.4, aim=1.1, better="lower")]
+
+
+def sparse(directory: str, rounds: int) -> Row:
+    """Copying 2 GiB with 64 MiB of data: by extents, against reading all of it."""
+    seconds: dict[str, list[Sample]] = {"with": [], "without": []}
+    with serving(directory, "sparse", swaplab(2048)) as served:
+        image = tiled(Path(directory, "data"), 64 << 20)
+        with image.open("r+b") as file:
+            file.truncate(2048 << 20)
+        run("nbdcopy", image, served.uri)
+        for _ in range(rounds):
+            for way, flags in (("with", ()), ("without", ("--no-extents",))):
+                took = timed("nbdcopy", *flags, "--connections=4", served.uri, "null:")
+                seconds[way].append(Sample(1 / took, 0.0))
+    name = "copying 64 MiB in 2 GiB: extents against reading all"
+    return speed_up(name, seconds["with"], seconds["without"], seconds["with"], target=8.0, aim=12.0)
+
+
+def swaplab(mib: int) -> Callable[[Path], list[str]]:
+    """Our server's command line, on a socket."""
+    return lambda path: [sys.executable, "-m", "swaplab", "nbd", "--size", f"{mib}M", "--socket", str(path)]
+
+
+def nbdkit(mib: int) -> Callable[[Path], list[str]]:
+    """The peer's."""
+    return lambda path: ["nbdkit", "-f", "-U", str(path), "memory", f"{mib}M", "allocator=zstd"]
+
+
+@contextmanager
+def serving(directory: str, name: str, command: Callable[[Path], list[str]]) -> Iterator[Served]:
+    """A server, from when it answers to its end."""
+    path = Path(directory, name)
+    uri = f"nbd+unix:///?socket={quote(str(path))}"
+    process = subprocess.Popen(command(path), stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + READY_S
+        while subprocess.run(["nbdinfo", "--size", uri], capture_output=True).returncode:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{command(path)[0]} does not answer on {path}")
+            time.sleep(0.1)
+        yield Served(uri, process.pid)
+    finally:
+        process.terminate()
+        process.wait(STEP_S)
+
+
+def tiled(path: Path, size: int) -> Path:
+    """A file of so many bytes of Python's library."""
+    data = bytes(read_pages([]).data)
+    with path.open("wb") as file:
+        while (left := size - file.tell()) > 0:
+            file.write(data[:left])
+    return path
+
+
+def timed(*command: str | Path) -> float:
+    """Seconds that a command takes."""
+    began = time.monotonic()
+    run(*command)
+    return time.monotonic() - began
+
+
+def run(*command: str | Path) -> str:
+    """What a command prints; it must end well."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=STEP_S)
+    if done.returncode:
+        raise SystemExit(f"{command[0]}: {done.stderr}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main()
