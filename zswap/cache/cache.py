@@ -181,13 +181,14 @@ class Cache:
         data = value if type(value) is bytes and self._dumps is None else self._data_of(value)
         if len(data) > self._options.max_value_bytes:
             raise self._too_long(data, contents)
-        if not contents.put_now(key, data, ttl):
+        units = contents.units_now(data)
+        if units is None or not contents.put_now(key, data, units, ttl):
             ticket = self._begin_write(key)
             try:
-                await contents.put_in_turn(key, data, ttl, ticket)
+                await contents.put_in_turn(key, data, ttl, ticket, units)
             finally:
                 self._end_write(key)
-        elif contents.work.spend(len(data)):
+        if contents.work.busy:
             await asyncio.sleep(0)
 
     def _begin_write(self, key: Key) -> int:
@@ -220,7 +221,7 @@ class Cache:
             data = await self._data_in_turn(contents, key)
             if data is None:
                 return default
-        elif contents.work.spend(len(data)):
+        if contents.work.busy:
             await asyncio.sleep(0)
         return data if self._loads is None else self._loads(data)
 
@@ -280,7 +281,7 @@ class Cache:
             if data is None:
                 self._check()
                 data = await self._flights.join(key, lambda ticket: self._compute(key, make, ttl, ticket))
-        elif contents.work.spend(len(data)):
+        if contents.work.busy:
             await asyncio.sleep(0)
         return data if self._loads is None else self._loads(data)
 

@@ -30,6 +30,8 @@ INLINE_BYTES: Final = 32 << 10
 SAMPLED_ABOVE: Final = 64 << 10
 """A larger value is sampled first: "does not compress" is known after 12 KiB then."""
 SAMPLE_BYTES: Final = 4096
+COPIED_PER_DECOMPRESSED: Final = 8
+"""Bytes that are copied on the loop, to make one value of its units, in the time that one takes to decompress."""
 SAMPLE_GAIN: Final = 10
 """Percent by which the sample has to shrink."""
 
@@ -76,10 +78,11 @@ class Compressor:
     def compress_now(self, data: bytes) -> Units | None:
         """The units of a value, at once; None if that would keep the loop too long, or the algorithm has to wait."""
         length = len(data)
-        if length > self.now_bytes:
+        if length > self.now_bytes or self._work.busy:
             return None
         if not length:
             return data
+        self._work.spend(length)
         if length > SAMPLED_ABOVE and not self._shrank(self._unit_now(sample := sample_of(data)), sample):
             return data
         output = self._unit_now(data)
@@ -110,9 +113,15 @@ class Compressor:
         if not isinstance(units, bytes):
             return None
         if len(units) == length:
+            self._work.spend(length)  # no work, but a caller who asks without end may not keep the loop either
             return units
-        if length > self.now_bytes or self._decompress_now is None:
+        if length > self.now_bytes or self._decompress_now is None or self._work.busy:
             return None
+        self._work.spend(length)
+        return self._decompressed(units, length)
+
+    def _decompressed(self, units: bytes, length: int) -> bytes:
+        assert self._decompress_now is not None
         plain = self._decompress_now(units, length)
         if len(plain) != length:
             raise CodecError(f"{len(plain)} bytes came out, and {length} went in")
@@ -133,14 +142,15 @@ class Compressor:
         return b"".join(done)
 
     async def _plain_unit(self, unit: bytes, length: int) -> bytes | None:
-        try:
-            plain: bytes | int | None = self.plain_now(unit, length)
-        except CodecError:
-            return None
-        if plain is not None:
-            await self._work.turn_after(length)
-        else:
-            plain = await self._lanes[0].run(lambda lane: lane.decompress(unit, length))
+        if len(unit) == length:
+            return unit
+        if length <= self.now_bytes and self._decompress_now is not None:
+            await self._work.enter(length)
+            try:
+                return self._decompressed(unit, length)
+            except CodecError:
+                return None
+        plain = await self._lanes[0].run(lambda lane: lane.decompress(unit, length))
         return plain if isinstance(plain, bytes) and len(plain) == length else None
 
     async def _plain_group(self, units: tuple[bytes, ...], lengths: list[int]) -> list[bytes] | None:
@@ -149,6 +159,7 @@ class Compressor:
         if self._far is not None and self._far.tfm.alg.cra_flags & CRYPTO_ALG_REQ_CHAIN:
             packed = [unit for unit, length in pairs if len(unit) < length]
             results = iter(await decompress_pages(self._far.tfm, packed, UNIT_BYTES))
+            await self._work.enter(sum(lengths) // COPIED_PER_DECOMPRESSED)
             parts = [unit if len(unit) == length else next(results).data for unit, length in pairs]
         else:
             parts = [await self._plain_unit(unit, length) or b"" for unit, length in pairs]
@@ -164,7 +175,7 @@ class Compressor:
     async def _unit(self, data: bytes | memoryview) -> bytes | int:
         """One request of the chosen algorithm, or of its generic form for what is small."""
         if len(data) <= self.now_bytes:
-            await self._work.turn_after(len(data))
+            await self._work.enter(len(data))
             return self._unit_now(data)
         return await self._lanes[0].run(lambda lane: lane.compress(data))
 

@@ -130,17 +130,18 @@ class Contents:
 
     # Writing
 
-    def put_now(self, key: Key, data: bytes, ttl: float | None) -> bool:
-        """Set a value at once, if nothing has to be waited for; whether it was set.
+    def units_now(self, data: bytes) -> Units | None:
+        """The units of a value, at once; None if its set has to wait, be it for those who wait already."""
+        if self.room.waited_for or self._admission.waiting:
+            return None
+        return self.compressor.compress_now(data)
+
+    def put_now(self, key: Key, data: bytes, units: Units, ttl: float | None) -> bool:
+        """Set a value at once, of what `units_now` has just said; False if it has to wait for room.
 
         ValueTooLargeError: it is larger than the budget allows, and nothing was changed.
         """
         room, file = self.room, self.file
-        if room.waited_for or self._admission.waiting:
-            return False
-        units = self.compressor.compress_now(data)
-        if units is None:
-            return False
         size = size_in_memory(key, units)
         if size > room.most:
             raise self._too_large(size)
@@ -153,16 +154,16 @@ class Contents:
         self._publish(key, Held(units, len(data), zlib.crc32(data) if file is not None else 0), size, ttl)
         return True
 
-    async def put_in_turn(self, key: Key, data: bytes, ttl: float | None, ticket: int) -> None:
-        """Set a value that takes its time, or has to wait for room; errors as in `put_now`.
+    async def put_in_turn(
+        self, key: Key, data: bytes, ttl: float | None, ticket: int, units: Units | None = None
+    ) -> None:
+        """Set a value that takes its time, or has to wait for room; errors as in `put_now`. `units`, if there are any.
 
         It is not set, silently, when a write that was called later has ended before.
         """
         bound = size_in_memory(key, data) + len(data) // 1000  # more than the units' headers, were all of them raw
         await self._admission.enter(bound)
         try:
-            units = self.compressor.compress_now(data)
-            inline = 0 if units is None else len(data)
             if units is None:
                 units = await self.compressor.compress(data)
             crc = await self._checksum(data) if self.file is not None else 0
@@ -181,7 +182,6 @@ class Contents:
                 self.room.give()
         finally:
             self._admission.leave(bound)
-        await self.work.turn_after(inline)
 
     def _finish(self, key: Key, entry: Held, size: int, ttl: float | None, ticket: int) -> None:
         """Publish what has waited, if it still counts."""
@@ -244,8 +244,8 @@ class Contents:
         crc = 0
         view = memoryview(data)
         for start in range(0, len(data), TURN_BYTES):
+            await self.work.enter(min(TURN_BYTES, len(data) - start))
             crc = zlib.crc32(view[start : start + TURN_BYTES], crc)
-            await self.work.turn_after(min(TURN_BYTES, len(data) - start))
         return crc
 
     def _free(self, places: Places) -> None:

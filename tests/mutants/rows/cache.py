@@ -8,6 +8,7 @@ CONTENTS = "zswap.cache.contents"
 EVICTION = "zswap.cache.eviction"
 FLIGHTS = "zswap.cache.flights"
 COMPRESSOR = "zswap.cache.compressor"
+INLINE = "zswap.cache.inline"
 ROOM = "zswap.cache.room"
 ORDER = "zswap.cache.order"
 SPILL = "zswap.cache.spill"
@@ -18,6 +19,7 @@ FLIGHT = "zswap/cache/test_single_flight.py::"
 UNITS = "zswap/cache/test_units.py::"
 FILE = "zswap/cache/test_spill.py::"
 EXPIRY = "zswap/cache/test_expiry.py::"
+TURNS = "zswap/cache/test_turns.py::"
 CLOSING = "zswap/cache/test_closing.py::"
 
 LAST_WINS = WRITES + "test_the_set_that_was_called_last_wins_though_it_ends_first"
@@ -105,6 +107,13 @@ ROWS = [
         [UNITS + "test_a_sample_has_to_shrink_by_a_tenth"],
     ),
     Row(
+        "cache: a full turn of the loop is full for every call",
+        INLINE,
+        "InlineWork.spend",
+        Replace("TURN_BYTES", by="(1 << 30)"),
+        [TURNS + "test_one_alone_waits_one_turn_for_each_128_kib"],
+    ),
+    Row(
         "cache: a damaged value of the file is a miss",
         CONTENTS,
         "Contents._read_back",
@@ -135,7 +144,7 @@ ROWS = [
     Row(
         "cache: nobody takes the room that another waits for",
         CONTENTS,
-        "Contents.put_now",
+        "Contents.units_now",
         Negate("waited_for"),
         [FILE + "test_a_small_set_takes_no_room_that_another_waits_for"],
     ),

@@ -315,3 +315,9 @@ async def test_a_file_is_closed_when_the_compressor_is_unknown(made: list[Device
         async with opened(spill=True, compressor="nothing"):
             pass
     assert made[0].closed
+
+
+async def test_a_unit_is_compressed_and_counted_once(made: list[Device]) -> None:
+    async with filled(count=300, size=1000, max_bytes=64 * KIB) as cache:
+        assert cache.stats()["spilled"] > 0, "else this shows nothing"
+        assert cache.stats()["raw"] == 300

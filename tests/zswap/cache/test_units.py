@@ -17,7 +17,6 @@ from tests.zswap.cache.rig import KIB, UNIT, check_quiet, noise, opened, text, t
 from tests.zswap.loop_turns import counted_turns
 from tests.zswap.null_algorithm import null_algorithm
 from zswap.cache.compressor import INLINE_BYTES, sample_of
-from zswap.cache.inline import TURN_BYTES, InlineWork
 
 
 def units_of(cache: zswap.Cache, key: str = "key") -> Any:
@@ -160,11 +159,6 @@ async def test_the_loop_gets_a_turn_after_128_kib() -> None:
         assert turns.count == 4 + 8
         await cache.get("large")
         assert turns.count == 4 + 16
-
-
-def test_turns_are_due_by_bytes() -> None:
-    work = InlineWork()
-    assert [work.spend(TURN_BYTES // 2) for _ in range(4)] == [False, True, False, True]
 
 
 async def test_no_memory_for_a_unit_keeps_it_raw() -> None:
