@@ -84,7 +84,7 @@ def _summary(reports: Mapping[str, Report]) -> Iterator[str]:
 
 def _verdict(report: Report) -> tuple[str, str]:
     if report.ok:
-        return report.held, ""
+        return report.held, f"; in {report.ended_by_it:,} runs {ENDED_BY_IT}" if report.ended_by_it else ""
     if report.refused:
         return "refused", f": {escape(report.refused)}"
     if report.finding is not None:

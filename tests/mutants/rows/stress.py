@@ -7,6 +7,7 @@ STRESS = "swaplab.stress."
 
 WORLD = "swaplab/stress/test_world.py::"
 SHRINK = "swaplab/stress/test_shrink.py::"
+EXPLORE = "swaplab/stress/test_explore.py::"
 TIMELINE = "swaplab/stress/test_timeline.py::"
 
 ROWS = [
@@ -29,7 +30,7 @@ ROWS = [
         STRESS + "plan",
         "sweep_one",
         Swap("takewhile", by="(lambda _, ks: (k for k in ks if k < 99))"),
-        ["swaplab/stress/test_explore.py::test_a_sweep_ends_even_if_each_run_is_longer_than_the_one_before"],
+        [EXPLORE + "test_a_sweep_ends_even_if_each_run_is_longer_than_the_one_before"],
     ),
     Row(
         "stress: what shrinking keeps fails by the same thing",
@@ -58,5 +59,19 @@ ROWS = [
         "_words",
         Swap("escape", by="str"),
         [TIMELINE + "test_the_page_of_a_replay_is_whole"],
+    ),
+    Row(
+        "stress: what we cancel is not told as a cancellation of the program's own",
+        STRESS + "recording",
+        "_Recorder.cancelled",
+        Drop("_cancelled_since"),
+        [TIMELINE + "test_what_we_cancel_is_not_said_to_be_sent_by_the_program"],
+    ),
+    Row(
+        "stress: one run that is replayed need not reach each sometimes",
+        STRESS + "report",
+        "Report.unreached",
+        Negate("replayed"),
+        [EXPLORE + "test_a_replay_of_what_was_repaired_holds_though_it_does_not_reach_each_sometimes"],
     ),
 ]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from swaplab import stress
+from swaplab.stress.page import page
 from swaplab.stress.run import run
 
 
@@ -98,7 +99,8 @@ def test_a_cancellation_that_ends_the_scenario_itself_is_told() -> None:
 
     report = stress.explore(closes)
     assert report.ok and 0 < report.ended_by_it < report.runs
-    assert f"in {report.ended_by_it} runs the cancellation ended the scenario itself" in str(report)
+    said = f"in {report.ended_by_it} runs the cancellation ended the scenario itself"
+    assert said in str(report) and said in page({"closes": report}, {})
 
 
 def test_a_background_task_and_who_stops_it_are_swept_as_the_page_says() -> None:
