@@ -67,6 +67,7 @@ class Room:
     def __init__(self) -> None:
         self.used = 0
         self._line: deque[Share] = deque()
+        self._serving = False
         self._shares: set[Share] = set()
         self._watch: asyncio.TimerHandle | None = None
 
@@ -108,12 +109,23 @@ class Room:
         self._rest()
 
     def _serve(self) -> None:
-        while self._line and self.used + self._line[0].wish <= ALL_BYTES:
-            share = self._line.popleft()
-            nbytes, share.wish = share.wish, 0
-            share.used += nbytes
-            self.used += nbytes
-            share.admitted(nbytes)
+        """Admit who is next, as long as there is room.
+
+        Who is admitted may claim more, or release it, in the same step: then it is this very loop that goes on, and
+        nobody is admitted while he claims.
+        """
+        if self._serving:
+            return
+        self._serving = True
+        try:
+            while self._line and self.used + self._line[0].wish <= ALL_BYTES:
+                share = self._line.popleft()
+                nbytes, share.wish = share.wish, 0
+                share.used += nbytes
+                self.used += nbytes
+                share.admitted(nbytes)
+        finally:
+            self._serving = False
         self._rest()
 
     def _rest(self) -> None:

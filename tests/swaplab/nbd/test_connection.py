@@ -5,6 +5,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from errno import EINVAL, EIO, ENOSPC, EOVERFLOW, ESHUTDOWN
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -282,6 +283,29 @@ async def test_clients_are_served_in_order_when_all_room_is_taken(monkeypatch: p
         for wire in (wires[0], wires[1], wires[3]):
             assert await drained(wire) == [Reply(1)]
         assert not server.room._line
+
+
+async def test_nobody_is_admitted_while_he_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that wait are served in one go, and each asks for more at once."""
+    monkeypatch.setattr(room, "ALL_BYTES", 4)
+    monkeypatch.setattr(room, "CLIENT_BYTES", 4)
+    shares: list[room.Share] = []
+    all_room, claiming, granted = room.Room(), False, list[int]()
+
+    def admitted(number: int, nbytes: int) -> None:
+        nonlocal claiming
+        assert not claiming
+        granted.append(number)
+        claiming = True
+        shares[number].claim(1)
+        claiming = False
+
+    shares += [all_room.share(partial(admitted, number), lambda: None) for number in range(3)]
+    assert shares[0].claim(4) and not shares[1].claim(1) and not shares[2].claim(1)
+    shares[0].release(4)
+    assert granted == [1, 2, 1, 2] and all_room.used == 4
+    for share in shares:
+        share.close()
 
 
 async def test_replies_that_nobody_reads_count_as_in_flight() -> None:
