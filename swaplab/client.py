@@ -15,7 +15,16 @@ import httpx
 from swaplab.service import frames
 from swaplab.service.frames import Frame
 from swaplab.service.job_models import JobInfo, JobList, JobRequest
-from swaplab.service.models import CacheInfo, CacheSettings, Health, Names, StoreInfo, StoreSettings
+from swaplab.service.models import (
+    Algorithm,
+    Algorithms,
+    CacheInfo,
+    CacheSettings,
+    Health,
+    Names,
+    StoreInfo,
+    StoreSettings,
+)
 
 __all__ = ["CacheSettings", "ChainAnswer", "Client", "Event", "Frame", "RefusedError", "StoreSettings"]
 
@@ -72,9 +81,9 @@ class Client:
         """Whether all that was kept is there."""
         return Health.model_validate_json((await self._ask("GET", "/readyz")).content)
 
-    async def algorithms(self) -> list[str]:
-        """The driver names of algorithms."""
-        return Names.model_validate_json((await self._ask("GET", "/v1/algorithms")).content).names
+    async def algorithms(self) -> list[Algorithm]:
+        """The algorithms, and by which interfaces each takes items."""
+        return Algorithms.model_validate_json((await self._ask("GET", "/v1/algorithms")).content).algorithms
 
     async def chain(
         self,

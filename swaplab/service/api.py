@@ -7,9 +7,11 @@ from fastapi import FastAPI, Header, Path, Query, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 
 from . import docs_page, openapi
+from .chains import interfaces_of
 from .job_models import JobInfo, JobList, JobRequest
 from .metrics import metrics
-from .models import CacheInfo, CacheSettings, Health, Name, Names, StoreInfo, StoreSettings
+from .models import Algorithm, Algorithms, CacheInfo, CacheSettings, Health, Name, Names, StoreInfo, StoreSettings
+from .problems import RefusalError
 from .service import Service
 
 RoomName = Annotated[Name, Path(description="A lower-case name of at most 32 letters, digits and hyphens.")]
@@ -42,9 +44,15 @@ def api(service: Service, base: str) -> FastAPI:
         return service.health
 
     @app.get("/v1/algorithms", tags=["chains"])
-    async def algorithms() -> Names:
-        """The driver names that a chain, a store or a cache may ask for."""
-        return Names(names=sorted(alg.cra_driver_name for alg in service.registry))
+    async def algorithms() -> Algorithms:
+        """What a chain, a store or a cache may ask for, by either name, and the interfaces that each takes."""
+        found = sorted(service.registry, key=lambda alg: (alg.cra_name, -alg.cra_priority))
+        return Algorithms(
+            algorithms=[
+                Algorithm(name=alg.cra_name, driver_name=alg.cra_driver_name, interfaces=[*interfaces_of(alg)])
+                for alg in found
+            ]
+        )
 
     @app.get("/v1/events", tags=["service"], response_class=EventStream, responses=EVENTS)
     async def events(
@@ -52,13 +60,25 @@ def api(service: Service, base: str) -> FastAPI:
         store: Annotated[str | None, Query(max_length=32)] = None,
         last_event_id: Annotated[str | None, Header(max_length=64)] = None,
     ) -> Response:
-        """Counters of stores and caches, once a second if they change, and what becomes of jobs."""
-        subject = f"job/{job}" if job is not None else f"store/{store}" if store is not None else None
+        """Counters of stores and caches, once a second if they change, and what becomes of jobs; or one of them.
+
+        Send the id of the last event as Last-Event-ID, and those after it come first. Where they are not kept any more,
+        or the service was started anew, an event `gap` says so, and all that are kept follow.
+        """
+        if job is not None and store is not None:
+            raise RefusalError(422, "job and store are both named", "name one of them, or none for all events")
+        subject = None
+        if job is not None:
+            if not service.jobs.was_submitted(job):
+                raise RefusalError(404, f"there has been no job {job}", "submit one with POST /v1/jobs")
+            subject = f"job/{job}"
+        elif store is not None:
+            subject = f"store/{service.stores[store].name}"
         return EventStream(service.events.stream(subject, last_event_id), headers={"Cache-Control": "no-store"})
 
     @app.get("/metrics", tags=["service"], response_class=PlainTextResponse)
     async def scraped() -> Response:
-        """All counters, for Prometheus."""
+        """The counters of all stores and caches, for Prometheus, under the kernel's names where it has them."""
         return Response(metrics(service.stores, service.caches), media_type=SCRAPE)
 
     @app.get("/docs", include_in_schema=False, response_class=HTMLResponse)
@@ -91,7 +111,7 @@ def _stores(app: FastAPI, service: Service) -> None:
         """Its settings, counters and figures."""
         return service.stores[name].info
 
-    @app.delete("/v1/stores/{name}", status_code=204, tags=["stores"])
+    @app.delete("/v1/stores/{name}", status_code=204, response_class=Response, tags=["stores"])
     async def delete_store(name: RoomName) -> None:
         """Forget a store and all of its pages."""
         await service.stores.delete(name)
@@ -120,7 +140,7 @@ def _caches(app: FastAPI, service: Service) -> None:
         """Its settings, counters and figures."""
         return service.caches[name].info
 
-    @app.delete("/v1/caches/{name}", status_code=204, tags=["caches"])
+    @app.delete("/v1/caches/{name}", status_code=204, response_class=Response, tags=["caches"])
     async def delete_cache(name: RoomName) -> None:
         """Forget a cache and all of its values."""
         await service.caches.delete(name)
@@ -144,7 +164,7 @@ def _jobs(app: FastAPI, service: Service) -> None:
         """What has become of one."""
         return service.jobs.get(number)
 
-    @app.delete("/v1/jobs/{number}", status_code=204, tags=["jobs"])
+    @app.delete("/v1/jobs/{number}", status_code=204, response_class=Response, tags=["jobs"])
     async def cancel(number: JobNumber) -> None:
         """End it, if it has not ended, and forget it."""
         await service.jobs.cancel(number)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from starlette.applications import Starlette
@@ -60,9 +61,28 @@ def _methods(request: Request) -> set[str]:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return RefusalError(422, f"{where}: {first['msg']}", "see /openapi.json for what is taken").response
+    causes = [_in_words(one) for one in error.errors()[:3]]
+    return RefusalError(422, "; ".join(causes), "/docs says what is taken").response
+
+
+def _in_words(error: dict[str, Any]) -> str:
+    """What is wrong with a value, and where."""
+    where = ".".join(str(part) for part in error["loc"] if part != "body")
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "json_invalid":
+            return f"the body is no JSON: {context.get('error', 'it ends too early')}, at character {where or 0}"
+        case "union_tag_not_found":
+            return f"{where or 'the body'} has no kind"
+        case "union_tag_invalid":
+            return f"kind is one of {context['expected_tags']}, not {context['tag'][:40]!r}"
+        case "string_pattern_mismatch":
+            return f"{where} does not match {context['pattern']}"
+        case "extra_forbidden":
+            return f"there is no field {where}"
+        case "missing":
+            return f"{where or 'the body'} is missing"
+    return f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
 async def _failed(request: Request, error: Exception) -> Response:

@@ -32,7 +32,8 @@ class Reception:
         headers = request.headers
         given = headers.get("content-type", "")
         if given != media_type and given.partition(";")[0].strip().lower() != media_type:
-            raise RefusalError(415, f"the body is said to be {given or 'nothing'}", f"send Content-Type: {media_type}")
+            cause = f"the body is said to be {given[:80]}" if given else "there is no Content-Type"
+            raise RefusalError(415, cause, f"send Content-Type: {media_type}")
         said = headers.get("content-length")
         if said is not None and int(said) > max_bytes:
             raise _too_large(max_bytes)

@@ -69,6 +69,17 @@ async def run(tfm: CryptoAcomp, direction: Direction, interface: Interface, item
     return await _requests(tfm, direction, items, rooms, chained=interface == "chain")
 
 
+def interfaces_of(alg: acomp.AcompAlg) -> list[Interface]:
+    """What a compression by this algorithm can go by."""
+    takes: dict[Interface, bool] = {
+        "chain": bool(alg.cra_flags & acomp.CRYPTO_ALG_REQ_CHAIN),
+        "array": alg.batch_compress is not None,
+        "unit": bool(alg.cra_flags & acomp.CRYPTO_ALG_REQ_SEG),
+        "single": True,
+    }
+    return [name for name, can in takes.items() if can]
+
+
 def _check(tfm: CryptoAcomp, takes: bool, what: str) -> None:
     if not takes:
         cause = f"{tfm.alg.cra_driver_name} takes no {what} in this direction"

@@ -1,7 +1,10 @@
 """`/docs`: every route with a line for curl that works, from the OpenAPI document. Static HTML, no script."""
 
+from collections.abc import Iterable, Iterator
 from html import escape
 from typing import Any, Final
+
+from swaplab.story.calls import CALLS, FAULT_POINTS, NAMES
 
 STYLE: Final = """:root { color-scheme: light dark;
   --ink: #1b1f24; --paper: #fff; --dim: #59636e; --line: #d1d9e0; --code: #f3f5f7; }
@@ -15,7 +18,8 @@ h3 { margin: 2rem 0 0.3rem; font-size: 1rem; font-family: ui-monospace, monospac
 p { margin: 0.3rem 0; } .dim { color: var(--dim); }
 pre { background: var(--code); border: 1px solid var(--line); border-radius: 4px; padding: 0.6rem 0.8rem;
   overflow-x: auto; font-size: 0.85rem; }
-a { color: inherit; }
+a { color: inherit; } ul { margin: 0.4rem 0; padding-left: 1.2rem; font-size: 0.9rem; } li { margin: 0.2rem 0; }
+code { overflow-wrap: anywhere; }
 """
 
 EXAMPLES: Final = {
@@ -58,9 +62,26 @@ INPUTS: Final = {
 """What comes before it."""
 
 FRAMES: Final = (
-    "Frames, application/vnd.swaplab.frames, little-endian: for each item u32 length, i32 err, u64 slot or capacity,"
-    " u8 path (0 software, 1 hardware), 7 zero bytes, then so many bytes. They end with the body, and answers come in"
-    " order."
+    "Frames, application/vnd.swaplab.frames, little-endian: for each item u32 length, i32 err, u64 place, u8 path, 7"
+    " zero bytes, then so many bytes; up to 64 items of at most 131072 bytes, which end with the body. In a request"
+    " err and path are 0. place is the slot for a store; for a chain it is the capacity of the item's output, 0 for"
+    " the item's length or a page, whichever is more, and for a page in a decompression. An answer has the items in"
+    " the same order, each with its negative errno or 0, the place that was asked for, and path 1 if the accelerator"
+    " did it, else 0. Errors: -2 ENOENT no page, -7 E2BIG grew longer, -22 EINVAL no such stream, -28 ENOSPC no room,"
+    " -75 EOVERFLOW longer than the capacity."
+)
+WHO: Final = (
+    "A request names this server as Host (localhost, 127.0.0.1, [::1], or a name that it was started with), with the"
+    " port. What a page of another site makes a browser send is refused unless it only reads: Sec-Fetch-Site has to be"
+    " same-origin or none, and Origin, if there is one, http:// and the Host. Beyond loopback a token is needed:"
+    " Authorization: Bearer. A body is at most 8 MiB."
+)
+SCRIPTS: Final = (
+    "A script is JSON: schema (swaplab.script/1), machine (devices, wqs_per_device, wq_size, engines_per_device,"
+    " sync_mode, verify_compress, patches, landing), pages by name, each one of {text}, {random}, {fill}, {base64},"
+    " and calls, each {call, args, as, task}. An argument is null, a boolean, an integer, a string, a list of these,"
+    " or {ref: a name bound by as or task}, {page: name}, {buffer: bytes}, {sg: bytes}, {name: a constant}. A call"
+    " that may wait is awaited with crypto_wait_req, or becomes a task that task.join ends. The calls:"
 )
 
 
@@ -79,26 +100,89 @@ def page(document: dict[str, Any], base: str) -> str:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             by_tag.setdefault(operation["tags"][0], []).append((method, path, operation))
+    schemas = document["components"]["schemas"]
     sections = "".join(
-        f'<section id="{escape(tag)}"><h2>{escape(tag)}</h2>{"".join(_route(*one, base) for one in routes)}</section>'
+        f'<section id="{escape(tag)}"><h2>{escape(tag)}</h2>'
+        f"{''.join(_route(*one, schemas, base) for one in routes)}</section>"
         for tag, routes in by_tag.items()
     )
-    links = " · ".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in by_tag)
+    links = " · ".join(f'<a href="#{escape(tag)}">{escape(tag)}</a>' for tag in [*by_tag, "scripts"])
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>swaplab: routes</title>'
         '<link rel="stylesheet" href="/static/docs.css"></head><body><main><h1>swaplab over HTTP</h1>'
         "<p>Chains of compression requests, compressed stores and caches. A refusal is"
         " <code>application/problem+json</code>: the cause as <code>title</code>, and a <code>remedy</code>."
-        f' The whole document: <a href="/openapi.json">/openapi.json</a>.</p><p class="dim">{escape(FRAMES)}</p>'
-        f"<p>{links}</p>{sections}</main></body></html>"
+        f' The whole document: <a href="/openapi.json">/openapi.json</a>.</p><p>{escape(WHO)}</p>'
+        f"<p>{escape(FRAMES)}</p><p>{links}</p>{sections}{_scripts()}</main></body></html>"
     )
 
 
-def _route(method: str, path: str, operation: dict[str, Any], base: str) -> str:
+def _route(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any], base: str) -> str:
     said = operation.get("description") or operation.get("summary", "")
+    answers = ", ".join(code for code in sorted(operation["responses"]) if code != "default")
     return (
         f"<h3>{method.upper()} {escape(path)}</h3><p>{escape(said)}</p>"
         f"<pre tabindex=0>{escape(curl(method, path, base))}</pre>"
-        f'<p class="dim">Answers: {escape(", ".join(sorted(operation["responses"])))}</p>'
+        f"{_list(_parameters(operation))}{_list(_fields(operation, schemas))}"
+        f'<p class="dim">Answers {escape(answers)}, or a refusal.</p>'
+    )
+
+
+def _list(items: Iterable[str]) -> str:
+    lines = "".join(f"<li>{item}</li>" for item in items)
+    return f"<ul>{lines}</ul>" if lines else ""
+
+
+def _parameters(operation: dict[str, Any]) -> Iterator[str]:
+    """Those that are not in the path."""
+    for parameter in operation.get("parameters", ()):
+        if parameter["in"] != "path":
+            where = "query" if parameter["in"] == "query" else "header"
+            yield f"{where} <code>{escape(parameter['name'])}</code>: {escape(_kind(parameter['schema']))}"
+
+
+def _fields(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
+    """The fields of a JSON body, of each form that it may have."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    for one in body.get("oneOf", [body]):
+        schema = schemas.get(one.get("$ref", "").rpartition("/")[2], {})
+        fields = [
+            f"<code>{escape(name)}</code> {escape(_kind(field))}"
+            for name, field in schema.get("properties", {}).items()
+        ]
+        if fields:
+            yield f"JSON {escape(schema['title'])}: {'; '.join(fields)}"
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """What a value may be, in a few words."""
+    if "const" in schema:
+        return f"always {schema['const']}"
+    words = [" or ".join(map(str, schema["enum"])) if "enum" in schema else str(schema.get("type", "value or null"))]
+    if "items" in schema:
+        words.append(f"of {_kind(schema['items'])}")
+    bounds = {
+        "minimum": "from",
+        "maximum": "to",
+        "exclusiveMinimum": "above",
+        "maxLength": "at most",
+        "pattern": "like",
+    }
+    words += [f"{word} {schema[name]}" for name, word in bounds.items() if name in schema]
+    if schema.get("default") is not None:
+        words.append(f"(default {schema['default']})")
+    if "description" in schema:
+        words.append(f"- {schema['description'].rstrip('.')}")
+    return " ".join(words)
+
+
+def _scripts() -> str:
+    """What a script may be, and call."""
+    calls = _list(f"<code>{escape(str(entry))}</code> {escape(entry.what)}" for entry in CALLS.values())
+    points = _list(f"<code>{escape(point)}</code> {escape(what)}" for point, what in FAULT_POINTS.items())
+    names = ", ".join(NAMES)
+    return (
+        f'<section id="scripts"><h2>scripts</h2><p>{escape(SCRIPTS)}</p>{calls}'
+        f"<p>Constants: {escape(names)}. Points of fault.at:</p>{points}</section>"
     )

@@ -61,9 +61,9 @@ class Guard:
             elif name == b"content-encoding":
                 encoding = value.lower()
         if host not in self._hosts:
-            return RefusalError(
-                421, f"this server is not {_text(host)}", "name it as it was started, or see --allow-host"
-            )
+            cause = "the request names no host" if not host else f"this server is not {_text(host)}"
+            names = ", ".join(sorted(name.decode() for name in self._hosts))
+            return RefusalError(421, cause, f"send Host as one of {names}; who starts it adds others by --allow-host")
         if scope["method"] not in _READS:
             if site is not None and site not in (b"same-origin", b"none"):
                 return RefusalError(
@@ -86,5 +86,5 @@ class Guard:
         return bearer is not None and hmac.compare_digest(bearer, self._bearer)
 
 
-def _text(value: bytes | None) -> str:
-    return "without a name" if value is None else repr(value.decode("latin-1"))
+def _text(value: bytes) -> str:
+    return repr(value.decode("latin-1"))

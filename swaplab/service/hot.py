@@ -3,7 +3,7 @@
 They are documented by hand in `openapi`, and a test holds the two together.
 """
 
-from errno import EACCES, ENOENT
+from errno import EACCES, EIO, ENOENT
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -59,7 +59,7 @@ class _Hot:
             return _placed(await store.put(slot, data))
         if request.method == "DELETE":
             if not await store.delete(slot):
-                raise _no_page(slot)
+                raise RefusalError(404, f"there is no page at slot {slot}", "nothing has to be done")
             return Response(status_code=204)
         page = await store.get(slot)
         if page is None:
@@ -80,7 +80,7 @@ class _Hot:
         wanted = await self._frames(request, max_item_bytes=0)
         found = []
         for item in wanted:
-            page = await store.get(item.place)
+            page = await store.get(item.place) if item.place < store.settings.size_pages else None
             found.append(Frame(page or b"", 0 if page else -ENOENT, item.place))
         return _framed(found)
 
@@ -88,8 +88,11 @@ class _Hot:
         """Folios by the slots of the frames, one after the other; one that is refused has its error."""
         store = self._service.stores[request.path_params["name"]]
         items = await self._frames(request)
-        if any(not item.data or len(item.data) % PAGE_SIZE for item in items):
-            raise RefusalError(422, f"an item is no whole number of pages of {PAGE_SIZE} bytes", "send whole pages")
+        for position, item in enumerate(items):
+            if not item.data or len(item.data) % PAGE_SIZE:
+                cause = f"item {position} has {len(item.data)} bytes, which is no whole number of pages of {PAGE_SIZE}"
+                raise RefusalError(422, cause, "send whole pages")
+            store.check(item.place, len(item.data) // PAGE_SIZE, f"item {position}: ")
         done = []
         for item in items:
             try:
@@ -98,7 +101,7 @@ class _Hot:
             except RefusalError as error:
                 if not isinstance(error.__cause__, OSError):
                     raise
-                done.append(Frame(err=-(error.__cause__.errno or 5), place=item.place))
+                done.append(Frame(err=-(error.__cause__.errno or EIO), place=item.place))
         return _framed(done)
 
     async def file(self, request: Request) -> Response:
@@ -124,13 +127,14 @@ class _Hot:
         """A value of a cache: keep it, look at it, forget it."""
         cache = self._service.caches[request.path_params["name"]]
         key = _key(request)
+        _known_only(request, ("ttl_s",) if request.method == "PUT" else ())
         if request.method == "PUT":
             ttl_s = _ttl(request)
             await cache.put(key, await self._service.reception.body(request, OCTETS), ttl_s)
             return Response(status_code=204)
         if request.method == "DELETE":
             if not await cache.delete(key):
-                raise _no_value()
+                raise RefusalError(404, "there is no value for this key", "nothing has to be done")
             return Response(status_code=204)
         value = await cache.get(key)
         if value is None:
@@ -140,6 +144,7 @@ class _Hot:
     async def chain(self, request: Request) -> Response:
         """Items as requests of one chain, or one by one, or as arrays or units."""
         query = request.query_params
+        _known_only(request, ("algorithm", "direction", "interface"))
         tfm = self._service.transforms.of(query.get("algorithm", "zstd"))
         direction = _one_of(query.get("direction", "compress"), "direction", chains.DIRECTIONS)
         interface = _one_of(query.get("interface", "chain"), "interface", chains.INTERFACES)
@@ -153,14 +158,14 @@ class _Hot:
 
     def _place(self, request: Request) -> tuple[Store, int]:
         parameters = request.path_params
-        return self._service.stores[parameters["name"]], number(parameters["slot"], "a slot", MAX_STORE_PAGES)
+        return self._service.stores[parameters["name"]], number(parameters["slot"], "a slot", MAX_STORE_PAGES - 1)
 
     async def _frames(self, request: Request, max_item_bytes: int = MAX_ITEM_BYTES) -> list[Frame]:
         body = await self._service.reception.body(request, frames.MEDIA_TYPE)
         try:
             return frames.unpack(body, max_items=MAX_ITEMS, max_item_bytes=max_item_bytes)
         except frames.FrameError as error:
-            raise RefusalError(422, str(error), "see the framing in /docs") from None
+            raise RefusalError(422, str(error), "send frames as /docs describes them") from None
 
 
 async def _healthy(_: Request) -> Response:
@@ -189,6 +194,15 @@ def _one_of(value: str, name: str, known: tuple[str, ...]) -> str:
     return value
 
 
+def _known_only(request: Request, known: tuple[str, ...]) -> None:
+    """RefusalError for a query parameter that would change nothing, or that is there twice."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    unknown = [name for name in names if name not in known]
+    if unknown or len(set(names)) < len(names):
+        cause = f"there is no query parameter {unknown[0][:40]!r}" if unknown else "a query parameter is there twice"
+        raise RefusalError(422, cause, f"take one each of {', '.join(known)}" if known else "send none")
+
+
 def _ttl(request: Request) -> float | None:
     text = request.query_params.get("ttl_s")
     if text is None:
@@ -198,7 +212,7 @@ def _ttl(request: Request) -> float | None:
     except ValueError:
         ttl_s = 0.0
     if not 0 < ttl_s <= 1e9:
-        raise RefusalError(422, f"ttl_s is a number of seconds above 0, not {text[:40]!r}", "send another")
+        raise RefusalError(422, f"ttl_s is a number of seconds above 0, at most 1e9, not {text[:40]!r}", "send another")
     return ttl_s
 
 
@@ -207,6 +221,9 @@ def _key(request: Request) -> str:
     raw: bytes = request.scope["raw_path"]
     prefix = f"/v1/caches/{request.path_params['name']}/".encode()
     try:
-        return unquote_to_bytes(raw[len(prefix) :]).decode()
+        key = unquote_to_bytes(raw[len(prefix) :]).decode()
+        if not key:
+            raise RefusalError(422, "the key is empty", "name the value behind the last slash")
+        return key
     except UnicodeDecodeError:
         raise RefusalError(422, "the key is no UTF-8", "percent-encode its UTF-8 bytes") from None

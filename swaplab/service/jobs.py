@@ -15,7 +15,7 @@ from typing import Any, Final
 from .bounds import RESULT_BYTES
 from .events import Events
 from .job_models import ENDED, JobInfo, JobRequest, JobStatus
-from .problems import RefusalError, no_such
+from .problems import RefusalError
 
 MAX_WAITING: Final = 8
 MAX_KEPT: Final = 64
@@ -76,6 +76,10 @@ class Jobs:
         self._forget_old()
         return job.info
 
+    def was_submitted(self, number: int) -> bool:
+        """Whether there has been such a job, kept or not: its events may be."""
+        return 1 <= number <= self._number
+
     def get(self, number: int) -> JobInfo:
         """One job; RefusalError 404 if it is not kept."""
         return self._find(number).info
@@ -121,15 +125,15 @@ class Jobs:
                 env={**os.environ, "COLUMNS": "100", "NO_COLOR": "1"},
                 start_new_session=True,  # a Ctrl-C is for the service, which ends its jobs itself
             )
-            job.status = "failed"
             try:
-                job.status = await self._attend(job, process)
+                ended = await self._attend(job, process)
             finally:
                 await _end(process)
             job.exit_status = process.returncode
-            if job.status == "done":
-                job.status = "done" if process.returncode in (0, 1) else "failed"
+            if ended == "done":
                 job.result = await asyncio.to_thread(_figures, figures)
+                ended = "done" if process.returncode in (0, 1) else "failed"
+            job.status = ended
 
     async def _attend(self, job: _Job, process: asyncio.subprocess.Process) -> JobStatus:
         """Take what it prints until it ends, is cancelled, or has had its time."""
@@ -151,7 +155,7 @@ class Jobs:
     def _find(self, number: int) -> _Job:
         job = self._jobs.get(number)
         if job is None:
-            raise no_such("job", str(number), "/v1/jobs")
+            raise RefusalError(404, f"there is no job {number}", "list those that are kept with GET /v1/jobs")
         return job
 
     def _tell(self, job: _Job) -> None:

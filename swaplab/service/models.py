@@ -21,8 +21,10 @@ class StoreSettings(Model):
     """What a store is made with. Equal settings are the same store."""
 
     compressor: str = Field("zstd", max_length=64, description="A name or driver name of an algorithm.")
-    max_pool_bytes: int = Field(64 << 20, ge=1 << 20, le=1 << 40, description="Compressed bytes kept in memory.")
-    size_pages: int = Field(1 << 16, ge=1, le=MAX_STORE_PAGES, description="Slots, of 4096 bytes each.")
+    max_pool_bytes: int = Field(
+        64 << 20, ge=1 << 20, le=1 << 40, description="Compressed bytes kept in memory; the oldest go to a file."
+    )
+    size_pages: int = Field(1 << 16, ge=1, le=MAX_STORE_PAGES, description="Slots of 4096 bytes; the file is as large.")
 
 
 class CacheSettings(Model):
@@ -42,7 +44,10 @@ class Opened(Model):
 
 
 class StoreInfo(Model):
-    """A store: what it was made with, and its counters by their names in the kernel."""
+    """A store: what it was made with (its tree has what was written since), and its counters under the kernel's names.
+
+    `figures` are of the pages in memory: `original_bytes` of them, and the pool's bytes that they take.
+    """
 
     name: str
     settings: StoreSettings
@@ -61,6 +66,20 @@ class CacheInfo(Model):
     stats: dict[str, int]
     figures: dict[str, Any]
     opened: Opened
+
+
+class Algorithm(Model):
+    """An algorithm: `name` is what several share, of which the best is taken; `driver_name` is this one's alone."""
+
+    name: str
+    driver_name: str
+    interfaces: list[Literal["chain", "array", "unit", "single"]]
+
+
+class Algorithms(Model):
+    """Those that there are."""
+
+    algorithms: list[Algorithm]
 
 
 class Names(Model):

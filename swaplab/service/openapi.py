@@ -85,7 +85,8 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
     "/v1/stores/{name}/folios/{slot}": {
         "put": _operation(
             "stores",
-            "Keep up to 512 pages at consecutive slots, all or none.",
+            "Keep up to 512 pages at consecutive slots, all or none: 507 where the store's file has no room for them;"
+            " then the pages that were there are gone.",
             [_NAME, _SLOT],
             _DONE,
             _body(OCTETS),
@@ -133,7 +134,7 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
         ),
         "put": _operation(
             "caches",
-            "Keep a value of any length.",
+            "Keep a value, of at most 8 MiB and less than 90 % of the cache after compression.",
             [_NAME, _KEY, _TTL],
             _DONE,
             _body(OCTETS),
@@ -143,7 +144,8 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
     "/v1/chains": {
         "post": _operation(
             "chains",
-            "Compress or decompress items as requests of one chain. `Swaplab-Code` is what the call returned.",
+            "Compress or decompress items as requests of one chain. `Swaplab-Code` is what the call returned, which"
+            " for a chain is the first item's: look at each item's err.",
             [
                 _query("algorithm", "zstd"),
                 _query("direction", "compress", DIRECTIONS),

@@ -121,7 +121,7 @@ class Rooms(Generic[One, Settings]):
             there = self._by_name.get(name)
             if there is not None:
                 if there.settings != settings:
-                    cause = f"there is another {self.kind} {name!r}, with {there.settings!r}"
+                    cause = f"there is another {self.kind} {name!r}, with {there.settings.model_dump_json()}"
                     raise RefusalError(409, cause, "delete it first, or take another name")
                 return False
             if len(self._by_name) == MAX_ROOMS:

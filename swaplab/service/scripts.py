@@ -54,7 +54,7 @@ class Scripts:
         finally:
             self._waiting -= 1
         if refused:
-            raise RefusalError(422, answer.decode(errors="replace"), "change the script; docs/scripts.md has the rules")
+            raise RefusalError(422, answer.decode(errors="replace"), "change the script; /docs#scripts has the rules")
         return answer
 
     async def _ask(self, script: bytes) -> tuple[bool, bytes]:

@@ -1,6 +1,7 @@
 """The server: one process, one loop, uvicorn inside, with the deadlines and the end that it does not have itself."""
 
 import asyncio
+import json
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from .bounds import (
     WRITE_TIMEOUT_S,
 )
 from .guard import SECURITY_HEADERS
+from .problems import MEDIA_TYPE
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -74,6 +76,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end_reading()
         super().on_message_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        """What came is no request."""
+        self._refuse(b"400 Bad Request", cause="this is no HTTP request that could be read")
+
     def pause_writing(self) -> None:
         """The reader is slower than we are."""
         self.flow.pause_writing()
@@ -104,11 +110,14 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self.transport.abort()
 
-    def _refuse(self, status: bytes, headers: bytes = b"") -> None:
+    def _refuse(self, status: bytes, headers: bytes = b"", cause: str = "") -> None:
+        """Answer without the application, in its words, and close."""
         self._end_timers()
-        self.transport.write(
-            b"HTTP/1.1 " + status + b"\r\n" + headers + b"content-length: 0\r\nconnection: close\r\n\r\n"
-        )
+        said = cause or status[4:].decode().lower()
+        number = int(status[:3])
+        body = json.dumps({"status": number, "title": said, "remedy": "see /docs"}).encode()
+        length = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\n".encode()
+        self.transport.write(b"HTTP/1.1 " + status + b"\r\n" + headers + length + b"connection: close\r\n\r\n" + body)
         self.transport.close()
 
     def _end_timers(self) -> None:

@@ -65,7 +65,7 @@ class Store:
         Then the old pages at these slots are gone.
         """
         nr_pages = len(data) // PAGE_SIZE
-        self._check(slot, nr_pages)
+        self.check(slot, nr_pages)
         lease = self._order.request(slot, nr_pages)
         written = None
         try:
@@ -89,12 +89,12 @@ class Store:
 
     async def get(self, slot: int) -> bytes | None:
         """The page at a slot; it stays."""
-        self._check(slot, 1)
+        self.check(slot, 1)
         return await self.swap.load(slot, keep=True)
 
     async def delete(self, slot: int) -> bool:
         """Forget a page; whether there was one."""
-        self._check(slot, 1)
+        self.check(slot, 1)
         lease = self._order.request(slot)
         written = None
         try:
@@ -122,7 +122,8 @@ class Store:
             opened=self.opened,
         )
 
-    def _check(self, slot: int, nr_pages: int) -> None:
+    def check(self, slot: int, nr_pages: int, what: str = "") -> None:
+        """RefusalError 422 unless these slots are the store's; `what` is before the cause."""
         if slot + nr_pages > self.settings.size_pages:
             cause = (
                 f"slots {slot} to {slot + nr_pages - 1} are not all within the {self.settings.size_pages} of the store"

@@ -69,7 +69,9 @@ async def test_a_chain(served: Served) -> None:
             [Frame(blob.data, place=4096) for blob in blobs], algorithm="deflate-iaa", direction="decompress"
         )
         assert [item.data for item in plain.items] == [PAGE, bytes(4096)]
-        assert "deflate-iaa" in await client.algorithms()
+        found = {one.driver_name: one for one in await client.algorithms()}
+        assert found["deflate-iaa"].interfaces == ["chain", "array", "unit", "single"]
+        assert (found["lz4-generic"].name, found["lz4-generic"].interfaces) == ("lz4", ["single"])
         assert (await client.health()).status == "ok"
 
 

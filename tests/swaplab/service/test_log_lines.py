@@ -19,7 +19,7 @@ def test_a_fault_of_ours_is_told_with_its_route_and_without_what_was_sent(tmp_pa
         served.client.put("/v1/stores/secretname", json={}).raise_for_status()
         served.client.put("/v1/caches/c", json={}).raise_for_status()
         served.client.put("/v1/caches/c/secretkey", content=b"secretvalue", headers=OCTETS).raise_for_status()
-        answer = served.client.get("/v1/stores/secretname/pages/77")
+        answer = served.client.get("/v1/stores/secretname/pages/77", headers={"connection": "close"})
         assert (answer.status_code, answer.json()["title"]) == (500, "the service failed: RuntimeError")
         assert served.client.get("/healthz").status_code == 200
         assert served.terminate() == 0
