@@ -44,14 +44,16 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
 # Time for threads that were told to stop, on a busy machine; one that was not will still be there.
 THREAD_GRACE_S = 10.0
 
-# What a terminal, or a service that runs tests, says of itself: commands would be narrower, or coloured. Typer reads
-# some of it when it is imported, which is later; a test that wants one of them sets it.
+# What a terminal, or a service that runs tests, says of itself: output would be narrower, coloured, or told twice. Some
+# of it typer reads when it is imported, which is later; a test that wants one of them sets it.
 for name in (
     "COLUMNS",
     "LINES",
     "NO_COLOR",
     "FORCE_COLOR",
     "PY_COLORS",
+    "CI",
+    "BUILD_NUMBER",
     "GITHUB_ACTIONS",
     "TTY_COMPATIBLE",
     "TERMINAL_WIDTH",

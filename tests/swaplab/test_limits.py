@@ -198,7 +198,7 @@ def test_no_traceback_reaches_the_user(error: Exception, said: str, monkeypatch:
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("swaplab.cli.chain._show", fail)  # where the command itself expects nothing
+    monkeypatch.setattr("swaplab.cli.chain.show", fail)  # where the command itself expects nothing
     code, output = invoke("chain")
     assert (code, output.count("\n")) == (2, 1)
     assert output.startswith(f"swaplab chain: {said}")
