@@ -212,8 +212,7 @@ ERRORS = ["*DeadlockError: no callback*", "*test_a_deadlock*for Event.wait of *"
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:schemathesis")  # which has hypothesis leave values out
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\nfilterwarnings = ['error']")
     pytester.makepyfile(test_suite=SUITE)
     return pytester
