@@ -85,6 +85,16 @@ SCRIPTS: Final = (
 )
 
 
+BOUNDS: Final = {
+    "minimum": "from",
+    "maximum": "to",
+    "exclusiveMinimum": "above",
+    "maxLength": "of at most",
+    "pattern": "like",
+}
+"""Of OpenAPI, in words."""
+
+
 def curl(method: str, path: str, base: str) -> str:
     """A line that works, if the ones before it were typed."""
     route = f"{method} {path}"
@@ -162,19 +172,17 @@ def _kind(schema: dict[str, Any]) -> str:
     words = [" or ".join(map(str, schema["enum"])) if "enum" in schema else str(schema.get("type", "value or null"))]
     if "items" in schema:
         words.append(f"of {_kind(schema['items'])}")
-    bounds = {
-        "minimum": "from",
-        "maximum": "to",
-        "exclusiveMinimum": "above",
-        "maxLength": "at most",
-        "pattern": "like",
-    }
-    words += [f"{word} {schema[name]}" for name, word in bounds.items() if name in schema]
+    words += [f"{word} {_plain(schema[name])}" for name, word in BOUNDS.items() if name in schema]
     if schema.get("default") is not None:
         words.append(f"(default {schema['default']})")
     if "description" in schema:
         words.append(f"- {schema['description'].rstrip('.')}")
     return " ".join(words)
+
+
+def _plain(bound: Any) -> Any:
+    """A whole number as one: the document has floats."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 def _scripts() -> str:
