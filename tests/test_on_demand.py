@@ -37,6 +37,7 @@ try:
     acomp.nothing
 except AttributeError as error:
     told["nothing"] = str(error)
+told["metrics"] = ["zswap.metrics" in sys.modules, "metrics" in dir(zswap), zswap.metrics.collector.__name__]
 note("dir")
 
 
@@ -110,6 +111,11 @@ def test_each_module_comes_with_what_needs_it(told: Mapping[str, Any], step: str
 def test_names_are_listed_before_they_are_loaded(told: Mapping[str, Any]) -> None:
     assert told["dir"] == told["listed"] == []
     assert told["nothing"] == "module 'acomp' has no attribute 'nothing'"
+
+
+@pytest.mark.xdist_group("on_demand")
+def test_the_metrics_need_no_import_of_their_own(told: Mapping[str, Any]) -> None:
+    assert told["metrics"] == [False, True, "collector"]
 
 
 @pytest.mark.xdist_group("on_demand")

@@ -2,7 +2,7 @@
 
 It imports `acomp` and nothing else of ours: it meets a compressor by its name in acomp's registry.
 Everything public is listed here, but for `zswap.metrics`, which needs an extra. `Cache`, for programs that have values
-and no pages, stands beside the store, and is loaded when asked for.
+and no pages, stands beside the store, and is loaded when asked for, as is `metrics`.
 """
 
 import typing
@@ -33,10 +33,13 @@ from .sysfs import TextTree
 from .zswap import Zswap
 
 if typing.TYPE_CHECKING:
+    from . import metrics as metrics
     from .cache.cache import Cache
     from .cache.figures import CacheFigures
 else:
-    __getattr__, __dir__ = on_demand.attributes(__name__, {"Cache": ".cache.cache", "CacheFigures": ".cache.figures"})
+    __getattr__, __dir__ = on_demand.attributes(
+        __name__, {"Cache": ".cache.cache", "CacheFigures": ".cache.figures", "metrics": ".metrics"}
+    )
 
 __all__ = [
     "LONGEST_CHAIN",

@@ -2,7 +2,8 @@
 
 Named for whose fault it was: the caller closed the store or never opened it, a parameter makes no sense, the cpu went
 away, the compressor cannot read its own output, a value is too large for its cache, what computes it cancelled itself,
-the device did not answer in time. Wrong types and sizes are `TypeError` and `ValueError`; use from another loop is
+the device did not answer in time. Wrong types and sizes are `TypeError` and `ValueError`, and a
+`ParameterError` is a `ValueError`; use from another loop is
 `acomp.WrongLoopError`; a swap device's refusals are `OSError`.
 """
 
@@ -28,8 +29,11 @@ class StoreOpenError(ZswapError):
     errno = _errno.EBUSY
 
 
-class ParameterError(ZswapError):
-    """A parameter was refused and nothing changed: `errno` as the kernel answers, `name`, `value`, and the `remedy`."""
+class ParameterError(ZswapError, ValueError):
+    """A parameter was refused and nothing changed: `errno` as the kernel answers, `name`, `value`, and the `remedy`.
+
+    It is a ValueError as well, for those who expect one of a value that makes no sense.
+    """
 
     def __init__(self, errno: int, name: str, value: object, remedy: str) -> None:
         super().__init__(errno, name, value, remedy)  # what it is made of again in another process

@@ -4,8 +4,8 @@ import asyncio
 import inspect
 import os
 from asyncio import get_running_loop
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final, Literal, Self
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, Self
 
 from acomp import PAGE_SIZE, WrongLoopError
 from acomp.codecs import CodecError
@@ -24,7 +24,7 @@ CLOSE_TIMEOUT_S: Final = 5.0
 """The longest that closing waits for what is under way."""
 KEYS_PER_TURN: Final = 1024
 """Keys handed out by an iteration before it gives the loop a turn."""
-_MISSING: Final = object()
+_HOW: Final = "write `async with zswap.Cache.open(max_bytes=...) as cache:`"
 
 Make = Callable[[], Awaitable[Any]]
 """A coroutine function without arguments that computes a value."""
@@ -37,7 +37,9 @@ class Cache:
     buffers, and come back as bytes, or what a serializer takes and makes. What it guarantees is in docs/cache.md.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options | None = None, **wrong: object) -> None:
+        if options is None or wrong:
+            raise TypeError(f"a cache is made by Cache.open; {_HOW}")
         self._options = options
         self._default_ttl = options.ttl
         self._dumps: Callable[[Any], Any] | None = options.serializer[0] if options.serializer else None
@@ -100,7 +102,16 @@ class Cache:
         driver, values, computing = contents.compressor.driver_name, contents.values, len(self._flights)
         return f"<Cache {driver} {state}: {len(values)} values in {values.bytes}{of} bytes, {computing} computing>"
 
+    if not TYPE_CHECKING:  # which says so itself
+
+        def __await__(self) -> Generator[Any, Any, NoReturn]:
+            raise TypeError(f"a cache is entered, and not awaited; {_HOW}")
+
     async def __aenter__(self) -> Self:
+        try:
+            loop = get_running_loop()
+        except RuntimeError:
+            raise RuntimeError(f"a cache needs a running event loop; {_HOW} in what asyncio.run runs") from None
         if self._contents is not None:
             if self._home is None:
                 raise StoreClosedError("this cache was closed; open another one")
@@ -116,7 +127,7 @@ class Cache:
             if file is not None:
                 file.close()
             raise
-        self._home = get_running_loop()
+        self._home = loop
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -20,7 +20,8 @@ def check_key(key: object) -> Key:
     if isinstance(key, bytes):
         _check_length(len(key))
         return key if type(key) is bytes else b"".join((key,))
-    raise TypeError(f"a key is a str or bytes, not {type(key).__name__}; give str(key), for example")
+    remedy = "give bytes(key)" if isinstance(key, (bytearray, memoryview)) else "give str(key), for example"
+    raise TypeError(f"a key is a str or bytes, not {type(key).__name__}; {remedy}")
 
 
 def key_bytes(key: Key) -> int:

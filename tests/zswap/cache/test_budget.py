@@ -13,6 +13,7 @@ from tests.zswap.cache.rig import KIB, check_quiet, noise, opened, text, turns, 
 from tests.zswap.loop_turns import counted_turns
 from zswap.cache.entry import ENTRY_BYTES, Held
 from zswap.cache.eviction import victims
+from zswap.cache.options import LEAST_BYTES
 from zswap.cache.values import Values
 
 BUDGET = 64 * KIB
@@ -121,12 +122,20 @@ async def test_what_has_expired_goes_first() -> None:
         assert (stats["expired"], stats["evicted"], stats["values"]) == (1, 0, FITS)
 
 
-@pytest.mark.parametrize("max_bytes", [1, 100, 203])
+@pytest.mark.parametrize("max_bytes", [LEAST_BYTES, 238])
 async def test_a_tiny_budget_refuses_what_does_not_fit(max_bytes: int) -> None:
     async with opened(max_bytes=max_bytes) as cache:
         with pytest.raises(zswap.ValueTooLargeError):
             await cache.set("0", b"")
         assert len(cache) == 0
+
+
+async def test_the_least_budget_has_room_for_the_least_value() -> None:
+    async with opened(max_bytes=LEAST_BYTES) as cache:
+        await cache.set(b"", b"")
+        assert len(cache) == 1
+    with pytest.raises(ValueError, match=f"write a number of bytes, {LEAST_BYTES} or more"):
+        zswap.Cache.open(max_bytes=LEAST_BYTES - 1)
 
 
 @pytest.mark.parametrize("max_bytes", [300, 1000])

@@ -2,6 +2,7 @@
 
 import asyncio
 import enum
+import inspect
 import json
 from array import array
 from typing import Any
@@ -96,7 +97,8 @@ NO_KEYS = [None, 1, 1.5, ("a",), bytearray(b"a"), memoryview(b"a")]
 async def test_other_keys_are_refused(key: Any) -> None:
     async with opened() as cache:
         for call in (cache.set(key, b""), cache.get(key), cache.delete(key), cache.contains(key), cache.touch(key, 1)):
-            with pytest.raises(TypeError, match=r"a key is a str or bytes"):
+            remedy = "bytes" if isinstance(key, (bytearray, memoryview)) else "str"
+            with pytest.raises(TypeError, match=rf"a key is a str or bytes.*; give {remedy}\(key\)"):
                 await call
 
 
@@ -209,8 +211,9 @@ OPTIONS: list[tuple[str, Any]] = [
     ("max_bytes", 0), ("max_bytes", -1), ("max_bytes", True), ("max_bytes", 1e6), ("max_bytes", "64M"),
     ("compressor", ""), ("compressor", None),
     ("ttl", 0), ("ttl", -1), ("ttl", float("nan")), ("ttl", float("inf")), ("ttl", True), ("ttl", "1"),
+    ("ttl", 10**400),
     ("serializer", len), ("serializer", (len,)), ("serializer", (len, 1)), ("serializer", [len, len]),
-    ("spill", False), ("spill", 1), ("spill", b"/tmp/x"),
+    ("spill", False), ("spill", ""), ("spill", 1), ("spill", b"/tmp/x"),
     ("max_spill_bytes", 4095), ("max_spill_bytes", None), ("max_spill_bytes", 1 << 60),
     ("max_value_bytes", 0), ("max_value_bytes", None),
 ]  # fmt: skip
@@ -220,7 +223,46 @@ OPTIONS: list[tuple[str, Any]] = [
 def test_options_that_make_no_sense_are_refused(name: str, value: Any) -> None:
     with pytest.raises(zswap.ParameterError) as caught:
         zswap.Cache.open(**{"max_bytes": None, name: value})
-    assert caught.value.name == name and caught.value.remedy
+    assert caught.value.name == name and caught.value.remedy and caught.value.remedy in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_a_file_behind_no_limit_is_refused() -> None:
+    with pytest.raises(zswap.ParameterError, match="without max_bytes nothing would ever go to the file"):
+        zswap.Cache.open(max_bytes=None, spill=True)
+
+
+def test_other_ways_to_open_a_cache_name_the_right_one() -> None:
+    right = r"`async with zswap\.Cache\.open\(max_bytes=\.\.\.\) as cache:`"
+    wrong: Any = zswap.Cache
+    with pytest.raises(TypeError, match=right):
+        wrong()
+    with pytest.raises(TypeError, match=right):
+        wrong(max_bytes=1 << 20)
+
+    async def awaited() -> None:
+        await wrong.open(max_bytes=1 << 20)
+
+    with pytest.raises(TypeError, match=f"not awaited; write {right}"):
+        asyncio.run(awaited())
+    with pytest.raises(RuntimeError, match=f"running event loop; write {right}"):
+        zswap.Cache.open(max_bytes=1 << 20).__aenter__().send(None)
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+async def test_a_ttl_with_more_digits_than_python_writes_is_refused_in_words(digits: int) -> None:
+    with pytest.raises(zswap.ParameterError, match=r"ttl = inf: .*for ever is None"):
+        zswap.Cache.open(max_bytes=None, ttl=10**digits)
+    async with opened() as cache:
+        with pytest.raises(ValueError, match="not inf; for ever is None"):
+            await cache.set("key", b"", ttl=10**digits)
+        with pytest.raises(ValueError, match="not -inf; to delete, call delete"):
+            await cache.touch("key", -(10**digits))
+
+
+def test_help_shows_no_internals_of_a_default() -> None:
+    for method in (zswap.Cache.set, zswap.Cache.get_or_compute):
+        assert repr(inspect.signature(method).parameters["ttl"].default) == "UNSET"
 
 
 async def test_an_unknown_compressor_is_refused_on_entering() -> None:
@@ -232,7 +274,7 @@ async def test_an_unknown_compressor_is_refused_on_entering() -> None:
 @pytest.mark.parametrize(
     ("ttl", "error"),
     [(0, ValueError), (-1, ValueError), (float("nan"), ValueError), (float("inf"), ValueError), (True, TypeError),
-     (False, TypeError), ("1", TypeError)],
+     (False, TypeError), ("1", TypeError), (10**400, ValueError)],
 )  # fmt: skip
 async def test_a_ttl_that_makes_no_sense_is_refused(ttl: Any, error: type[Exception]) -> None:
     async def make() -> bytes:

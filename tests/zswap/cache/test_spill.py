@@ -302,17 +302,17 @@ async def test_a_path_that_exists_is_refused_and_left_alone(tmp_path: Path) -> N
     dangling.symlink_to(tmp_path / "nowhere")
     for path in (there, link, dangling, str(there)):
         with pytest.raises(FileExistsError, match="name a new file"):
-            async with opened(spill=path):
+            async with opened(max_bytes=BUDGET, spill=path):
                 pass
     assert there.read_bytes() == b"mine" and not (tmp_path / "nowhere").exists() and link.is_symlink()
     with pytest.raises(FileNotFoundError):
-        async with opened(spill=tmp_path / "no" / "directory"):
+        async with opened(max_bytes=BUDGET, spill=tmp_path / "no" / "directory"):
             pass
 
 
 async def test_a_file_is_closed_when_the_compressor_is_unknown(made: list[Device]) -> None:
     with pytest.raises(zswap.ParameterError):
-        async with opened(spill=True, compressor="nothing"):
+        async with opened(max_bytes=BUDGET, spill=True, compressor="nothing"):
             pass
     assert made[0].closed
 

@@ -50,6 +50,8 @@ class CacheAgainstDict(RuleBasedStateMachine):
         compressor=st.sampled_from(["waits", "zstd"]),
     )
     def open(self, budget: int | None, spill: int | None, compressor: str) -> None:
+        if budget is None:
+            spill = None  # nothing would ever go there, and it is refused
         self.spill = spill
 
         async def enter() -> None:
