@@ -42,6 +42,17 @@ class Served:
         """One more measurement."""
         self.samples.setdefault(row, []).append(Sample(value, 0.0))
 
+    @contextmanager
+    def processor_time(self, row: str) -> Iterator[None]:
+        """Measure the server's processor time, which says something where others use the machine, too."""
+        before = self._processor_s()
+        yield
+        self.add(f"{row}, processor time", self._processor_s() - before)
+
+    def _processor_s(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def resident_mib(self) -> float:
         """Memory of the process."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -72,9 +83,11 @@ def main() -> None:
 def measure(served: Served, image: Path, seconds: int) -> None:
     """One round with one server: in, memory, out, random writes, random reads."""
     size_mib = image.stat().st_size / 2**20
-    served.add("sequential in", size_mib / timed("nbdcopy", "--connections=4", image, served.uri))
+    with served.processor_time("sequential in"):
+        served.add("sequential in", size_mib / timed("nbdcopy", "--connections=4", image, served.uri))
     served.add(MEMORY, served.resident_mib())
-    served.add("sequential out", size_mib / timed("nbdcopy", "--connections=4", served.uri, "null:"))
+    with served.processor_time("sequential out"):
+        served.add("sequential out", size_mib / timed("nbdcopy", "--connections=4", served.uri, "null:"))
     for what in ("write", "read"):
         job = (*FIO, *TEXT, f"--uri={served.uri}", f"--rw=rand{what}", f"--size={image.stat().st_size}")
         said = run(*job, f"--runtime={seconds}")
@@ -93,6 +106,8 @@ def compared(ours: Served, theirs: Served) -> list[Row]:
         against(name, unit, ours.samples[name], theirs.samples[name], target=target, aim=aim)
         for name, unit, target, aim in wanted
     ]
+    for name in ("sequential in, processor time", "sequential out, processor time"):
+        rows.append(against(name, "s", ours.samples[name], theirs.samples[name], better="lower"))
     pair = ours.samples[MEMORY][:1], theirs.samples[MEMORY][:1]  # the first: later ones are after random writes
     return [*rows, against(MEMORY, "MiB", *pair, target=1.4, aim=1.1, better="lower")]
 
