@@ -22,14 +22,18 @@ Piece = bytes | int
 MAX_EXTENTS: Final = 4096
 """Extents of one reply; a client asks again for what is behind them."""
 
-_FLAGS: Final[dict[int, CommandFlag]] = {
-    Command.READ: CommandFlag.FUA,
-    Command.WRITE: CommandFlag.FUA,
-    Command.FLUSH: CommandFlag.FUA,
-    Command.TRIM: CommandFlag.FUA,
-    Command.CACHE: CommandFlag.FUA,
-    Command.WRITE_ZEROES: CommandFlag.FUA | CommandFlag.NO_HOLE | CommandFlag.FAST_ZERO,
-    Command.BLOCK_STATUS: CommandFlag.FUA | CommandFlag.REQ_ONE,
+# Plain numbers from here on: the arithmetic of flags takes longer than a command may, and their own complement has
+# known flags only.
+_FUA: Final = int(CommandFlag.FUA)
+_DF: Final = int(CommandFlag.DF)
+_FLAGS: Final[dict[int, int]] = {
+    Command.READ: _FUA,
+    Command.WRITE: _FUA,
+    Command.FLUSH: _FUA,
+    Command.TRIM: _FUA,
+    Command.CACHE: _FUA,
+    Command.WRITE_ZEROES: _FUA | int(CommandFlag.NO_HOLE | CommandFlag.FAST_ZERO),
+    Command.BLOCK_STATUS: _FUA | int(CommandFlag.REQ_ONE),
 }
 _WRITES: Final = frozenset({Command.WRITE, Command.WRITE_ZEROES})
 
@@ -66,8 +70,8 @@ class Terms:
         if allowed is None:
             raise RefusedError(EINVAL, f"command {command} is not known here")
         if command == Command.READ and self.structured:
-            allowed |= CommandFlag.DF
-        if request.flags & ~int(allowed):  # a flag's own complement has known flags only
+            allowed |= _DF
+        if request.flags & ~allowed:
             raise RefusedError(EINVAL, f"flags {request.flags:#x} are not for this command")
         if command == Command.FLUSH:
             return
@@ -91,7 +95,7 @@ class Terms:
         """The reply to a READ, in parts to be sent one after the other."""
         if not self.structured:
             return [wire.simple_reply(request.cookie), *map(_data, pieces)]
-        if request.flags & CommandFlag.DF:
+        if request.flags & _DF or (len(pieces) == 1 and type(pieces[0]) is bytes):
             return [wire.data_header(request.cookie, request.offset, request.length, done=True), *map(_data, pieces)]
         reply: list[bytes] = []
         at, end = request.offset, request.offset + request.length
