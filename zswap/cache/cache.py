@@ -73,8 +73,8 @@ class Cache:
         is `(dumps, loads)`, such as `(pickle.dumps, pickle.loads)`; without one, values are buffers. More than
         `max_value_bytes` before compression, or 90 % of `max_bytes` after it, is refused.
 
-        Raises ParameterError for what makes no sense; entering does so for an unknown compressor, and OSError where
-        the file cannot be made (FileExistsError if something is there).
+        Raises ParameterError, which is a ValueError, for what makes no sense; entering does so for an unknown
+        compressor, and OSError where the file cannot be made (FileExistsError if something is there).
         """
         return cls(
             Options(

@@ -5,13 +5,14 @@ import ctypes
 import gc
 import sys
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
 import zswap
 from tests.zswap.cache.rig import KIB, check_quiet, noise, opened, text, turns, waiting_cache
 from tests.zswap.loop_turns import counted_turns
-from zswap.cache.entry import ENTRY_BYTES, Held
+from zswap.cache.entry import ENTRY_BYTES, Held, size_in_memory
 from zswap.cache.eviction import victims
 from zswap.cache.options import LEAST_BYTES
 from zswap.cache.values import Values
@@ -40,6 +41,12 @@ async def test_a_value_takes_its_units_its_key_and_an_entry() -> None:
         await cache.clear()
         await cache.set("large", text(400 * KIB))
         assert cache.stats()["bytes"] == sum(map(sys.getsizeof, units)) + sys.getsizeof("large") + ENTRY_BYTES
+
+
+def test_the_docs_name_the_total_of_a_small_value() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "cache.md").read_text()
+    total = size_in_memory("", b"")
+    assert f"In all that is {total} bytes" in page and f"small values take {total} " in page
 
 
 async def test_a_key_takes_the_same_when_it_comes_and_when_it_goes() -> None:
