@@ -329,3 +329,54 @@ async def test_those_who_wait_are_told_in_order_of_call() -> None:
         source.go.set()
         await asyncio.gather(*tasks)
         assert order == list(range(20))
+
+
+async def test_the_first_callers_ttl_counts_and_an_error_is_one_object() -> None:
+    async with opened() as cache:
+        source, error = Source(), RuntimeError("no")
+        tasks = [asyncio.ensure_future(cache.get_or_compute("key", source, ttl=ttl)) for ttl in (5, 500, None)]
+        await turns()
+        source.go.set()
+        await asyncio.gather(*tasks)
+        deadline = cache._check().live("key").deadline  # type: ignore[union-attr]
+        assert deadline is not None and deadline - asyncio.get_running_loop().time() <= 5
+        await cache.clear()
+        source.value = error
+        tasks = await begun(cache, source)
+        assert all(one is error for one in await asyncio.gather(*tasks, return_exceptions=True))
+
+
+async def test_who_comes_after_a_delete_gets_the_value_of_the_flight_unless_another_was_set() -> None:
+    async with opened() as cache:
+        source, other = Source(), Source(b"newer")
+        other.go.set()
+        tasks = await begun(cache, source)
+        await cache.delete("key")
+        late = await begun(cache, other)
+        await cache.set("key", b"set")
+        assert await cache.get_or_compute("key", other) == b"set"
+        source.go.set()
+        assert set(await asyncio.gather(*tasks, *late)) == {b"computed"}
+        assert other.calls == 0 and await cache.get("key") == b"set"
+
+
+async def test_flights_that_cross_end_by_a_timeout_in_make() -> None:
+    async with opened() as cache:
+        here = asyncio.Barrier(2)
+
+        def asking_for(key: str) -> Any:
+            async def make() -> bytes:
+                await here.wait()
+                async with asyncio.timeout(0.01):
+                    await cache.get_or_compute(key, asking_for(key))
+                raise AssertionError
+
+            return make
+
+        ends = await asyncio.gather(
+            cache.get_or_compute("a", asking_for("b")),
+            cache.get_or_compute("b", asking_for("a")),
+            return_exceptions=True,
+        )
+        assert all(isinstance(end, TimeoutError) for end in ends)
+        check_quiet(cache)
