@@ -30,8 +30,11 @@ INLINE_BYTES: Final = 32 << 10
 SAMPLED_ABOVE: Final = 64 << 10
 """A larger value is sampled first: "does not compress" is known after 12 KiB then."""
 SAMPLE_BYTES: Final = 4096
-COPIED_PER_DECOMPRESSED: Final = 8
-"""Bytes that are copied on the loop, to make one value of its units, in the time that one takes to decompress."""
+MOVED_PER_DECOMPRESSED: Final = 8
+"""Bytes of buffers made, or copied to make one value of its units, in the time that one takes to decompress.
+
+That is what is left for the loop of units that others work on.
+"""
 SAMPLE_GAIN: Final = 10
 """Percent by which the sample has to shrink."""
 
@@ -158,8 +161,9 @@ class Compressor:
         pairs = list(zip(units, lengths, strict=True))
         if self._far is not None and self._far.tfm.alg.cra_flags & CRYPTO_ALG_REQ_CHAIN:
             packed = [unit for unit, length in pairs if len(unit) < length]
+            await self._work.enter(sum(lengths) // MOVED_PER_DECOMPRESSED)
             results = iter(await decompress_pages(self._far.tfm, packed, UNIT_BYTES))
-            await self._work.enter(sum(lengths) // COPIED_PER_DECOMPRESSED)
+            await self._work.enter(sum(lengths) // MOVED_PER_DECOMPRESSED)
             parts = [unit if len(unit) == length else next(results).data for unit, length in pairs]
         else:
             parts = [await self._plain_unit(unit, length) or b"" for unit, length in pairs]
@@ -183,6 +187,8 @@ class Compressor:
         """Some units: as one request if the algorithm takes that, else as a chain, else one by one."""
         far = self._far
         flags = 0 if far is None else far.tfm.alg.cra_flags
+        if flags & (CRYPTO_ALG_REQ_SEG | CRYPTO_ALG_REQ_CHAIN):
+            await self._work.enter(sum(map(len, group)) // MOVED_PER_DECOMPRESSED)
         if far is not None and flags & CRYPTO_ALG_REQ_SEG:
             return await far.run(lambda lane: lane.compress_group(data, start, len(group)))
         if far is not None and flags & CRYPTO_ALG_REQ_CHAIN:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import zswap
-from tests.zswap.cache.rig import KIB, UNIT, check_quiet, opened, text
+from tests.zswap.cache.rig import KIB, UNIT, check_quiet, opened, text, waiting_cache
 from tests.zswap.loop_turns import Turns, cancelled_after, counted_turns
+from zswap.cache import compressor
 from zswap.cache.inline import TURN_BYTES, InlineWork
 
 CALLS = 40
@@ -19,8 +20,8 @@ Call = Callable[[zswap.Cache, int, bytes], Awaitable[Any]]
 def tallied(cache: zswap.Cache, turns: Turns) -> Counter[int]:
     """Plain bytes that the cache works on from now on, by the turn of the loop."""
     done: Counter[int] = Counter()
-    compressor: Any = cache._check().compressor
-    compress, decompress = compressor._compress_now, compressor._decompress_now
+    inline: Any = cache._check().compressor
+    compress, decompress = inline._compress_now, inline._decompress_now
 
     def compress_now(data: bytes) -> Any:
         done[turns.count] += len(data)
@@ -30,7 +31,7 @@ def tallied(cache: zswap.Cache, turns: Turns) -> Counter[int]:
         done[turns.count] += length
         return decompress(units, length)
 
-    compressor._compress_now, compressor._decompress_now = compress_now, decompress_now
+    inline._compress_now, inline._decompress_now = compress_now, decompress_now
     return done
 
 
@@ -64,6 +65,30 @@ async def test_all_calls_together_do_128_kib_in_a_turn(call: Call, size: int) ->
             # What was begun before 128 KiB were full is one unit; the count goes up in the middle of a turn.
             assert max(done.values()) <= 2 * (TURN_BYTES + min(size, UNIT))
             assert turns.count <= 6 + 2 * CALLS * size // TURN_BYTES, "and no turn is given for nothing"
+        check_quiet(cache)
+
+
+@pytest.mark.parametrize("call", [get, set_again])
+async def test_units_that_others_work_on_count_by_what_is_left_for_the_loop(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chain of eight units, for which there are buffers to be made, is an eighth of its bytes: one in a turn."""
+    value = text(8 * UNIT)
+    begun: Counter[int] = Counter()
+    async with waiting_cache(chains=True) as (cache, _):
+        for number in range(CALLS):
+            await cache.set(str(number), value)
+        async with counted_turns() as turns:
+            for name in ("compress_pages", "decompress_pages"):
+                original = getattr(compressor, name)
+
+                def counted(*args: Any, original: Any = original) -> Any:
+                    begun[turns.count] += 1
+                    return original(*args)
+
+                monkeypatch.setattr(compressor, name, counted)
+            await asyncio.gather(*(call(cache, number, value) for number in range(CALLS)))
+        assert begun.total() == CALLS and max(begun.values()) <= 2
         check_quiet(cache)
 
 
