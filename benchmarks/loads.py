@@ -99,7 +99,7 @@ async def lateness(work: Work, rounds: int, seconds: float) -> Row:
 
     async with AsyncExitStack() as stack:
         stack.enter_context(acomp.registry())
-        await stack.enter_async_context(loop_and_worker())
+        await stack.enter_async_context(loop_and_worker(8))
         taken: dict[str, list[Sample]] = await in_turns(
             {"store": late_while(storing), "threads": late_while(compressing)}, rounds
         )

@@ -8,6 +8,7 @@ when that is there. Pure.
 
 import mmap
 import struct
+import threading
 from enum import IntEnum
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -52,9 +53,19 @@ class Record(NamedTuple):
         return b"".join((_HEADER.pack(*fields, crc), self.key, self.frame))
 
 
+class _Codec(threading.local):
+    """A compressor for each thread: making one takes longer than a page."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
+
+
+_codec = _Codec()
+
+
 def compressed(value: bytes) -> bytes:
     """A value as it stands in the log."""
-    return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(value)
+    return _codec.compressor.compress(value)
 
 
 def decompressed(frame: bytes) -> bytes:
