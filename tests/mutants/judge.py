@@ -9,7 +9,7 @@ A test that can run in virtual time does, for there what waits for ever is an er
 
 import gc
 from collections.abc import Iterable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 
@@ -32,8 +32,14 @@ def complaints(rows: Sequence[Row]) -> list[str]:
     # A mutated run leaves things behind that only the collector finds, in a test that has nothing to do with them.
     quiet = ["-p", "no:unraisableexception", "-p", "no:threadexception", "-p", "no:cacheprovider"]
     output = StringIO()
-    with redirect_stdout(output), redirect_stderr(output):
-        status = pytest.main([*quiet, "-q", f"--timeout={PATIENCE_S}", *files], plugins=[judge])
+    status = 0
+    try:
+        with redirect_stdout(output), redirect_stderr(output):
+            status = pytest.main([*quiet, "-q", f"--timeout={PATIENCE_S}", *files], plugins=[judge])
+    except AssertionError:
+        if not judge.has_run:
+            raise
+        # Else a mutated run that had to be ended left something to the end of the session; every row was judged.
     if not judge.has_run:
         return [f"pytest could not collect the tests (status {int(status)}):", output.getvalue()]
     return judge.complaints
@@ -88,7 +94,12 @@ class Judge:
     def _any_fails(self, found: Iterable[pytest.Item]) -> bool:
         self._failed = False
         for item in found:
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            try:
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            except (pytest.fail.Exception, AssertionError):  # its patience was at an end while it was taken down
+                self._failed = True
+                with suppress(Exception):
+                    item.session._setupstate.teardown_exact(None)
             if self._failed:
                 return True
         return False
