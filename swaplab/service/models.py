@@ -91,7 +91,7 @@ class Names(Model):
 class Health(Model):
     """`/healthz` and `/readyz`. `damaged` counts values that were lost on the disk, by store or cache."""
 
-    status: Literal["ok", "damaged", "starting", "stopping"]
+    status: Literal["ok", "damaged"]
     damaged: dict[str, int] = {}
 
 
