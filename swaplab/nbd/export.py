@@ -15,7 +15,7 @@ import zswap
 from acomp import PAGE_SIZE
 from zswap.slot_locks import SlotLease, SlotLocks
 
-from .ranges import Edge, pages_of, runs, touched
+from .ranges import Edge, Touched, pages_of, runs, touched
 from .transmission import MAX_EXTENTS, Piece
 from .wire import State
 
@@ -135,17 +135,17 @@ class Export:
             lease.release()
 
     async def trim(self, offset: int, length: int) -> None:
-        """Forget the whole pages of this range; they are zeroes then. The rest of it stays."""
+        """Forget the whole pages of this range, the last of the device too; they are zeroes then. The rest stays."""
         lease = self._lock(offset, length)
         try:
             await lease.wait()
-            await self._forget(touched(offset, length).whole)
+            await self._forget(self._touched_to_the_end(offset, length).whole)
         finally:
             lease.release()
 
     async def write_zeroes(self, offset: int, length: int, no_hole: bool) -> None:
         """Make this range zeroes. With `no_hole` its pages are there afterwards, as marks of the zero map."""
-        head, whole, tail = touched(offset, length)
+        head, whole, tail = self._touched_to_the_end(offset, length)
         lease = self._lock(offset, length)
         try:
             await lease.wait()
@@ -189,6 +189,11 @@ class Export:
     def _lock(self, offset: int, length: int) -> SlotLease:
         pages = pages_of(offset, length)
         return self._locks.request(pages.start, len(pages))
+
+    def _touched_to_the_end(self, offset: int, length: int) -> Touched:
+        """What a range of zeroes touches. One to the end of the device goes on to that of the last page."""
+        at_the_end = offset + length == self.size
+        return touched(offset, length + -self.size % PAGE_SIZE if at_the_end else length)
 
     async def _page(self, number: int) -> bytes:
         """A page, which stays where it is."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -79,6 +80,24 @@ async def test_trim_forgets_whole_pages_only() -> None:
         assert joined(await export.read(0, 10)) == b"x" * 10
 
 
+async def test_the_last_page_is_whole_though_the_device_ends_within_it() -> None:
+    async with opened() as (export, _):
+        last = 23 * PAGE_SIZE
+        for forget in (export.trim, partial(export.write_zeroes, no_hole=False)):
+            await export.write(last - 1, b"x" * (SIZE - last + 1))
+            await forget(last, SIZE - last - 1)
+            assert export.block_status(last, SIZE - last) == [(SIZE - last, DATA)], "a byte is left"
+            await forget(last, SIZE - last)
+            assert export.block_status(last, SIZE - last) == [(SIZE - last, HOLE)]
+            assert joined(await export.read(last - 1, 2)) == b"x\0"
+    async with opened(100) as (export, _):
+        await export.write(0, b"x" * 100)
+        await export.trim(1, 99)
+        assert joined(await export.read(0, 100)) == b"x" * 100
+        await export.trim(0, 100)
+        assert export.block_status(0, 100) == [(100, HOLE)]
+
+
 @pytest.mark.parametrize("no_hole", [False, True])
 async def test_write_zeroes(no_hole: bool) -> None:
     async with opened() as (export, _):
@@ -98,7 +117,7 @@ async def test_a_long_range_of_zeroes_lets_others_run(monkeypatch: pytest.Monkey
             await asyncio.sleep(0)
             turns += 1
         assert turns >= 6
-        assert export.block_status(0, SIZE)[0] == (23 * PAGE_SIZE, HOLE)
+        assert export.block_status(0, SIZE)[0] == (SIZE, HOLE)
 
 
 async def test_a_patch_that_cannot_be_stored_loses_nothing_around_it() -> None:
@@ -265,6 +284,7 @@ class ExportAgainstBytes(RuleBasedStateMachine):
             return export.flush(), None, 0, 0
         if what == "trim":
             start, end = -(-offset // PAGE_SIZE) * PAGE_SIZE, (offset + length) // PAGE_SIZE * PAGE_SIZE
+            end = SIZE if offset + length == SIZE else end
             return export.trim(offset, length), bytes(max(0, end - start)), start, max(0, end - start)
         return export.write_zeroes(offset, length, what == "no hole"), bytes(length), offset, length
 
