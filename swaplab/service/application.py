@@ -16,6 +16,7 @@ from . import hot
 from .api import api
 from .bodies import WholeBody
 from .guard import Guard
+from .hot_router import GONE, HotRouter
 from .log_lines import tell
 from .problems import RefusalError
 from .service import Service
@@ -24,7 +25,8 @@ from .service import Service
 def application(service: Service, base: str, allowed_hosts: Sequence[str] = (), token: str | None = None) -> ASGIApp:
     """All that the server serves. `base` is its URL."""
     behind = api(service, base)
-    app = Starlette(routes=hot.routes(service))
+    routes = hot.routes(service)
+    app = Starlette(routes=routes)
     app.router.redirect_slashes = False
     app.router.default = WholeBody(behind, service.reception)
     for each in (app, behind):
@@ -33,7 +35,7 @@ def application(service: Service, base: str, allowed_hosts: Sequence[str] = (), 
         each.add_exception_handler(RequestValidationError, _invalid)
         each.add_exception_handler(ClientDisconnect, _gone)
         each.add_exception_handler(Exception, _failed)
-    return Guard(app, int(base.rpartition(":")[2]), allowed_hosts, token)
+    return Guard(HotRouter(routes, app, _failed), int(base.rpartition(":")[2]), allowed_hosts, token)
 
 
 async def _refused(_: Request, error: Exception) -> Response:
@@ -85,13 +87,13 @@ def _in_words(error: dict[str, Any]) -> str:
     return f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}"
 
 
+async def _gone(_: Request, __: Exception) -> Response:
+    return GONE
+
+
 async def _failed(request: Request, error: Exception) -> Response:
     route = getattr(request.scope.get("route"), "path", "unknown")
     tell("failed", logging.ERROR, error, method=request.method, route=route)
     return RefusalError(
         500, f"the service failed: {type(error).__name__}", "this is a fault of ours; its log says more"
     ).response
-
-
-async def _gone(_: Request, __: Exception) -> Response:
-    return Response(status_code=400)  # nobody reads it

@@ -3,7 +3,7 @@
 from typing import Final
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Match
 from starlette.types import Message, Receive, Scope, Send
 
@@ -29,18 +29,21 @@ class Reception:
         The connection bounds how long it takes. Room is taken for bytes as they arrive, and given back when all are
         there.
         """
-        headers = request.headers
-        given = headers.get("content-type", "")
+        given, said = _declared(request.scope)
         if given != media_type and given.partition(";")[0].strip().lower() != media_type:
             cause = f"the body is said to be {given[:80]}" if given else "there is no Content-Type"
             raise RefusalError(415, cause, f"send Content-Type: {media_type}")
-        said = headers.get("content-length")
-        if said is not None and int(said) > max_bytes:
+        if said > max_bytes:
             raise _too_large(max_bytes)
         parts: list[bytes] = []
         taken = 0
         try:
-            async for part in request.stream():
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                part, more = message["body"], message["more_body"]
                 taken += len(part)
                 self.bytes += len(part)
                 if taken > max_bytes:
@@ -50,7 +53,18 @@ class Reception:
                 parts.append(part)
         finally:
             self.bytes -= taken
-        return parts[0] if len(parts) <= 2 and not any(parts[1:]) else b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _declared(scope: Scope) -> tuple[str, int]:
+    """What the headers say of a body: its type ("": nothing) and its length (0: nothing)."""
+    media_type, length = b"", b"0"
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            media_type = value
+        elif name == b"content-length":
+            length = value
+    return media_type.decode("latin-1"), int(length)
 
 
 def _too_large(max_bytes: int) -> RefusalError:

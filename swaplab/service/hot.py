@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 import zswap
 from acomp import PAGE_SIZE
@@ -26,22 +26,36 @@ from .stores import Store
 PLACED: Final = "Swaplab-Placed"
 CODE: Final = "Swaplab-Code"
 
-_HEALTHY: Final = Health(status="ok").model_dump_json()
+# A response is sent as often as one likes.
+_HEALTHY: Final = Response(Health(status="ok").model_dump_json(), media_type=JSON)
+_DONE: Final = Response(status_code=204)
+_PLACED: Final = {placed: Response(status_code=204, headers={PLACED: str(placed).lower()}) for placed in zswap.Placed}
+_OCTETS_HEADER: Final = (b"content-type", OCTETS.encode())
 
 
-def routes(service: Service) -> list[BaseRoute]:
-    """All of them, for one service."""
+class Octets(Response):
+    """Bytes as they are, with the two headers that they need."""
+
+    def __init__(self, body: bytes) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = body
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), _OCTETS_HEADER]
+
+
+def routes(service: Service) -> list[Route]:
+    """All of them, for one service, those first that are called most."""
     hot = _Hot(service)
     return [
         Route("/v1/stores/{name}/pages/{slot}", hot.page, methods=["GET", "PUT", "DELETE"]),
+        Route("/healthz", _healthy, methods=["GET"]),
+        Route("/v1/caches/{name}/{key:path}", hot.value, methods=["GET", "PUT", "DELETE"]),
         Route("/v1/stores/{name}/folios/{slot}", hot.put_folio, methods=["PUT"]),
         Route("/v1/stores/{name}/tree/{path:path}", hot.file, methods=["GET", "PUT"]),
         Route("/v1/stores/{name}/pages:get", hot.get_pages, methods=["POST"]),
         Route("/v1/stores/{name}/pages:put", hot.put_pages, methods=["POST"]),
-        Route("/v1/caches/{name}/{key:path}", hot.value, methods=["GET", "PUT", "DELETE"]),
         Route("/v1/chains", hot.chain, methods=["POST"]),
         Route("/v1/scripts", hot.script, methods=["POST"]),
-        Route("/healthz", _healthy, methods=["GET"]),
     ]
 
 
@@ -56,15 +70,15 @@ class _Hot:
             data = await self._service.reception.body(request, OCTETS, PAGE_SIZE)
             if len(data) != PAGE_SIZE:
                 raise RefusalError(422, f"a page is {PAGE_SIZE} bytes, not {len(data)}", "send a whole page")
-            return _placed(await store.put(slot, data))
+            return _PLACED[await store.put(slot, data)]
         if request.method == "DELETE":
             if not await store.delete(slot):
                 raise RefusalError(404, f"there is no page at slot {slot}", "nothing has to be done")
-            return Response(status_code=204)
+            return _DONE
         page = await store.get(slot)
         if page is None:
             raise _no_page(slot)
-        return Response(page, media_type=OCTETS)
+        return Octets(page)
 
     async def put_folio(self, request: Request) -> Response:
         """Several pages at consecutive slots, all or nothing."""
@@ -72,7 +86,7 @@ class _Hot:
         data = await self._service.reception.body(request, OCTETS, FOLIO_BYTES)
         if not data or len(data) % PAGE_SIZE:
             raise RefusalError(422, f"a folio is whole pages of {PAGE_SIZE} bytes, not {len(data)}", "send whole pages")
-        return _placed(await store.put(slot, data))
+        return _PLACED[await store.put(slot, data)]
 
     async def get_pages(self, request: Request) -> Response:
         """Pages by the slots of the frames; one that is not there has the error -ENOENT."""
@@ -112,7 +126,7 @@ class _Hot:
             if request.method == "PUT":
                 text = await self._service.reception.body(request, TEXT, MAX_TEXT_BYTES)
                 tree.write(path, text.decode())
-                return Response(status_code=204)
+                return _DONE
             return Response(tree.read(path), media_type=TEXT)
         except zswap.ZswapError as error:
             raise RefusalError(422, str(error), "write another value") from None
@@ -131,15 +145,15 @@ class _Hot:
         if request.method == "PUT":
             ttl_s = _ttl(request)
             await cache.put(key, await self._service.reception.body(request, OCTETS), ttl_s)
-            return Response(status_code=204)
+            return _DONE
         if request.method == "DELETE":
             if not await cache.delete(key):
                 raise RefusalError(404, "there is no value for this key", "nothing has to be done")
-            return Response(status_code=204)
+            return _DONE
         value = await cache.get(key)
         if value is None:
             raise _no_value()
-        return Response(value, media_type=OCTETS)
+        return Octets(value)
 
     async def chain(self, request: Request) -> Response:
         """Items as requests of one chain, or one by one, or as arrays or units."""
@@ -169,11 +183,7 @@ class _Hot:
 
 
 async def _healthy(_: Request) -> Response:
-    return Response(_HEALTHY, media_type=JSON)
-
-
-def _placed(placed: zswap.Placed) -> Response:
-    return Response(status_code=204, headers={PLACED: str(placed).lower()})
+    return _HEALTHY
 
 
 def _framed(items: list[Frame], **headers: str) -> Response:

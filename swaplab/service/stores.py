@@ -3,7 +3,8 @@
 A change counts in memory first and goes to the log in the same order; who made it is answered when it is written.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from errno import EIO, ENOSPC
 from typing import Self
 
@@ -66,22 +67,21 @@ class Store:
         """
         nr_pages = len(data) // PAGE_SIZE
         self.check(slot, nr_pages)
+        if nr_pages == 1 and self._order.is_free(slot):
+            placed = self.swap.store_at_once(slot, data)
+            if placed is not None:
+                await recorded(self._record((Change(Kind.PUT, _key(slot), data),)))
+                return placed
         lease = self._order.request(slot, nr_pages)
-        written = None
         try:
             await lease.wait()
             try:
                 placed = await self.swap.store(zswap.Folio(slot, data))
             except OSError as error:
-                if self._writer is not None:
-                    written = self._writer.append(*(Change(Kind.DELETE, _key(slot + n)) for n in range(nr_pages)))
-                    await recorded(written)
+                await recorded(self._record(Change(Kind.DELETE, _key(slot + n)) for n in range(nr_pages)))
                 raise _no_room(error) from error
-            if self._writer is not None:
-                pages = (
-                    [data] if nr_pages == 1 else [data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE)]
-                )
-                written = self._writer.append(*(Change(Kind.PUT, _key(slot + n), page) for n, page in enumerate(pages)))
+            pages = (data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE))
+            written = self._record(Change(Kind.PUT, _key(slot + n), page) for n, page in enumerate(pages))
         finally:
             lease.release()
         await recorded(written)
@@ -90,18 +90,17 @@ class Store:
     async def get(self, slot: int) -> bytes | None:
         """The page at a slot; it stays."""
         self.check(slot, 1)
-        return await self.swap.load(slot, keep=True)
+        page = self.swap.load_at_once(slot) if slot in self.swap else None
+        return await self.swap.load(slot, keep=True) if page is None else page
 
     async def delete(self, slot: int) -> bool:
         """Forget a page; whether there was one."""
         self.check(slot, 1)
         lease = self._order.request(slot)
-        written = None
         try:
             await lease.wait()
             there = self.swap.invalidate(slot) > 0
-            if there and self._writer is not None:
-                written = self._writer.append(Change(Kind.DELETE, _key(slot)))
+            written = self._record((Change(Kind.DELETE, _key(slot)),) if there else ())
         finally:
             lease.release()
         await recorded(written)
@@ -121,6 +120,12 @@ class Store:
             figures=_figures(stats),
             opened=self.opened,
         )
+
+    def _record(self, changes: Iterable[Change]) -> "asyncio.Future[None] | None":
+        """Append changes to the log; when they are written, or None where there is no log or nothing has changed."""
+        if self._writer is None or not (told := [*changes]):
+            return None
+        return self._writer.append(*told)
 
     def check(self, slot: int, nr_pages: int, what: str = "") -> None:
         """RefusalError 422 unless these slots are the store's; `what` is before the cause."""
