@@ -28,7 +28,9 @@ from .parameter_table import ParameterTable
 from .params import LONGEST_CHAIN, ZSWAP_MAX_BATCH_SIZE, Params
 from .swap.device import FileDevice, MemoryDevice, SwapDevice
 from .swap.extents import Extent
-from .swap.swap import ZERO_PAGE, Placed, Swap
+from .swap.parts import ZERO_PAGE
+from .swap.placed import Placed
+from .swap.swap import Swap
 from .sysfs import TextTree
 from .zswap import Zswap
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from .paths.parts import Parts
 from .pool.pool import Pool
-from .swap.swap import Placed, Swap
+from .swap.placed import Placed
+from .swap.swap import Swap
 from .zswap import Zswap
 
 
@@ -15,7 +16,7 @@ def parts_of(store: Zswap | Swap) -> Parts:
 
 def is_idle(store: Zswap | Swap) -> bool:
     """Whether nobody works on any slot or page."""
-    return not len(parts_of(store).slots) and not (isinstance(store, Swap) and len(store._locks))
+    return not len(parts_of(store).slots) and not (isinstance(store, Swap) and len(store._parts.locks))
 
 
 async def quiesce(store: Zswap | Swap) -> None:
@@ -26,7 +27,7 @@ async def quiesce(store: Zswap | Swap) -> None:
     zswap = store.zswap if isinstance(store, Swap) else store
     await zswap._worker.ended()
     if isinstance(store, Swap):
-        await store._io.in_flight.ended(timeout=store._params.close_timeout)
+        await store._parts.io.in_flight.ended(timeout=store._params.close_timeout)
 
 
 def not_at_rest(store: Zswap | Swap) -> Iterator[str]:
@@ -68,11 +69,11 @@ def _of_pool(pool: Pool) -> Iterator[str]:
 
 
 def _of_swap(swap: Swap) -> Iterator[str]:
-    if swap._in_flight.count or len(swap._locks) or swap._io.in_flight.count:
+    if swap._parts.in_flight.count or len(swap._parts.locks) or swap._parts.io.in_flight.count:
         yield f"I2: {swap!r} has something under way"
     if swap.slots.used != len(swap):
         yield f"I2: {swap.slots.used} slots are taken by {len(swap)} pages"
-    if swap._state != "open":
+    if swap._parts.state != "open":
         return
     places = [swap.where(offset) for offset in swap]
     if None in places or places.count(Placed.ZSWAP) != swap.zswap._parts.inventory.stored_pages:

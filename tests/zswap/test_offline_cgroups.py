@@ -85,9 +85,9 @@ async def test_cgroups_come_and_go_without_number() -> None:
                 swap.zswap.offline_cgroup(group)
             lrus = swap.zswap._parts.inventory.lrus
             assert list(root.children) == [stays] and lrus.owners() == [stays, root]
-            assert len(lrus.lists) == 3 and len(swap._owners) == 2
+            assert len(lrus.lists) == 3 and len(swap._parts.owners) == 2
             assert await swap.load(1) == page_of(5) and await swap.load(0) is not None
-            assert len(swap._owners) == 0 and len(lrus) == 0
+            assert len(swap._parts.owners) == 0 and len(lrus) == 0
 
 
 def test_the_hierarchy_forgets_a_removed_cgroup_when_nothing_is_below_it() -> None:

@@ -29,7 +29,7 @@ async def opened(
         device = device if device is not None else zswap.MemoryDevice(256)
         async with zswap.Swap.open(params, device=device) as swap:
             yield swap, null
-            assert not len(swap._locks) and not swap._in_flight.count and not swap._io.in_flight.count
+            assert not len(swap._parts.locks) and not swap._parts.in_flight.count and not swap._parts.io.in_flight.count
 
 
 async def fill(swap: zswap.Swap) -> list[bytes]:
@@ -145,7 +145,7 @@ async def test_the_cancel_sweep() -> None:
 
         async def check() -> None:
             await null.quiesce()
-            assert not len(swap._locks) and not swap._in_flight.count and not swap.zswap._in_flight.count
+            assert not len(swap._parts.locks) and not swap._parts.in_flight.count and not swap.zswap._in_flight.count
             pools = swap.zswap._parts.pools.pools
             assert [pool.refs for pool in pools] == [1 + swap.zswap.stats()["stored_pages"]]
             assert await swap.load_range(0, 8) == pages

@@ -220,7 +220,7 @@ class StoreAgainstDict(RuleBasedStateMachine):
         assert swap.slots.used == len(swap)
         places = [swap.where(offset) for offset in swap]
         assert None not in places and places.count(zswap.Placed.ZSWAP) == len(parts.inventory.tree)
-        assert not len(parts.slots) and not len(swap._locks) and not swap._io.in_flight.count
+        assert not len(parts.slots) and not len(swap._parts.locks) and not swap._parts.io.in_flight.count
         assert len(parts.inventory.tree) == len(parts.inventory.lrus) == len(parts.inventory.entries)
         pools = parts.pools.pools
         assert sum(pool.refs for pool in pools) == len(parts.inventory.tree) + 1

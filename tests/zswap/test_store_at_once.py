@@ -27,11 +27,11 @@ async def opened(compressor: str = "zstd", generation: Any = "v14", **params: An
         chosen = zswap.Params.for_generation(generation, compressor=compressor, **params)
         async with zswap.Swap.open(chosen, device=zswap.MemoryDevice(64), at_home=True) as swap:
             yield swap
-            assert not len(swap._locks) and swap.slots.used == len(swap)
+            assert not len(swap._parts.locks) and swap.slots.used == len(swap)
 
 
 def state(swap: zswap.Swap) -> Any:
-    return dict(swap.zswap.events), dict(swap.zswap.stats()), swap.zswap.figures(), list(swap), bytes(swap._marks)
+    return dict(swap.zswap.events), dict(swap.zswap.stats()), swap.zswap.figures(), list(swap), bytes(swap._parts.marks)
 
 
 @pytest.mark.parametrize("pages", [TEXT, [RANDOM, TEXT[0]], [bytes(PAGE), TEXT[0]], [TEXT[0], bytes(PAGE), RANDOM]])
@@ -81,7 +81,7 @@ async def test_nothing_changes_when_something_would_wait() -> None:
         await swap.store(zswap.Folio(0, TEXT[0]))
         before = state(swap)
         parts = swap.zswap._parts
-        lease = swap._locks.request(0, 2)
+        lease = swap._parts.locks.request(0, 2)
         assert [swap.store_at_once(0, TEXT[1]), swap.store_at_once(1, TEXT[1]), swap.load_at_once(1)] == [None] * 3
         lease.release()
         slot = parts.slots.request(0)  # as a writeback has it
@@ -170,11 +170,11 @@ async def test_at_home_neighbours_stay_neighbours() -> None:
     async with opened() as swap:
         for offset in (5, 3, 9, 4):
             await swap.store(zswap.Folio(offset, TEXT[0]))
-        assert [swap._pages.get(offset) for offset in (5, 3, 9, 4)] == [5, 3, 9, 4]
+        assert [swap._parts.pages.get(offset) for offset in (5, 3, 9, 4)] == [5, 3, 9, 4]
         await swap.store(zswap.Folio(2, b"".join(TEXT)))
-        assert swap._pages.window(2, 4) == [2, 3, 4, 5]
+        assert swap._parts.pages.window(2, 4) == [2, 3, 4, 5]
         await swap.store(zswap.Folio(1000, TEXT[0]))  # beyond the device: wherever there is room
-        taken = swap._pages.get(1000)
+        taken = swap._parts.pages.get(1000)
         await swap.store(zswap.Folio(taken, TEXT[1]))
         assert await swap.load_range(taken, 1) == [TEXT[1]] and await swap.load(1000) == TEXT[0]
 

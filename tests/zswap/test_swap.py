@@ -38,7 +38,7 @@ def check(swap: zswap.Swap) -> None:
     """I10 and more: slots, pages and entries agree, and nothing is held."""
     parts = swap.zswap._parts
     assert swap.slots.used == len(swap)
-    assert not len(swap._locks) and not len(parts.slots) and not swap._io.in_flight.count
+    assert not len(swap._parts.locks) and not len(parts.slots) and not swap._parts.io.in_flight.count
     assert len(parts.inventory.tree) == len(parts.inventory.lrus) == len(parts.inventory.entries) <= len(swap)
     assert all(pool.refs - (pool is parts.pools.current) == held(swap, pool.id) for pool in parts.pools.pools)
     assert not any(context.mutex.locked for pool in parts.pools.pools for context in pool.contexts)
@@ -340,7 +340,7 @@ async def test_a_cancelled_write_keeps_its_slots_until_it_has_landed() -> None:
     with acomp.registry():
         async with zswap.Swap.open(device=Gated(2)) as swap:
             storing = asyncio.ensure_future(swap.store(zswap.Folio(0, RANDOM * 2)))
-            while not swap._io.in_flight.count:
+            while not swap._parts.io.in_flight.count:
                 await asyncio.sleep(0)
             storing.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -348,7 +348,7 @@ async def test_a_cancelled_write_keeps_its_slots_until_it_has_landed() -> None:
             with pytest.raises(OSError, match="taken"):
                 await swap.store(zswap.Folio(5, page_of(5)))
             gate.set()
-            while swap._io.in_flight.count:
+            while swap._parts.io.in_flight.count:
                 await asyncio.sleep(0)
             assert await swap.store(zswap.Folio(5, RANDOM[::-1])) is zswap.Placed.DEVICE
             assert await swap.load(5) == RANDOM[::-1]

@@ -31,8 +31,8 @@ async def fill(swap: zswap.Swap) -> dict[int, bytes]:
 
 def assert_quiet(swap: zswap.Swap) -> None:
     parts = swap.zswap._parts
-    assert not len(parts.slots) and not len(swap._locks)
-    assert not swap._io.in_flight.count and not swap._in_flight.count and not swap.zswap._in_flight.count
+    assert not len(parts.slots) and not len(swap._parts.locks)
+    assert not swap._parts.io.in_flight.count and not swap._parts.in_flight.count and not swap.zswap._in_flight.count
     assert not any(context.mutex.locked for pool in parts.pools.pools for context in pool.contexts)
     assert not any(lru.lock.locked for lru in parts.inventory.lrus.lists)
     assert swap.slots.used == len(swap)

@@ -7,7 +7,7 @@ EXPORT = "swaplab.nbd.export"
 CONNECTION = "swaplab.nbd.connection"
 ROOM = "swaplab.nbd.room"
 NEGOTIATION = "swaplab.nbd.negotiation"
-SWAP = "zswap.swap.swap"
+SWAP = "zswap.swap.at_once"
 
 DEVICE = "swaplab/nbd/test_export.py::"
 CLIENT = "swaplab/nbd/test_connection.py::"
@@ -81,7 +81,7 @@ ROWS = [
     Row(
         "zswap: a slot that I/O still works on is not written over at once",
         SWAP,
-        "Swap.store_at_once",
+        "store_at_once",
         Negate("is_held"),
         [AT_ONCE + "test_nothing_changes_when_something_would_wait"],
     ),
