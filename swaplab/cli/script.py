@@ -8,14 +8,16 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from swaplab.cli import script_calls
 from swaplab.cli.pictures import show, width_of
 from swaplab.cli.refusals import refusals
-from swaplab.cli.script_calls import listing
 from swaplab.story import bounds
 from swaplab.story.picture import draw_run
 from swaplab.story.run import run_script
+from swaplab.story.script import Script
+from swaplab.story.shelf import SHELF
 from swaplab.story.transcript import transcript
-from swaplab.story.validate import read_script
+from swaplab.story.validate import nearest, read_script
 
 STYLES: Final = {"call": "bold", "note": "", "error": "bold red", "explained": "dim"}
 """Colours that can be read on black and on white."""
@@ -23,17 +25,32 @@ STYLES: Final = {"call": "bold", "note": "", "error": "bold red", "explained": "
 
 def _print_calls(asked: bool) -> None:
     if asked:
-        print("\n".join(listing()))
+        print("\n".join(script_calls.listing()))
+        raise typer.Exit
+
+
+def _print_examples(asked: bool) -> None:
+    if asked:
+        print("\n".join(script_calls.examples()))
         raise typer.Exit
 
 
 def script(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A script, as JSON; - is stdin.")],
+    file: Annotated[str | None, typer.Argument(metavar="[FILE]", help="A script, as JSON; - is stdin.")] = None,
+    example: Annotated[
+        str | None, typer.Option("--example", metavar="NAME", help="Run one that comes along, in the place of a file.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON (swaplab.script-run/1).")] = False,
     calls: Annotated[  # noqa: ARG001 (its callback has printed them)
         bool,
         typer.Option(
             "--calls", callback=_print_calls, is_eager=True, help="List what a script can consist of, and exit."
+        ),
+    ] = False,
+    examples: Annotated[  # noqa: ARG001 (likewise)
+        bool,
+        typer.Option(
+            "--examples", callback=_print_examples, is_eager=True, help="List those that come along, and exit."
         ),
     ] = False,
 ) -> None:
@@ -51,11 +68,11 @@ def script(
      {"call": "crypto_acomp_compress", "args": [{"ref": "req"}], "as": "code"},
      {"call": "crypto_wait_req", "args": [{"ref": "code"}, {"ref": "wait"}]}]}
 
-    Whatever a call raises is its result, and the script goes on. --calls lists what a script can consist of;
-    examples/scripts has a dozen, and docs/scripts.md says when things happen.
+    Whatever a call raises is its result, and the script goes on. --calls lists what a script can consist of,
+    --examples lists scripts that come along, and docs/scripts.md says when things happen.
     """  # noqa: D301 (click wants the character that keeps the lines of an example apart)
     with refusals("script"):
-        read = read_script(_text(file))
+        read = _script(file, example)
         run = run_script(read)
     if as_json:
         print(run.to_json(indent=2))
@@ -68,6 +85,16 @@ def script(
     if picture:
         print()
         show(console, picture)
+
+
+def _script(file: str | None, example: str | None) -> Script:
+    if file is not None and example is None:
+        return read_script(_text(file))
+    if file is not None or example is None:
+        raise ValueError("a script is a FILE, or one that comes along, by --example NAME; --examples lists those")
+    if example not in SHELF:
+        raise ValueError(f"no example is called {example!r}{nearest(example, SHELF)}; --examples lists them")
+    return SHELF[example].script()
 
 
 def _text(file: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What `swaplab script --calls` lists: what a script consists of, every call, and what it can be given."""
+"""What `swaplab script` lists: what a script consists of, every call, what it can be given; and the examples."""
 
 import json
 import textwrap
@@ -8,6 +8,7 @@ from typing import Final, Literal, get_args, get_origin
 from swaplab.story.calls import CALLS, FAULT_POINTS, NAMES, Entry
 from swaplab.story.pipeline import WIDTH
 from swaplab.story.script import Machine
+from swaplab.story.shelf import SHELF
 
 SCRIPT: Final = """\
 A script is a JSON object:
@@ -52,6 +53,13 @@ def listing() -> Iterator[str]:
     for point, what in FAULT_POINTS.items():
         yield f"  {point}"
         yield from _indented(what, 6)
+
+
+def examples() -> Iterator[str]:
+    """The scripts that come along, with what there is to see; lines of 80 characters at most."""
+    for shown in SHELF.values():
+        yield shown.name
+        yield from _indented(shown.what, 4)
 
 
 def _entry(entry: Entry) -> Iterator[str]:

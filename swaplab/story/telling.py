@@ -22,7 +22,7 @@ Call = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What to run: `pages` requests on `devices` devices with `wqs` queues each, all from cpu 0.
+    """What to run: `pages` requests, all from cpu 0, on `devices` devices with `wqs` queues and `engines` engines each.
 
     `interface` is how the pages go down: a chain of requests (v8), arrays (v9) or units of one request (v14); the
     last two run in parallel whatever `sync_mode` says. With two or more queues those after the first are global, so
@@ -33,6 +33,7 @@ class Story:
     pages: int = 8
     devices: int = 4
     wqs: int = 2
+    engines: int = MAX_ENGINES
     sync_mode: Literal["sync", "async", "async_irq"] = "async"
     interface: Literal["chain", "array", "unit"] = "chain"
     fail: int | None = None
@@ -57,13 +58,24 @@ def script_of(story: Story) -> Script:
         "devices": story.devices,
         "wqs_per_device": story.wqs,
         "wq_size": WORK_QUEUE_SLOTS // max(story.wqs, 1),
-        "engines_per_device": MAX_ENGINES,
+        "engines_per_device": story.engines,
         "sync_mode": story.sync_mode,
         "g_wqs_per_iaa": int(story.wqs > 1),
     }
     begin = [_call("crypto_alloc_acomp", "deflate-iaa", as_="tfm"), _call("CryptoWait", as_="wait"), *fault]
     pages = _folios(story) if story.interface == "unit" else {f"p{n}": _page(n, story) for n in range(story.pages)}
     return Script.model_validate({"machine": machine, "pages": pages, "calls": [*begin, *told(story)]})
+
+
+def singles(pages: int) -> Script:
+    """The script of requests that stand alone, one after the other, on one device."""
+    calls = [_call("crypto_alloc_acomp", "deflate-iaa", as_="tfm"), _call("CryptoWait", as_="wait")]
+    for n in range(pages):
+        calls += _request(n)
+        calls.append(_call("acomp_request_set_callback", _ref(f"r{n}"), 0, {"name": "crypto_req_done"}, _ref("wait")))
+        calls += _compress(f"r{n}")
+    told = {f"p{n}": {"text": SENTENCE % n} for n in range(pages)}
+    return Script.model_validate({"pages": told, "calls": calls})
 
 
 def _call(name: str, *args: Any, as_: str | None = None) -> Call:
@@ -78,6 +90,15 @@ def _alloc(name: str) -> Call:
     return _call("acomp_request_alloc", _ref("tfm"), as_=name)
 
 
+def _request(n: int) -> list[Call]:
+    """A request for page `n`."""
+    page, room = {"page": f"p{n}"}, {"buffer": 2 * PAGE_SIZE}
+    return [
+        _alloc(f"r{n}"),
+        _call("acomp_request_set_params", _ref(f"r{n}"), page, room, PAGE_SIZE, PAGE_SIZE),
+    ]
+
+
 def _compress(name: str) -> list[Call]:
     code = f"code_{name}"
     return [
@@ -88,13 +109,11 @@ def _compress(name: str) -> list[Call]:
 
 def _chain(story: Story) -> Iterator[Call]:
     """v8: a request for each page, chained to the first."""
-    head, size = _ref("r0"), PAGE_SIZE
-    yield from (_alloc(f"r{n}") for n in range(story.pages))
-    yield _call("acomp_reqchain_init", head, 0, {"name": "crypto_req_done"}, _ref("wait"))
+    head = _ref("r0")
     for n in range(story.pages):
-        yield _call("acomp_request_set_params", _ref(f"r{n}"), {"page": f"p{n}"}, {"buffer": 2 * size}, size, size)
-        if n:
-            yield _call("acomp_request_chain", _ref(f"r{n}"), head)
+        yield from _request(n)
+    yield _call("acomp_reqchain_init", head, 0, {"name": "crypto_req_done"}, _ref("wait"))
+    yield from (_call("acomp_request_chain", _ref(f"r{n}"), head) for n in range(1, story.pages))
     yield from _compress("r0")
     yield _call("acomp_reqchain_clear", head, _ref("wait"))
 

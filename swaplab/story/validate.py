@@ -113,7 +113,7 @@ class _CallCheck:
         call = self._call
         entry = CALLS.get(call.call)
         if entry is None:
-            self.refuse(f"there is no such call{_nearest(call.call, CALLS)}")
+            self.refuse(f"there is no such call{nearest(call.call, CALLS)}")
         self._check_names(entry)
         self._check_arity(entry)
         for argument in call.args:
@@ -146,16 +146,16 @@ class _CallCheck:
             case Ref(ref=name) if in_list and self._gives(name) in ("integers", "requests"):
                 self.refuse(f"{name} is a list, and lists are flat")
             case PageRef(page=name) if name not in self._script.pages:
-                self.refuse(f"there is no page {name!r}{_nearest(name, self._script.pages)}")
+                self.refuse(f"there is no page {name!r}{nearest(name, self._script.pages)}")
             case Named(name=name) if name not in NAMES:
-                self.refuse(f"nothing is called {name[:64]!r} here{_nearest(name, NAMES)}")
+                self.refuse(f"nothing is called {name[:64]!r} here{nearest(name, NAMES)}")
 
     def _refuse_name(self, name: str) -> NoReturn:
         for index, call in enumerate(self._script.calls[self._index :], self._index):
             if call.binds == name:
                 here = "this very call binds it" if index == self._index else f"call {index} binds it, later"
                 self.refuse(f"{name} is not bound yet: {here}")
-        self.refuse(f"no call binds {name!r}{_nearest(name, self._bound)}")
+        self.refuse(f"no call binds {name!r}{nearest(name, self._bound)}")
 
     def _gives(self, name: str) -> Kind | None:
         call = self._script.calls[self._bound[name]]
@@ -191,7 +191,7 @@ class _CallCheck:
 
     def _check_one_of(self, name: str, argument: Argument, allowed: Iterable[str]) -> None:
         if argument not in (names := list(allowed)):
-            near = _nearest(argument, names) if isinstance(argument, str) else ""
+            near = nearest(argument, names) if isinstance(argument, str) else ""
             self.refuse(f"{name} is one of {', '.join(names) or 'none, for there is none'}{near}")
 
 
@@ -208,7 +208,8 @@ def _buffer_bytes(call: Call) -> int:
     return sum(item.buffer if isinstance(item, Buffer) else item.sg for item in found if isinstance(item, Buffer | Sg))
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What to say of names that are like `name`; nothing if none is."""
     near = difflib.get_close_matches(name, list(names), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 

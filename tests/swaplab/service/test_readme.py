@@ -16,7 +16,7 @@ def test_a_script_a_chain_and_a_page_that_survives_a_restart(tmp_path: Path) -> 
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     shutil.copy(ROOT / "README.md", tmp_path)
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / "swaplab").symlink_to(ROOT / "swaplab")
     lines = re.sub(r"\\\n +", "", SECTION).split("\n")
     commands = [line.strip() for line in lines if line.startswith("    ")]
     assert commands.pop(0).startswith(".venv/bin/pip install")

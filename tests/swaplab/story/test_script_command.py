@@ -1,6 +1,7 @@
 """`swaplab script`: what it prints, its JSON, what it refuses; the examples print what lies beside them."""
 
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -11,29 +12,32 @@ from swaplab.story.answer import ScriptRun
 from swaplab.story.calls import CALLS, FAULT_POINTS
 from swaplab.story.run import run_script
 from swaplab.story.script import Machine, Script
+from swaplab.story.shelf import EXAMPLES, SHELF, example
 from swaplab.story.transcript import transcript
 from swaplab.story.validate import read_script
 from tests.swaplab.story.scripts import call, compress, document, held, requests
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples/scripts").glob("*.json"))
+GOLDEN = Path(__file__).parent / "golden" / "scripts"
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_prints_what_is_checked_in(example: Path) -> None:
-    done = CliRunner().invoke(app, ["script", str(example)])
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_prints_what_is_checked_in(name: str) -> None:
+    done = CliRunner().invoke(app, ["script", "--example", name])
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == example.with_suffix(".out").read_text()
+    assert done.stdout == (GOLDEN / f"{name}.out").read_text()
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-def test_there_is_a_dozen_of_them() -> None:
+def test_the_examples_are_those_of_the_shelf() -> None:
+    files = resources.files("swaplab.story") / "examples"
+    assert sorted(f"{name}.json" for name in EXAMPLES) == sorted(file.name for file in files.iterdir())
     assert len(EXAMPLES) == 12
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
-def test_every_width_is_kept_but_for_long_words(example: Path, width: int) -> None:
-    script = read_script(example.read_bytes())
+def test_every_width_is_kept_but_for_long_words(name: str, width: int) -> None:
+    script = read_script(example(name))
     run = run_script(script)
     assert held(run) == [] and run.cut is None
     lines = [said.text for said in transcript(script, run, width)]
@@ -41,9 +45,28 @@ def test_every_width_is_kept_but_for_long_words(example: Path, width: int) -> No
 
 
 def test_json_is_the_answer(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["script", "--json", str(EXAMPLES[0])])
+    file = tmp_path / "script.json"
+    file.write_bytes(example("01_chain"))
+    done = CliRunner().invoke(app, ["script", "--json", str(file)])
     assert done.exit_code == 0
-    assert ScriptRun.model_validate_json(done.stdout) == run_script(read_script(EXAMPLES[0].read_bytes()))
+    assert ScriptRun.model_validate_json(done.stdout) == run_script(read_script(example("01_chain")))
+
+
+def test_the_examples_are_listed_and_another_name_is_refused_with_the_nearest() -> None:
+    done = CliRunner().invoke(app, ["script", "--examples"])
+    assert done.exit_code == 0
+    assert [line.split()[0] for line in done.stdout.splitlines() if not line.startswith(" ")] == list(SHELF)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    done = CliRunner().invoke(app, ["script", "--example", "01_chian"])
+    assert (done.exit_code, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "did you mean 01_chain?" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["-", "--example", "01_chain"]])
+def test_a_script_comes_from_one_place(arguments: list[str]) -> None:
+    done = CliRunner().invoke(app, ["script", *arguments], input="{}")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "FILE" in done.stderr and "--example" in done.stderr
 
 
 def test_a_script_is_read_from_stdin_and_no_calls_are_a_script() -> None:
