@@ -1,27 +1,46 @@
 """The other routes, on FastAPI: JSON in, JSON out, and the OpenAPI document of all of them."""
 
+import hashlib
 from functools import partial
 from typing import Annotated, Any, Final
 
-from fastapi import FastAPI, Header, Path, Query, Response
+from fastapi import FastAPI, Header, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
 
+from swaplab.story.shelf import SHELF
+from swaplab.story.view import ScriptView
+from swaplab.story.vocabulary import Vocabulary, vocabulary
+
 from . import docs_page, openapi
+from .bodies import JSON
 from .chains import interfaces_of
 from .job_models import JobInfo, JobList, JobRequest
 from .metrics import metrics
-from .models import Algorithm, Algorithms, CacheInfo, CacheSettings, Health, Name, Names, StoreInfo, StoreSettings
+from .models import (
+    Algorithm,
+    Algorithms,
+    CacheInfo,
+    CacheSettings,
+    Health,
+    Name,
+    Names,
+    ShownInfo,
+    ShownList,
+    StoreInfo,
+    StoreSettings,
+)
 from .problems import RefusalError
+from .script_process import Kind
 from .service import Service
 
 RoomName = Annotated[Name, Path(description="A lower-case name of at most 32 letters, digits and hyphens.")]
-
-
+ViewName = Annotated[str, Path(min_length=1, max_length=64, description="Of GET /v1/views.")]
 JobNumber = Annotated[int, Path(ge=1, le=1 << 53)]
 
 EVENTS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"description": "Events, until the client or the service ends.", "content": {"text/event-stream": {}}}
 }
+UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "It has not changed."}}
 SCRAPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -37,6 +56,7 @@ def api(service: Service, base: str) -> FastAPI:
     _stores(app, service)
     _caches(app, service)
     _jobs(app, service)
+    _views(app, service)
 
     @app.get("/readyz", tags=["service"])
     async def readyz() -> Health:
@@ -168,3 +188,33 @@ def _jobs(app: FastAPI, service: Service) -> None:
     async def cancel(number: JobNumber) -> None:
         """End it, if it has not ended, and forget it."""
         await service.jobs.cancel(number)
+
+
+def _views(app: FastAPI, service: Service) -> None:
+    listed = ShownList(views=[ShownInfo(name=one.name, title=one.title, what=one.what) for one in SHELF.values()])
+    words = vocabulary()
+
+    @app.get("/v1/views", tags=["views"])
+    async def views() -> ShownList:
+        """The scripts that have names: what each is called, and what there is to see."""
+        return listed
+
+    @app.post("/v1/views", tags=["views"], response_model=ScriptView, openapi_extra={"requestBody": openapi.SCRIPT})
+    async def view_of(request: Request) -> Response:
+        """Run a script, and say what came of it: `swaplab.script-view/1`, which is all that a page shows of it."""
+        return Response(await service.scripts.answer(await request.body(), Kind.VIEW), media_type=JSON)
+
+    @app.get("/v1/views/{view}", tags=["views"], response_model=ScriptView, responses=UNCHANGED)
+    async def view(view: ViewName, if_none_match: Annotated[str | None, Header(max_length=256)] = None) -> Response:
+        """The view of a script that has a name; 304 if it is the one that is named as If-None-Match."""
+        body = await service.scripts.shown(view)
+        etag = f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        if if_none_match is not None and etag in if_none_match:
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type=JSON, headers=headers)
+
+    @app.get("/v1/vocabulary", tags=["views"])
+    async def script_vocabulary() -> Vocabulary:
+        """What scripts can consist of, for an editor: calls, constants, points, states, bounds."""
+        return words

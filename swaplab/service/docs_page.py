@@ -27,10 +27,16 @@ EXAMPLES: Final = {
     "slot": "7",
     "key": "greeting",
     "number": "1",
+    "view": "chain",
     "path": "sys/module/zswap/parameters/compressor",
 }
 """What stands for the parameters of a path."""
 
+_SCRIPT: Final = (
+    "-H 'content-type: application/json' -d '"
+    '{"schema": "swaplab.script/1", "calls": [{"call": "crypto_alloc_acomp", "args": ["deflate-iaa"]}]}'
+    "'"
+)
 BODIES: Final = {
     "put /v1/stores/{name}": """-H 'content-type: application/json' -d '{"size_pages": 4096}'""",
     "put /v1/caches/{name}": """-H 'content-type: application/json' -d '{"max_bytes": 16777216}'""",
@@ -41,9 +47,8 @@ BODIES: Final = {
     "put /v1/stores/{name}/folios/{slot}": "-H 'content-type: application/octet-stream' --data-binary @-",
     "post /v1/stores/{name}/pages:put": "-H 'content-type: application/vnd.swaplab.frames' --data-binary @-",
     "post /v1/stores/{name}/pages:get": "-H 'content-type: application/vnd.swaplab.frames' --data-binary @-",
-    "post /v1/scripts": "-H 'content-type: application/json' -d '"
-    '{"schema": "swaplab.script/1", "calls": [{"call": "crypto_alloc_acomp", "args": ["deflate-iaa"]}]}'
-    "'",
+    "post /v1/scripts": _SCRIPT,
+    "post /v1/views": _SCRIPT,
     "post /v1/chains": "-H 'content-type: application/vnd.swaplab.frames' --data-binary @-",
 }
 """What curl sends, by method and path."""

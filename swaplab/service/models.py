@@ -88,6 +88,20 @@ class Names(Model):
     names: list[str]
 
 
+class ShownInfo(Model):
+    """A script that has a name, and what there is to see."""
+
+    name: str
+    title: str
+    what: str
+
+
+class ShownList(Model):
+    """Those that there are, in reading order."""
+
+    views: list[ShownInfo]
+
+
 class Health(Model):
     """`/healthz` and `/readyz`. `damaged` counts values that were lost on the disk, by store or cache."""
 

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from swaplab.story.script import Script
+
 from . import frames
 from .bodies import JSON, OCTETS, TEXT
 from .bounds import MAX_ITEMS, MAX_STORE_PAGES
@@ -32,6 +34,7 @@ _KEY: Final = {
 }
 _PATH: Final = {"name": "path", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
 _TTL: Final = {"name": "ttl_s", "in": "query", "schema": {"type": "number", "exclusiveMinimum": 0, "maximum": 1e9}}
+_COMPONENT: Final = "#/components/schemas/{model}"
 _BINARY: Final = {"type": "string", "format": "binary"}
 
 
@@ -49,6 +52,12 @@ def _answer(description: str, media_type: str | None = None) -> dict[str, Any]:
     return {"description": description, **content}
 
 
+def _json(description: str, model: str) -> dict[str, Any]:
+    return {"description": description, "content": {JSON: {"schema": {"$ref": _COMPONENT.format(model=model)}}}}
+
+
+SCRIPT: Final = {"required": True, **_json("`swaplab.script/1`.", "Script")}
+"""The body of a request that has one."""
 _REFUSED: Final = {
     "description": "It was not done: the cause, and the remedy.",
     "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Refusal"}}},
@@ -160,12 +169,7 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             "service",
             "Whether the process serves.",
             [],
-            {
-                "200": {
-                    "description": "It does.",
-                    "content": {JSON: {"schema": {"$ref": "#/components/schemas/Health"}}},
-                }
-            },
+            {"200": _json("It does.", "Health")},
         )
     },
     "/v1/scripts": {
@@ -173,13 +177,8 @@ PATHS: Final[dict[str, dict[str, Any]]] = {
             "chains",
             "Run a script, `swaplab.script/1`: calls with the kernel's names, each with its result and what it means.",
             [],
-            {
-                "200": {
-                    "description": "What became of each call, `swaplab.script-run/1`.",
-                    "content": {JSON: {"schema": {"type": "object"}}},
-                }
-            },
-            {"required": True, "content": {JSON: {"schema": {"type": "object"}}}},
+            {"200": _json("What became of each call, `swaplab.script-run/1`.", "ScriptRun")},
+            SCRIPT,
         )
     },
 }
@@ -194,6 +193,9 @@ def document(app: FastAPI) -> dict[str, Any]:
         for name in ("HTTPValidationError", "ValidationError"):  # we refuse in our own words
             del schemas[name]
         schemas["Refusal"] = Refusal.model_json_schema()
+        script = Script.model_json_schema(ref_template=_COMPONENT)
+        schemas |= script.pop("$defs")
+        schemas["Script"] = script
         for operations in made["paths"].values():
             for operation in operations.values():
                 operation["responses"].pop("422", None)

@@ -6,8 +6,11 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+from swaplab.story.shelf import SHELF
+from swaplab.story.validate import nearest
+
 from .problems import RefusalError
-from .script_process import ANSWERED, ASKED
+from .script_process import ANSWERED, ASKED, Kind
 
 MAX_WAITING: Final = 16
 TIMEOUT_S: Final = 30.0
@@ -23,6 +26,7 @@ class Scripts:
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
+        self._shown: dict[str, bytes] = {}  # as many as there are on the shelf
 
     async def run(self) -> None:
         """Keep a worker there, until cancelled."""
@@ -43,28 +47,37 @@ class Scripts:
         finally:
             await self._end()
 
-    async def answer(self, script: bytes) -> bytes:
+    async def answer(self, script: bytes, kind: Kind = Kind.RUN) -> bytes:
         """What came of a script, as JSON. RefusalError: 422 for one that is not in order, 503 without a worker."""
         if self._waiting >= MAX_WAITING:
             raise RefusalError(503, f"{MAX_WAITING} scripts wait already", "try again", Retry_After="1")
         self._waiting += 1
         try:
             async with self._turn:
-                refused, answer = await self._ask(script)
+                refused, answer = await self._ask(script, kind)
         finally:
             self._waiting -= 1
         if refused:
             raise RefusalError(422, answer.decode(errors="replace"), "change the script; /docs#scripts has the rules")
         return answer
 
-    async def _ask(self, script: bytes) -> tuple[bool, bytes]:
+    async def shown(self, name: str) -> bytes:
+        """The view of a script of the shelf, as JSON; it is made once. RefusalError: 404 for another name, 503."""
+        if name not in SHELF:
+            near = nearest(name, SHELF)
+            raise RefusalError(404, f"no script is called {name[:64]!r}{near}", "take one of GET /v1/views")
+        if name not in self._shown:
+            self._shown[name] = await self.answer(name.encode(), Kind.SHOWN)
+        return self._shown[name]
+
+    async def _ask(self, script: bytes, kind: Kind) -> tuple[bool, bytes]:
         process = self._process
         if process is None or process.returncode is not None or process.stdin is None or process.stdout is None:
             raise _no_worker()
         answered = False
         try:
             async with asyncio.timeout(TIMEOUT_S):
-                process.stdin.write(ASKED.pack(len(script)) + script)
+                process.stdin.write(ASKED.pack(kind, len(script)) + script)
                 await process.stdin.drain()
                 refused, length = ANSWERED.unpack(await process.stdout.readexactly(ANSWERED.size))
                 answer = await process.stdout.readexactly(length)

@@ -4,11 +4,13 @@ They know the recorded events and a width, no driver and no terminal.
 """
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from .answer import Event, ScriptRun
 from .pipeline import EVENTS, NARROWEST, WIDTH, Headings, Line, Row, code_name, is_drawn, pipeline
+from .polling import row_of
 from .recording import Recording, Step
 
 _HOW: Final = {
@@ -82,7 +84,7 @@ def summary(recording: Recording) -> list[str]:
         returned = f"returned {not recording.code} (whether every page went well)"
     return [
         f"{runner}. {_count(len(submitted), 'submit')}{polling}",
-        f"overlap {overlap(recording):.1f}: jobs in the devices at a time, on average while there are any",
+        f"overlap {overlap(recording.steps):.1f}: jobs in the devices at a time, on average while there are any",
         f"{returned}; {len(recording.results) - failed} compressed, {failed} failed"
         + (f", {missing} of them never submitted" if missing else ""),
     ]
@@ -95,18 +97,25 @@ def _code_of(recording: Recording) -> str:
 
 
 def rounds(recording: Recording) -> int:
-    """Rounds of polling: how often the request that was polled most was looked at; 0 for a serial run."""
-    polls = [step.request for step in recording.steps if step.kind == "poll.empty"]
-    if not recording.parallel:
-        return 0
-    landed = {step.request for step in recording.steps if step.kind == "iaa.landed"}
-    return max((polls.count(number) + (number in landed) for number in set(polls) | landed), default=0)
+    """Rounds of polling; 0 for a serial run."""
+    landed, looks = set[int | None](), list[int | None]()
+    for step in recording.steps if recording.parallel else ():
+        if step.kind == "iaa.landed":
+            landed.add(step.request)
+        elif step.kind == "poll.empty" or (step.kind == "complete" and step.request in landed):
+            looks.append(step.request)
+    return most(looks)
 
 
-def overlap(recording: Recording) -> float:
+def most(looks: Iterable[object]) -> int:
+    """How often that was looked at which was looked at most: so many rounds there were."""
+    return max(Counter(looks).values(), default=0)
+
+
+def overlap(steps: Iterable[Step]) -> float:
     """Jobs in flight at a time, on average over the events during which any is; 1.0 when none ever overlap."""
     in_flight, busy, total = 0, 0, 0
-    for step in recording.steps:
+    for step in steps:
         if step.kind == "iaa.landed":
             in_flight -= 1
         if in_flight:
@@ -123,7 +132,7 @@ def draw_run(run: ScriptRun, width: int = WIDTH) -> list[Line]:
     Over the columns stand the numbers of the calls during which they happened.
     """
     width = max(width, NARROWEST)
-    found = list(_run_steps(run))
+    found = list(run_steps(run))
     names = list(dict.fromkeys(step.fields["row"] for _, step in found))
     steps = [step.model_copy(update={"request": names.index(step.fields["row"])}) for _, step in found]
     columns = [(event, step) for (event, _), step in zip(found, steps, strict=True) if is_drawn(step)]
@@ -137,17 +146,16 @@ def draw_run(run: ScriptRun, width: int = WIDTH) -> list[Line]:
     return [*pipeline(rows, [step for _, step in columns], headings, width), *wrapped(below, width)]
 
 
-def _run_steps(run: ScriptRun) -> Iterator[tuple[Event, Step]]:
+def run_steps(run: ScriptRun) -> Iterator[tuple[Event, Step]]:
     """The events that are of a row, as steps that have the row's name in their fields.
 
     A request that stands alone has no runner, which would tell of its submission: there its descriptor does.
     """
-    announced = set[str]()
+    announced = set[str | None]()
     for event in run.events:
         if event.object is None or not (event.kind in EVENTS or event.kind == "iaa.queued"):
             continue
-        unit = event.fields.get("unit")
-        row = event.object if unit is None else f"{event.object}/{unit}"
+        row = row_of(event)
         fields = {**event.fields, "row": row}
         if event.kind == "submit":
             announced.add(row)

@@ -221,3 +221,8 @@ class Script(Part):
     pages: dict[Name, Page] = Field(default_factory=dict, max_length=bounds.PAGES)
     calls: tuple[Call, ...] = Field(default=(), strict=False, max_length=bounds.CALLS)
     on_error: Literal["continue", "stop"] = "continue"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The script as JSON has it, which is read back equal; without what would be so anyway."""
+        return {"schema": SCHEMA, **self.model_dump(mode="json", by_alias=True, exclude_defaults=True)}

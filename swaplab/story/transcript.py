@@ -77,11 +77,9 @@ def _spelled(argument: Argument) -> str:
 
 def transcript(script: Script, run: ScriptRun, width: int = WIDTH) -> Iterator[Said]:
     """All but the picture, in lines of at most `width` characters."""
-    views: dict[str, View] = {}
     told = {found.explain for found in run.calls if found.explain is not None}
-    for call, found in zip(script.calls, run.calls, strict=True):
-        yield from _call(call, found, views, width)
-        views |= found.changed
+    for index, (call, notes) in enumerate(zip(script.calls, notes_of(run), strict=True)):
+        yield from _call(f"{index:>3}  {spelled(call)}", notes, width)
     for title, lines in {
         "tasks": list(_tasks(run)),
         "requests": list(_outputs(run, told)),
@@ -96,11 +94,16 @@ def transcript(script: Script, run: ScriptRun, width: int = WIDTH) -> Iterator[S
             yield from _wrapped(lines, width, "  ")
 
 
-def _call(call: Call, found: CallRun, views: Mapping[str, View], width: int) -> Iterator[Said]:
+def notes_of(run: ScriptRun) -> Iterator[list[Said]]:
+    """Of each call, in lines of any length: what it returned or raised, what that means, what it has changed."""
+    views: dict[str, View] = {}
+    for found in run.calls:
+        yield [*_result(found), *map(Said, _changes(found, views))]
+        views |= found.changed
+
+
+def _call(begin: str, notes: list[Said], width: int) -> Iterator[Said]:
     """One call: the first note stands beside it if there is room, all others below."""
-    begin = f"{found.index:>3}  {spelled(call)}"
-    notes = list(_result(found))
-    notes += map(Said, _changes(found, views))
     if notes and len(begin) + 4 + len(notes[0].text) <= width:
         first, *notes = notes
         yield Said(f"{begin}  # {first.text}", "error" if first.kind == "error" else "call")
@@ -130,11 +133,16 @@ def _explained(explain: Explanation) -> Iterator[str]:
     yield f"now: {explain.remedy}"
 
 
+def is_code(value: int) -> bool:
+    """Whether a number is written as a code."""
+    return -200 < value < 0
+
+
 def _value(value: Value) -> str:
     match value:
         case Reference(ref=name):
             return name
-        case int() if -200 < value < 0:
+        case int() if is_code(value):
             return code_name(value)
         case None:
             return "-"

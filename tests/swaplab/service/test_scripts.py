@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from swaplab.service.script_process import answer_to
+from swaplab.story.shelf import EXAMPLES, SHELF, example
+from swaplab.story.view import view_of
+from swaplab.story.vocabulary import vocabulary
 
 from .served import OCTETS, PAGE, Served, serving
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "examples" / "scripts").glob("*.json"))
 FAILS_EVERYTHING = {
     "schema": "swaplab.script/1",
     "calls": [
@@ -36,8 +38,13 @@ def served() -> Iterator[Served]:
 
 def run(served: Served, script: Any) -> Any:
     """Run one, as soon as the worker is there."""
+    return asked(served, "POST", "/v1/scripts", script)
+
+
+def asked(served: Served, method: str, path: str, body: Any = None) -> Any:
+    """What the worker answers, as soon as it is there."""
     for _ in range(200):
-        answer = served.client.post("/v1/scripts", json=script)
+        answer = served.client.request(method, path, json=body)
         if answer.status_code != 503:
             return answer
         assert answer.headers["retry-after"] == "1"
@@ -58,12 +65,46 @@ def worker_of(served: Served) -> int:
     raise AssertionError("there is no worker")
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_gives_what_it_gives_on_the_command_line(served: Served, path: Path) -> None:
-    script = json.loads(path.read_text())
-    answer = run(served, script)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_gives_what_it_gives_on_the_command_line(served: Served, name: str) -> None:
+    answer = run(served, json.loads(example(name)))
     assert answer.status_code == 200
-    assert (False, answer.content) == answer_to(path.read_bytes())
+    assert (False, answer.content) == answer_to(example(name))
+
+
+@pytest.mark.parametrize("name", SHELF)
+def test_a_view_by_its_name_is_that_of_the_script(served: Served, name: str) -> None:
+    shown = asked(served, "GET", f"/v1/views/{name}")
+    assert (shown.status_code, shown.headers["content-type"]) == (200, "application/json")
+    assert shown.content == view_of(SHELF[name].script(), SHELF[name].title).to_json().encode()
+    posted = asked(served, "POST", "/v1/views", shown.json()["script"])
+    assert posted.json() == shown.json() | {"title": ""}
+
+
+def test_a_view_that_the_client_has_is_not_sent_again(served: Served) -> None:
+    first = asked(served, "GET", "/v1/views/chain")
+    assert first.headers["cache-control"] == "no-cache"
+    again = served.client.get("/v1/views/chain", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert served.client.get("/v1/views/chain", headers={"if-none-match": '"older"'}).content == first.content
+
+
+def test_the_views_that_have_names_are_listed_and_others_are_refused_with_the_nearest(served: Served) -> None:
+    listed = served.client.get("/v1/views").json()["views"]
+    assert [one["name"] for one in listed] == list(SHELF)
+    assert all(one["title"] and one["what"] for one in listed)
+    unknown = served.client.get("/v1/views/chain-sink")
+    assert (unknown.status_code, "did you mean chain-sync?" in unknown.json()["title"]) == (404, True)
+
+
+def test_a_view_is_refused_as_a_run_is(served: Served) -> None:
+    wrong = {"schema": "swaplab.script/1", "calls": [{"call": "__class__"}]}
+    assert asked(served, "POST", "/v1/views", wrong).json() == run(served, wrong).json()
+    assert served.client.post("/v1/views", content=b"{}").status_code == 415
+
+
+def test_the_vocabulary_is_that_of_the_code(served: Served) -> None:
+    assert served.client.get("/v1/vocabulary").json() == vocabulary().model_dump(mode="json", by_alias=True)
 
 
 def test_a_script_that_is_not_in_order_is_refused_with_the_call(served: Served) -> None:

@@ -17,14 +17,14 @@ def test_all_submits_come_before_the_first_look_and_jobs_overlap() -> None:
     last_submit = max(place for place, kind in enumerate(kinds) if kind == "submit")
     assert last_submit < kinds.index("iaa.landed")
     assert last_submit < kinds.index("poll.empty")
-    assert overlap(run_story(Story())) > 3
+    assert overlap(run_story(Story()).steps) > 3
     assert rounds(run_story(Story())) == 2
 
 
 @pytest.mark.parametrize("mode", ["sync", "async_irq"])
 def test_a_serial_chain_has_an_overlap_of_one(mode: str) -> None:
     recording = run_story(Story(sync_mode=mode))  # type: ignore[arg-type]  # a literal from a parameter
-    assert overlap(recording) == 1.0
+    assert overlap(recording.steps) == 1.0
     assert rounds(recording) == 0
     kinds = [step.kind for step in recording.steps if step.kind in ("submit", "complete")]
     assert kinds == ["submit", "complete"] * 8
@@ -70,7 +70,7 @@ def test_the_later_interfaces_submit_all_and_have_the_same_results(
     assert recording.results == run_story(Story()).results
     assert recording.code == 0 and recording.parallel
     assert [step.request for step in recording.steps if step.kind == "complete"] == list(range(8))
-    assert overlap(recording) > 3
+    assert overlap(recording.steps) > 3
 
 
 @pytest.mark.parametrize("interface", ["array", "unit"])
