@@ -1,19 +1,18 @@
 """Group commit: whoever has changed something waits until its record was given to the kernel, or is durable.
 
-Everything that has come while the last group was written is one group, and one write, on a thread of its own. Order is
-order of call.
+Everything that has come while the last group was written is one group, and one write, on a thread of its own: a write
+to the page cache takes ten microseconds, and now and then, when the disk is behind, a second. Order is order of call.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Literal, NamedTuple, TypeVar
+from functools import partial
+from typing import Final, Literal, NamedTuple
 
 from .log_records import Kind, Record, compressed
+from .log_thread import LogThread
 from .problems import RefusalError
 from .value_log import REWRITE_ABOVE, Rewrite, ValueLog
 
-T = TypeVar("T")
 Sync = Literal["always", "1s"]
 
 SYNC_INTERVAL_S: Final = 1.0
@@ -33,16 +32,21 @@ class Change(NamedTuple):
         return Record(self.kind, self.key, frame, self.expires_ms, more=more)
 
 
+Group = list[tuple[tuple[Change, ...], "asyncio.Future[None]"]]
+"""What goes in one write, and who waits for which part of it."""
+
+
 class LogWriter:
     """Appends to one log. `always`: what is told to be written is durable; `1s`: within a second it will be."""
 
-    def __init__(self, log: ValueLog, sync: Sync, thread: ThreadPoolExecutor) -> None:
+    def __init__(self, log: ValueLog, sync: Sync, thread: LogThread) -> None:
         self._log = log
         self._sync = sync
         self._thread = thread
         self._loop = asyncio.get_running_loop()
-        self._queued: list[tuple[list[Change], asyncio.Future[None]]] = []
-        self._task: asyncio.Task[None] | None = None
+        self._queued: Group = []
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._timer: asyncio.TimerHandle | None = None
         self._dirty = False
         self._rewriting: asyncio.Task[None] | None = None
@@ -54,49 +58,53 @@ class LogWriter:
         The future ends in OSError when they are not: then the log has none of them.
         """
         done: asyncio.Future[None] = self._loop.create_future()
-        self._queued.append(([*changes], done))
-        self._begin()
+        self._queued.append((changes, done))
+        if self._idle.is_set():
+            self._idle.clear()
+            self._loop.call_soon(self._write_group)
         return done
 
     async def close(self) -> None:
         """Write all that was appended, make it durable, and close the log. Nothing is appended any more."""
+        await self._idle.wait()
         if self._timer is not None:
             self._timer.cancel()
         if self._rewriting is not None:
             await asyncio.wait([self._rewriting])
-        while self._task is not None:
-            await asyncio.wait([self._task])
         try:
-            await self._on_thread(self._log.sync)
+            await self._thread.call(self._log.sync)
         finally:
-            await self._on_thread(self._log.close)
+            await self._thread.call(self._log.close)
 
-    def _begin(self) -> None:
-        if self._task is None:
-            self._task = self._loop.create_task(self._write_all())
+    def _write_group(self) -> None:
+        """Hand over all that has come while the last group was written."""
+        group, self._queued = self._queued, []
+        self._thread.call(partial(self._write, group)).add_done_callback(partial(self._written, group))
 
-    async def _write_all(self) -> None:
-        """Group after group, until there is nothing."""
-        try:
-            while self._queued:
-                group, self._queued = self._queued, []
-                try:
-                    await self._on_thread(self._write, [changes for changes, _ in group])
-                except OSError as error:
-                    _end_all((done for _, done in group), error)
+    def _written(self, group: Group, writing: "asyncio.Future[None]") -> None:
+        """Tell those who wait, and go on until there is nothing."""
+        error = writing.exception()
+        for _, done in group:
+            if not done.done():  # else whoever waited was cancelled
+                if error is None:
+                    done.set_result(None)
                 else:
-                    _end_all(done for _, done in group)
-        finally:
-            self._task = None
+                    done.set_exception(error)
+        if self._queued:
+            self._write_group()
+            return
+        self._idle.set()
         if self._dirty and self._timer is None:
             self._timer = self._loop.call_later(SYNC_INTERVAL_S, self._sync_soon)
         if self._rewriting is None and self._log.mostly_garbage and self._log.end >= self._rewrite_from:
             self._rewriting = self._loop.create_task(self._rewrite())
 
-    def _write(self, group: list[list[Change]]) -> None:
+    def _write(self, group: Group) -> None:
         """On the thread: one write, and where every reply is a promise, one sync."""
         records = [
-            change.record(more=number < len(changes)) for changes in group for number, change in enumerate(changes, 1)
+            change.record(more=number < len(changes))
+            for changes, _ in group
+            for number, change in enumerate(changes, 1)
         ]
         self._log.append(records)
         if self._sync == "always":
@@ -107,8 +115,7 @@ class LogWriter:
     def _sync_soon(self) -> None:
         self._timer = None
         self._dirty = False
-        future = self._loop.run_in_executor(self._thread, self._log.sync)
-        future.add_done_callback(self._synced)
+        self._thread.call(self._log.sync).add_done_callback(self._synced)
 
     def _synced(self, future: "asyncio.Future[None]") -> None:
         if not future.cancelled() and (error := future.exception()) is not None:
@@ -118,29 +125,16 @@ class LogWriter:
         """Copy what is live into a new log while others append; the last step is on their thread."""
         rewrite: Rewrite | None = None
         try:
-            rewrite = await self._on_thread(self._log.begin_rewrite)
+            rewrite = await self._thread.call(self._log.begin_rewrite)
             await self._loop.run_in_executor(None, rewrite.copy)
-            await self._on_thread(self._log.finish_rewrite, rewrite)
+            await self._thread.call(partial(self._log.finish_rewrite, rewrite))
         except OSError as error:
             if rewrite is not None:
-                await self._on_thread(rewrite.give_up)
+                await self._thread.call(rewrite.give_up)
             self._rewrite_from = self._log.end + REWRITE_ABOVE
             self._loop.call_exception_handler({"message": f"{self._log.path} was not rewritten", "exception": error})
         finally:
             self._rewriting = None
-
-    def _on_thread(self, function: Callable[..., T], *arguments: Any) -> "asyncio.Future[T]":
-        return self._loop.run_in_executor(self._thread, function, *arguments)
-
-
-def _end_all(waiting: Iterable["asyncio.Future[None]"], error: OSError | None = None) -> None:
-    for done in waiting:
-        if done.done():  # whoever waited was cancelled
-            continue
-        if error is None:
-            done.set_result(None)
-        else:
-            done.set_exception(OSError(error.errno, error.strerror, error.filename))
 
 
 async def recorded(written: "asyncio.Future[None] | None") -> None:

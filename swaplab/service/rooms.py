@@ -3,9 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,6 +14,7 @@ import zswap
 
 from .bounds import MAX_ROOMS
 from .log_lines import tell
+from .log_thread import LogThread
 from .log_writer import LogWriter, Sync
 from .models import Opened
 from .problems import RefusalError, no_such
@@ -51,15 +52,11 @@ class State:
     def __init__(self, directory: Path, sync: Sync) -> None:
         self.directory = StateDirectory(directory)
         self.sync = sync
-        self.thread = ThreadPoolExecutor(1, "swaplab-log")
-
-    async def on_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
-        """Call something that blocks."""
-        return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
+        self.thread = LogThread()
 
     def close(self) -> None:
         """Nothing is written any more."""
-        self.thread.shutdown()
+        self.thread.close()
         self.directory.close()
 
 
@@ -104,7 +101,7 @@ class Rooms(Generic[One, Settings]):
         state = self._state
         if state is None:
             return
-        for name, folder, settings in await state.on_thread(lambda: list(state.directory.found(self.room))):
+        for name, folder, settings in await state.thread.call(lambda: list(state.directory.found(self.room))):
             try:
                 one = await self._make(name, self._settings.model_validate(settings)).open()
             except (ValidationError, acomp.AcompError, zswap.ZswapError) as error:
@@ -132,8 +129,8 @@ class Rooms(Generic[One, Settings]):
                 raise RefusalError(422, str(error), "change the settings") from error
             try:
                 if self._state is not None:
-                    make, found = self._state.directory.make, settings.model_dump(mode="json")
-                    await self._attach(one, await self._state.on_thread(make, self.room, name, found))
+                    make = partial(self._state.directory.make, self.room, name, settings.model_dump(mode="json"))
+                    await self._attach(one, await self._state.thread.call(make))
             except BaseException:
                 await one.close()
                 raise
@@ -147,7 +144,7 @@ class Rooms(Generic[One, Settings]):
             del self._by_name[name]
             await one.close()
             if self._state is not None:
-                await self._state.on_thread(self._state.directory.remove, self.room, name)
+                await self._state.thread.call(partial(self._state.directory.remove, self.room, name))
 
     async def close(self) -> None:
         """End all; what was acknowledged is in the logs."""
@@ -158,7 +155,7 @@ class Rooms(Generic[One, Settings]):
 
     async def _attach(self, one: One, folder: Path) -> None:
         assert self._state is not None
-        log = await self._state.on_thread(ValueLog, folder)
+        log = await self._state.thread.call(partial(ValueLog, folder))
         await one.restore(log, LogWriter(log, self._state.sync, self._state.thread))
         opened = one.opened
         if opened.cut_bytes or opened.damaged:

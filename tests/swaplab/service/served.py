@@ -75,6 +75,15 @@ main()
 """The command, on a disk where no file gets longer than 100,000 bytes."""
 
 
+REWRITING = """
+from swaplab.service import value_log
+value_log.REWRITE_ABOVE = 20_000
+from swaplab.cli import main
+main()
+"""
+"""The command, whose logs are rewritten from 20,000 bytes on."""
+
+
 @contextmanager
 def serving(*options: str, program: str = "") -> Iterator[Served]:
     """A server on a free port, ended in any case."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .served import FULL, OCTETS, Served, refused, serving
+from .served import FULL, OCTETS, REWRITING, Served, refused, serving
 
 
 def page(seed: int) -> bytes:
@@ -98,6 +98,32 @@ def _check(served: Served, acknowledged: dict[int, set[int | None]]) -> None:
         found = None if answer.status_code == 404 else answer.content
         assert found in [None if seed is None else page(seed) for seed in possible], slot
         acknowledged[slot] = {seed for seed in possible if found == (None if seed is None else page(seed))}
+
+
+def test_a_log_is_rewritten_while_the_service_goes_on(tmp_path: Path) -> None:
+    """Pages and values are written over and over, until the third log of each is there; then the process is killed."""
+    rooms = {"stores/s": "pages/", "caches/c": ""}
+    last: dict[str, int] = {}
+    with serving("--state", str(tmp_path / "state"), program=REWRITING) as served:
+        for room in rooms:
+            served.client.put(f"/v1/{room}", json={}).raise_for_status()
+            served.client.put(f"/v1/{room}/{rooms[room]}99", content=page(99), headers=OCTETS).raise_for_status()
+            for seed in range(5000):
+                path = f"/v1/{room}/{rooms[room]}{seed % 8}"
+                served.client.put(path, content=page(seed), headers=OCTETS).raise_for_status()
+                last[path] = seed
+                if (tmp_path / "state" / room / "3.log").exists():
+                    break
+            else:
+                raise AssertionError("it was never rewritten")
+        served.kill()
+    with serving("--state", str(tmp_path / "state")) as served:
+        assert served.client.get("/readyz").json() == {"status": "ok", "damaged": {}}
+        for path, seed in last.items():
+            assert served.client.get(path).content == page(seed), path
+        for room, pages in rooms.items():
+            assert served.client.get(f"/v1/{room}/{pages}99").content == page(99), "live all the time"
+            assert len([*(tmp_path / "state" / room).glob("*.log*")]) == 1
 
 
 def test_a_burst_is_finished_at_sigterm(tmp_path: Path) -> None:
