@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from . import hot
 from .api import api
-from .bodies import WholeBody
+from .bodies import ENDLESS, WholeBody
 from .guard import Guard
 from .hot_router import GONE, HotRouter
 from .log_lines import tell
@@ -58,7 +58,8 @@ async def _http(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> set[str]:
     """The methods of all routes with this path: each route knows its own only."""
     routes = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return {method for route in routes if isinstance(route, Route) for method in route.methods or ()}
+    methods = {method for route in routes if isinstance(route, Route) for method in route.methods or ()}
+    return methods | {"HEAD"} if "GET" in methods and request.url.path not in ENDLESS else methods
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

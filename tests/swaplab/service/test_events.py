@@ -181,6 +181,7 @@ class TestServed:
             {"kind": "usemem", "columns": ["base", "; rm"]},
             {"kind": "stress", "scenario": "/tmp/x.py::f"},
             {"kind": "stress", "scenario": "--help"},
+            {"kind": "stress", "scenario": "chain-storms"},
             {"kind": "stress", "seeds": 2001},
             {"kind": "sweep", "devices": [1] * 5},
         ],
@@ -189,6 +190,12 @@ class TestServed:
         answer = served.client.post("/v1/jobs", json=asked)
         assert answer.status_code == 422
         assert served.client.get("/v1/jobs").json()["jobs"] == []
+
+    def test_a_scenario_that_there_is_not_is_refused_with_those_that_there_are(self, served: Served) -> None:
+        said = served.client.post("/v1/jobs", json={"kind": "stress", "scenario": "chain-storms"}).json()["title"]
+        assert "scenario" in said
+        for name in ("'all'", "'chain-storm'", "'zoo.made_faulty'"):
+            assert name in said
 
     def test_listeners_do_not_hold_up_the_end(self) -> None:
         with serving() as served:

@@ -213,6 +213,27 @@ def test_what_is_refused(served: Served, method: str, path: str, content: bytes 
     assert set(answer.json()) == {"status", "title", "remedy"}
 
 
+def test_head_is_get_without_the_body(served: Served) -> None:
+    """On one connection, so that a body that came nevertheless would be taken for the next answer."""
+    client = served.client
+    client.put("/v1/stores/s/pages/7", content=PAGE, headers=OCTETS).raise_for_status()
+    client.put("/v1/caches/c/k", content=b"value", headers=OCTETS).raise_for_status()
+    values = {"slot": "7", "key": "k", "view": "chain", "path": "sys/module/zswap/parameters/compressor"}
+    paths = client.get("/openapi.json").json()["paths"]
+    gets = {path for path, operations in paths.items() if "get" in operations} - {"/v1/events", "/v1/jobs/{number}"}
+    for path in sorted(gets | {"/docs", "/static/docs.css", "/openapi.json"}):
+        url = path.format(**values, name="c" if "caches" in path else "s")
+        got, head = client.get(url), client.head(url)
+        assert (head.status_code, head.content) == (got.status_code, b"") == (200, b""), url
+        assert head.headers["content-type"] == got.headers["content-type"]
+    assert client.patch("/v1/jobs", json={}).headers["allow"] == "GET, HEAD, POST"
+
+
+def test_what_has_no_end_has_no_head(served: Served) -> None:
+    for refused in (served.client.head("/v1/events"), served.client.patch("/v1/events", json={})):
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET")
+
+
 @pytest.mark.parametrize("field", ["sizes", "__class__"])
 def test_settings_are_what_is_documented(served: Served, field: str) -> None:
     answer = served.client.put("/v1/stores/other", json={field: 1})
