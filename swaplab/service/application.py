@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp
 
-from . import hot
+from . import hot, pages
 from .api import api
 from .bodies import ENDLESS, WholeBody
 from .guard import Guard
@@ -26,7 +26,7 @@ def application(service: Service, base: str, allowed_hosts: Sequence[str] = (), 
     """All that the server serves. `base` is its URL."""
     behind = api(service, base)
     routes = hot.routes(service)
-    app = Starlette(routes=routes)
+    app = Starlette(routes=[*routes, *pages.routes()])
     app.router.redirect_slashes = False
     app.router.default = WholeBody(behind, service.reception)
     for each in (app, behind):

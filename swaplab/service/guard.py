@@ -24,7 +24,7 @@ SECURITY_HEADERS: Final = (
 )
 LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _READS: Final = ("GET", "HEAD")
-OPEN_PATHS: Final = ("/healthz",)
+OPEN_PATHS: Final = ("/healthz", "/", "/chain", "/script")
 """What needs no token, beside the studio's files."""
 OPEN_PREFIXES: Final = ("/static/",)
 

@@ -1,0 +1,54 @@
+/** The page `/chain`: one chain, its machine to choose, its link, and the same pages in three ways. */
+
+import "./chain_view.js";
+import "./three_ways.js";
+import { h } from "./dom.js";
+import { downloads } from "./downloads.js";
+import { linkButton, linked } from "./linking.js";
+import { namedView } from "./server.js";
+
+const view = document.querySelector("chain-view");
+const controls = document.querySelector(".controls");
+
+const STORIES = {
+  "one-page": "one page", "two-pages": "two pages, one by one", chain: "chain of 8 (v8)",
+  "four-devices": "chain of 8 on 4 devices", "chain-array": "arrays (v9)", "chain-unit": "units (v14)",
+};
+
+function choice(label, values, chosen) {
+  const select = h("select", { change: () => chosen(select.value) },
+    ...Object.entries(values).map(([value, words]) => h("option", { value }, words)));
+  controls.append(h("label", {}, `${label} `, select));
+  return select;
+}
+
+function machine(key) {
+  return (value) => {
+    const number = Number(value);
+    view.edit((script) => ({ ...script, machine: { ...script.machine, [key]: Number.isNaN(number) ? value : number } }));
+  };
+}
+
+const numbers = (...all) => Object.fromEntries(all.map((number) => [number, String(number)]));
+const story = choice("What", STORIES, (name) => view.load(namedView(name)));
+const mode = choice("sync_mode", { async: "async: submit all, then poll", sync: "sync: one after the other",
+  async_irq: "async_irq: told by interrupt" }, machine("sync_mode"));
+const devices = choice("devices", numbers(1, 2, 4), machine("devices"));
+const engines = choice("engines each", numbers(1, 2, 4, 8), machine("engines_per_device"));
+
+controls.append(linkButton(() => view.view.script), downloads(() => view.view, () => view.steps));
+
+view.addEventListener("viewed", ({ detail }) => {
+  const of = detail.script.machine ?? {};
+  mode.value = of.sync_mode ?? "async";
+  devices.value = String(of.devices ?? 1);
+  engines.value = String(of.engines_per_device ?? 2);
+});
+
+function begin() {
+  return view.load(location.hash.length > 1 ? linked(location.hash) : namedView("chain"));
+}
+
+story.value = "chain";
+addEventListener("hashchange", begin);
+begin();

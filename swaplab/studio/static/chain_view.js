@@ -1,0 +1,106 @@
+/**
+ * `<chain-view name="chain">`: one run of one script, with places, rows, code and the buttons to go through it.
+ *
+ * Attributes: `name` is a script of the server's own, run when the element comes near the screen; `breakable` gives
+ * the toggles of faults; `plain` leaves the code out. It tells of every new run by an event `viewed`, and of every step
+ * by `stepped`.
+ */
+
+import { h } from "./dom.js";
+import { Code } from "./code.js";
+import { History } from "./fold.js";
+import { Places } from "./places.js";
+import { Rows, legend } from "./rows.js";
+import { stepsOf } from "./log.js";
+import { Toggles } from "./toggles.js";
+import { Transport } from "./transport.js";
+import { namedView, viewOf } from "./server.js";
+
+export class ChainView extends HTMLElement {
+  connectedCallback() {
+    if (this.made) return;
+    this.made = true;
+    this.problem = h("p", { class: "problem", role: "alert", hidden: true });
+    this.stage = h("div", { class: "stage", "aria-busy": "true" }, h("p", { class: "dim" }, "Running the script …"));
+    this.append(this.problem, this.stage);
+    this.addEventListener("keydown", (event) => this.transport?.key(event));
+    if (this.hasAttribute("name")) whenNear(this, () => this.load(namedView(this.getAttribute("name"))));
+  }
+
+  disconnectedCallback() {
+    this.transport?.stop();
+  }
+
+  /** Run another script, and show it. @param {any} script @param {number} [at] the step to be shown; the end if none */
+  async run(script, at) {
+    return this.load(viewOf(script), at);
+  }
+
+  /** Show a view that is asked for; a refusal is told, and the former view stays. */
+  async load(asked, at = 0) {
+    this.latest = asked;
+    try {
+      const view = await asked;
+      if (this.latest === asked) this.show(view, at);
+    } catch (error) {
+      if (this.latest !== asked) return false;
+      this.problem.hidden = false;
+      this.problem.textContent = error.message;
+      this.stage.removeAttribute("aria-busy");
+      this.dispatchEvent(new CustomEvent("refused", { detail: error }));
+      return false;
+    }
+    return true;
+  }
+
+  show(view, at) {
+    this.transport?.stop();
+    this.problem.hidden = true;
+    this.view = view;
+    this.steps = stepsOf(view);
+    this.history = new History(view, this.steps);
+    const toggles = this.hasAttribute("breakable") ? new Toggles(view, (edit) => this.edit(edit)) : null;
+    this.code = this.hasAttribute("plain") ? null : new Code(view);
+    this.places = new Places(view, toggles?.places);
+    this.rows = new Rows(view, this.steps, { toggles: toggles?.row });
+    this.transport = new Transport(this.steps, (now, moving) => this.draw(now, moving));
+    if (toggles) this.transport.element.append(toggles.cancel(() => this.landings()));
+    this.stage.replaceChildren(
+      h("div", { class: "upper" }, this.code?.element ?? null, this.places.element), this.transport.element,
+      toggles?.caption ?? null, this.rows.element, legend());
+    this.stage.removeAttribute("aria-busy");
+    this.transport.show(Math.min(at, this.steps.length), false);
+    this.dispatchEvent(new CustomEvent("viewed", { detail: view, bubbles: true }));
+    performance.mark("picture");
+  }
+
+  draw(at, moving) {
+    const state = this.history.at(at);
+    this.places.show(state, moving);
+    this.rows.show(at);
+    this.code?.show(state);
+    this.dispatchEvent(new CustomEvent("stepped", { detail: state }));
+  }
+
+  /** Change the script, run it, and go to where it has ended: that is where the consequences are. */
+  edit(change) {
+    return this.run(change(this.view.script), Infinity);
+  }
+
+  /** How many jobs have landed up to here. */
+  landings() {
+    return this.steps.slice(0, this.transport.at).filter(({ kind }) => kind === "iaa.landed").length;
+  }
+}
+
+function whenNear(element, begin) {
+  const observer = new IntersectionObserver((entries) => {
+    if (entries.some(({ isIntersecting }) => isIntersecting)) {
+      observer.disconnect();
+      begin();
+    }
+  }, { rootMargin: "400px" });
+  observer.observe(element);
+}
+
+customElements.define("chain-view", ChainView);

@@ -1,0 +1,33 @@
+/** What follows from an error, in the words of the server's table: what happened, whose it is, what to do now. */
+
+import { h } from "./dom.js";
+import { codeName } from "./log.js";
+
+/**
+ * @param {import("./log.js").View} view
+ * @param {number|null} code the errno, negative; null for an exception without one
+ * @param {import("./log.js").Explanation|null} explain
+ * @param {string} [about] whose row it stands at
+ */
+export function consequence(view, code, explain, about) {
+  const name = code === null ? "error" : codeName(view, code);
+  return h("div", { class: "consequence", "data-errno": name.replace("-", ""), "data-request": about },
+    h("strong", {}, `✗ ${name}`), " ",
+    explain === null ? null : h("span", {}, explain.happened, ". "),
+    explain === null ? null : h("span", { class: "whose" }, h("em", {}, "Whose: "), explain.whose, ". "),
+    explain === null ? null : h("span", { class: "remedy" }, h("em", {}, "Now: "), explain.remedy));
+}
+
+/** What the call number `index` returned or raised, and what that means. */
+export function outcome(view, index) {
+  const call = view.run.calls[index];
+  const said = view.calls[index].notes.filter(({ kind }) => kind !== "explained");
+  return h("div", { class: "outcome" },
+    ...said.map(({ text, kind }) => h("div", { class: kind === "error" ? "error" : "dim" }, `# ${text}`)),
+    call.explain === null ? null : consequence(view, codeOf(call), call.explain));
+}
+
+function codeOf(call) {
+  if (typeof call.value === "number" && call.value < 0) return call.value;
+  return call.error?.errno ? -call.error.errno : null;
+}

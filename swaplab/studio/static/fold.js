@@ -1,0 +1,110 @@
+/**
+ * From the log to the state at any of its steps: a pure fold. Back is the fold to one step less.
+ *
+ * A chip is a request, or a unit of one. Its place is where its work is: "cpu" (its owner's), "asking" (submitted, not
+ * in a queue), "queue", "engine", "record" (landed, not looked at), "software", "done", "freed".
+ *
+ * @typedef {import("./log.js").Step} Step
+ * @typedef {import("./log.js").View} View
+ * @typedef {{ name: string, place: string, chain: string|null, device: string|null, wq: string|null, slot: number|null,
+ *   polls: number, retries: number, err: number|null }} Chip
+ * @typedef {{ at: number, call: number|null, returned: number, chips: Record<string, Chip>,
+ *   objects: Record<string, any>, disabled: boolean, fault: string|null, over: boolean }} State
+ */
+
+import { rowOf } from "./log.js";
+
+/** Before anything has happened. @returns {State} */
+export const BEGINNING = Object.freeze({
+  at: 0, call: null, returned: -1, chips: {}, objects: {}, disabled: false, fault: null, over: false,
+});
+
+const IN_DEVICE = new Set(["queue", "engine"]);
+
+/** The state after `count` steps. @param {View} view @param {Step[]} steps @param {number} count @returns {State} */
+export function fold(view, steps, count) {
+  let state = BEGINNING;
+  for (const step of steps.slice(0, count)) state = after(view, state, step);
+  return state;
+}
+
+/** The state after one step more. @param {View} view @param {State} state @param {Step} step @returns {State} */
+export function after(view, state, step) {
+  const next = { ...state, at: state.at + 1, call: step.call, fault: null };
+  if (step.kind === "return") return returned(view, next, view.run.calls[step.call]);
+  if (step.kind === "end") return { ...next, over: true };
+  if (step.kind === "iaa.disabled") return { ...next, disabled: true };
+  if (step.kind === "fault") return { ...next, fault: step.event.fields.point };
+  const name = rowOf(step.event);
+  const change = CHANGES[step.kind];
+  return name === null || change === undefined ? next : changed(next, name, (chip) => change(chip, step.event));
+}
+
+/** What an event changes of the chip that it is about. */
+const CHANGES = {
+  "chain.init": (chip) => ({ chain: chip.name, err: null, place: settled(chip) }),
+  "chain.add": (chip, event) => ({ chain: event.fields.head, err: null, place: settled(chip) }),
+  submit: () => ({ place: "asking", polls: 0, retries: 0, err: null }),
+  "iaa.retry": (chip) => ({ place: "asking", retries: chip.retries + 1 }),
+  "iaa.queued": (chip, event) => ({
+    place: "queue", device: event.fields.device, wq: event.fields.wq, slot: event.fields.slot,
+    ...(chip.place !== "asking" && { polls: 0, retries: 0, err: null }),
+  }),
+  "iaa.start": () => ({ place: "engine" }),
+  "iaa.landed": (chip) => ({ place: chip.err === null ? "record" : "done" }),
+  "iaa.fallback": () => ({ place: "software" }),
+  "poll.empty": (chip) => ({ polls: chip.polls + 1 }),
+  // Hardware cannot be cancelled: who was told of an end while the job is in the device sees it go on.
+  complete: (chip, event) => ({ err: event.fields.err, place: IN_DEVICE.has(chip.place) ? chip.place : "done" }),
+};
+
+function settled(chip) {
+  return chip.place === "done" ? "cpu" : chip.place;
+}
+
+function changed(state, name, change) {
+  const chip = state.chips[name] ?? {
+    name, place: "cpu", chain: null, device: null, wq: null, slot: null, polls: 0, retries: 0, err: null,
+  };
+  return { ...state, chips: { ...state.chips, [name]: { ...chip, ...change(chip) } } };
+}
+
+/** A call has returned: what it changed is as the run says. */
+function returned(view, state, call) {
+  let next = { ...state, returned: call.index, objects: { ...state.objects, ...call.changed } };
+  for (const [name, seen] of Object.entries(call.changed)) {
+    if (seen.kind === "request") next = changed(next, name, (chip) => asSeen(view, chip, seen));
+    if (seen.kind === "chain" && seen.state === "single") {
+      next = changed(next, name.slice(0, -".chain".length), () => ({ chain: null }));
+    }
+    if (seen.kind === "device") next = { ...next, disabled: !seen.enabled };
+  }
+  return next;
+}
+
+/** A request that stands alone has no runner to tell of its end: its return does. */
+function asSeen(view, chip, seen) {
+  if (seen.state === "freed") return { chain: null, place: "freed" };
+  const chain = seen.chained_to ?? (chip.chain === chip.name ? chip.name : null);
+  const ends = seen.state === "idle" && chip.err === null && ["record", "software"].includes(chip.place);
+  return { chain, ...(ends && { place: "done", err: view.run.outputs[chip.name]?.err ?? seen.err }) };
+}
+
+/** All states of a view, each made once, when it is first asked for. */
+export class History {
+  /** @param {View} view @param {Step[]} steps */
+  constructor(view, steps) {
+    this.view = view;
+    this.steps = steps;
+    this.states = [BEGINNING];
+  }
+
+  /** @param {number} count @returns {State} */
+  at(count) {
+    while (this.states.length <= count) {
+      const last = this.states.length - 1;
+      this.states.push(after(this.view, this.states[last], this.steps[last]));
+    }
+    return this.states[count];
+  }
+}

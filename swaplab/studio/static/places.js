@@ -1,0 +1,118 @@
+/**
+ * The places: your cpu, the devices with their queues and engines, the completion records, and what is finished. A
+ * request is one chip that changes place.
+ */
+
+import { h, mayMove } from "./dom.js";
+import { codeName } from "./log.js";
+import { chipOf } from "./chip.js";
+
+/** @typedef {import("./fold.js").State} State */
+
+const MOVE_MS = 260;
+
+export class Places {
+  /**
+   * @param {import("./log.js").View} view
+   * @param {{ device?: (device: string) => Node|null, queue?: (device: string) => Node|null, record?: () => Node|null }} [toggles]
+   */
+  constructor(view, toggles = {}) {
+    this.view = view;
+    this.chips = new Map();
+    this.fault = h("p", { class: "fault", hidden: true });
+    this.boxes = new Map();
+    const machine = view.script.machine ?? {};
+    this.devices = devicesOf(machine).map((device) => this.device(device, machine, toggles));
+    this.element = h("div", { class: "places" },
+      this.box("cpu", "cpu 0: your requests", "what is not submitted, or not in a queue"),
+      h("div", { class: "devices" }, ...this.devices.map(({ element }) => element)),
+      this.box("record", "completion records", "landed, and not polled", toggles.record?.()),
+      this.box("done", "finished", "yours again, with a result"),
+      this.fault);
+  }
+
+  box(place, title, what, toggle = null) {
+    const list = h("ul", { "aria-label": `${title}: ${what}` });
+    this.boxes.set(place, list);
+    return h("section", { class: "box", "data-place": place }, h("h3", {}, title), toggle, list);
+  }
+
+  device({ name, queues }, machine, toggles) {
+    const state = h("p", { class: "gone", hidden: true });
+    const engines = machine.engines_per_device ?? 2;
+    const inside = queues.map((wq) => this.box(`queue ${wq}`, `queue ${wq}`, `${machine.wq_size ?? 16} descriptors`,
+      h("small", { class: "dim" }, `${machine.wq_size ?? 16} descriptors`)));
+    const element = h("section", { class: "device", "data-device": name, "aria-label": `device ${name}` },
+      h("h3", {}, name), toggles.device?.(name), toggles.queue?.(name), state, ...inside,
+      this.box(`engine ${name}`, engines === 1 ? "1 engine" : `${engines} engines`, `engines of ${name}`));
+    return { name, element, state };
+  }
+
+  /** Draw a state. `moving`: chips may be seen on their way. @param {State} state @param {boolean} moving */
+  show(state, moving) {
+    const before = moving && mayMove() ? this.where() : null;
+    for (const chip of Object.values(state.chips)) this.put(chip);
+    for (const [name, chip] of this.chips) if (!(name in state.chips)) { chip.element.remove(); this.chips.delete(name); }
+    for (const { name, element, state: words } of this.devices) {
+      const seen = state.objects[`machine.${name}`];
+      const gone = seen !== undefined && Object.keys(seen.queues).length === 0;
+      words.hidden = !(gone || state.disabled);
+      words.textContent = state.disabled ? "✗ the driver is disabled: it uses no device any more" : "✗ taken away: no queue is bound";
+      element.classList.toggle("off", gone || state.disabled);
+    }
+    this.fault.hidden = state.fault === null;
+    this.fault.textContent = state.fault === null ? "" : `✗ fails now, as asked: ${state.fault}`;
+    if (before) this.move(before);
+  }
+
+  put(chip) {
+    let shown = this.chips.get(chip.name);
+    if (shown === undefined) {
+      shown = chipOf(chip.name);
+      this.chips.set(chip.name, shown);
+    }
+    const list = this.boxes.get(boxOf(chip)) ?? this.boxes.get("cpu");
+    if (shown.element.parentElement !== list) list.append(shown.element);
+    shown.show(chip, chip.err === null ? "" : chip.err ? codeName(this.view, chip.err) : this.size(chip.name));
+  }
+
+  size(name) {
+    const output = this.view.run.outputs[name];
+    return output ? `${output.dlen} B` : "0";
+  }
+
+  where() {
+    return new Map([...this.chips].map(([name, { element }]) => [name, element.getBoundingClientRect()]));
+  }
+
+  move(before) {
+    for (const [name, { element }] of this.chips) {
+      const from = before.get(name);
+      if (from === undefined) continue;
+      const to = element.getBoundingClientRect();
+      const [dx, dy] = [from.left - to.left, from.top - to.top];
+      if (dx || dy) {
+        element.animate([{ transform: `translate(${dx}px, ${dy}px)` }, { transform: "none" }],
+          { duration: MOVE_MS, easing: "ease-in-out" });
+      }
+    }
+  }
+}
+
+function boxOf({ place, device, wq }) {
+  switch (place) {
+    case "queue": return `queue ${wq}`;
+    case "engine": return `engine ${device}`;
+    case "record": return "record";
+    case "done": return "done";
+    default: return "cpu";
+  }
+}
+
+/** The devices of a script's machine, as the driver names them: iax1 with wq1.0, iax3 with wq3.0, ... */
+function devicesOf(machine) {
+  return Array.from({ length: machine.devices ?? 1 }, (_, number) => ({
+    name: `iax${2 * number + 1}`,
+    queues: Array.from({ length: machine.wqs_per_device ?? 1 }, (__, queue) => `wq${2 * number + 1}.${queue}`),
+  }));
+}

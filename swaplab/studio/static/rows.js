@@ -1,0 +1,93 @@
+/**
+ * The rows: one for each request or unit, with what breaks it before, its strip of events, and what follows after.
+ */
+
+import { h } from "./dom.js";
+import { STAGES, aligned, columnsOf } from "./columns.js";
+import { codeName } from "./log.js";
+import { Strip } from "./strip.js";
+import { consequence } from "./consequence.js";
+
+/** @typedef {import("./log.js").View} View */
+
+export class Rows {
+  /**
+   * @param {View} view
+   * @param {import("./log.js").Step[]} steps
+   * @param {{ places?: number[], width?: number, toggles?: (row: string) => Node|null, words?: boolean }} [options]
+   *   `places` and `width` where the columns are aligned with those of others
+   */
+  constructor(view, steps, options = {}) {
+    this.view = view;
+    this.columns = columnsOf(view, steps);
+    const { places: [places], width } = options.places
+      ? { places: [options.places], width: options.width } : aligned([this.columns]);
+    this.places = places;
+    this.names = [...new Set(this.columns.map(({ row }) => row))];
+    this.strips = [];
+    this.ends = new Map();
+    const rows = this.names.map((name) => this.row(name, steps, width, options));
+    this.element = h("div", { class: "rows", role: "region", tabindex: 0, "aria-label": "Rows: an event to a column" },
+      h("ol", {}, ...rows));
+    if (this.names.length === 0) this.element.append(h("p", { class: "dim" }, "Nothing was submitted to the device."));
+  }
+
+  row(name, steps, width, { toggles, words = true }) {
+    const marks = [];
+    this.columns.forEach(({ row, kind, step }, index) => {
+      if (row !== name) return;
+      const failed = kind === "complete" && steps[step].event.fields.err !== 0;
+      marks.push({ place: this.places[index], step, kind, failed });
+    });
+    const strip = new Strip(inWords(name, marks), marks, width);
+    this.strips.push(strip);
+    const end = this.end(name, marks, steps, words);
+    return h("li", { "data-request": name },
+      h("div", { class: "line" },
+        h("span", { class: "name" }, name), toggles?.(name) ?? null, strip.element, end.short), end.words);
+  }
+
+  /** How it ended: shown when that has happened. */
+  end(name, marks, steps, words) {
+    const last = marks.findLast(({ kind }) => kind === "complete");
+    const err = last === undefined ? null : steps[last.step].event.fields.err;
+    const output = this.view.run.outputs[name];
+    const short = h("span", { class: err ? "end failed" : "end" }, ending(this.view, err, output));
+    const long = words && err ? consequence(this.view, err, output?.explain ?? null, name) : null;
+    this.ends.set(name, { step: last?.step ?? steps.length - 1, short, long });
+    return { short, words: long };
+  }
+
+  /** Everything up to the step number `count` has happened. @param {number} count */
+  show(count) {
+    const index = this.columns.findIndex(({ step }) => step >= count);
+    const last = this.places.length ? Math.max(...this.places) + 1 : 0;
+    for (const strip of this.strips) strip.show(index < 0 ? last : this.places[index]);
+    for (const { step, short, long } of this.ends.values()) {
+      short.hidden = count <= step;
+      if (long) long.hidden = count <= step;
+    }
+  }
+}
+
+function ending(view, err, output) {
+  if (err) return codeName(view, err);
+  if (err === null && output?.err === undefined) return "";
+  if (output?.err) return codeName(view, output.err);
+  return output ? `${output.dlen} bytes` : "";
+}
+
+function inWords(name, marks) {
+  const words = marks.filter(({ kind }) => kind !== "poll.empty").map(({ kind, failed }) =>
+    failed ? "failed" : STAGES[kind][1]);
+  const polls = marks.length - words.length;
+  return `${name}: ${words.join(", ")}${polls ? `; ${polls} empty poll${polls === 1 ? "" : "s"}` : ""}`;
+}
+
+/** What the letters mean. @returns {HTMLElement} */
+export function legend() {
+  return h("p", { class: "legend dim" },
+    ...Object.entries(STAGES).map(([kind, [letter, words]]) => h("span", {},
+      h("b", { class: kind.replace(".", "-") }, kind === "complete" ? "✓" : kind === "poll.empty" ? "|" : letter), ` ${words}`)),
+    h("span", {}, h("b", { class: "failed" }, "✗"), " failed"));
+}

@@ -1,0 +1,62 @@
+/** One row of the pipeline as a picture: what became of a request, event by event. */
+
+import { s } from "./dom.js";
+import { STAGES } from "./columns.js";
+
+const CELL = 13;
+const HEIGHT = 26;
+const MIDDLE = HEIGHT / 2;
+
+/** What a row is filled with after an event of its own, while others have theirs. */
+const FILLING = {
+  submit: "way", "iaa.retry": "way", "iaa.queued": "wait", "iaa.start": "work", "iaa.landed": "landed",
+};
+
+/**
+ * @typedef {{ place: number, step: number, kind: string, failed: boolean }} Mark
+ */
+
+export class Strip {
+  /**
+   * @param {string} label what a screen reader says
+   * @param {Mark[]} marks its own events, in order
+   * @param {number} width columns of the whole picture
+   */
+  constructor(label, marks, width) {
+    this.veil = s("rect", { class: "veil", x: 0, y: 0, width: width * CELL, height: HEIGHT });
+    this.cursor = s("line", { class: "cursor", x1: 0, x2: 0, y1: 0, y2: HEIGHT });
+    this.element = s("svg", {
+      class: "strip", role: "img", "aria-label": label, width: width * CELL, height: HEIGHT,
+      viewBox: `0 0 ${width * CELL} ${HEIGHT}`,
+    }, ...spans(marks, width), ...marks.map(mark), this.veil, this.cursor);
+  }
+
+  /** Columns from `place` on have not happened yet. @param {number} place */
+  show(place) {
+    const x = place * CELL;
+    this.veil.setAttribute("x", x);
+    this.cursor.setAttribute("x1", x);
+    this.cursor.setAttribute("x2", x);
+  }
+}
+
+/** What lies between the events: waiting, working, landed. An empty poll changes nothing of it. */
+function spans(marks, width) {
+  const own = marks.filter(({ kind }) => kind !== "poll.empty");
+  return own.flatMap(({ kind, place }, index) => {
+    const filling = FILLING[kind];
+    if (filling === undefined) return [];
+    const end = index + 1 < own.length ? own[index + 1].place : width;
+    const [y, height] = filling === "work" ? [MIDDLE - 6, 12] : [MIDDLE - 1.5, 3];
+    return [s("rect", { class: filling, x: place * CELL + 1, y, height, width: (end - place) * CELL - 1 })];
+  });
+}
+
+function mark({ place, kind, failed }) {
+  const x = place * CELL + CELL / 2;
+  if (kind === "poll.empty") return s("line", { class: "tick", x1: x, x2: x, y1: 4, y2: HEIGHT - 4 });
+  const letter = failed ? "✗" : kind === "complete" ? "✓" : STAGES[kind][0];
+  return s("g", { class: `mark ${failed ? "failed" : kind.replace(".", "-")}` },
+    s("rect", { x: x - CELL / 2 + 0.5, y: MIDDLE - 8, width: CELL - 1, height: 16, rx: kind === "iaa.landed" ? 8 : 3 }),
+    s("text", { x, y: MIDDLE + 4, "text-anchor": "middle" }, letter));
+}

@@ -1,0 +1,3 @@
+/** The page `/`: questions, and where one is in them. */
+
+import "./ask_first.js";
