@@ -10,7 +10,6 @@ import { h } from "./dom.js";
 const LISTS = { requests: "request", sources: "source", destinations: "destination", integers: "integer", entries: "entry" };
 const NUMBERS = new Set(["integer", "count", "nanoseconds", "flags", "queue", "code"]);
 const FRESH = { buffer: "a fresh buffer", sg: "a fresh SgEntry" };
-const ALGORITHMS = ["deflate-iaa", "deflate", "zstd", "lz4", "lzo"];
 
 /** What an argument begins as. @param {{ name: string, kind: string }} param @param {Context} context */
 export function first(param, context) {
@@ -23,7 +22,7 @@ export function first(param, context) {
     case "source": return context.pages.length ? { page: context.pages[0] } : null;
     case "destination": return { buffer: 8192 };
     case "entry": return { sg: 4096 };
-    case "text": return ALGORITHMS[0];
+    case "text": return context.vocabulary.algorithms[0];
     case "device": return context.devices[0] ?? "iax1";
     case "point": return Object.keys(context.vocabulary.fault_points)[0];
     case "function": return { name: "crypto_req_done" };
@@ -114,8 +113,7 @@ function choices({ kind }, { names, pages, devices, vocabulary }) {
   const refs = Object.entries(names).map(([ref, gives]) => [ref, { ref }, gives]);
   const good = refs.filter(([, , gives]) => gives === fits(kind)).map(([words, ref]) => [words, ref]);
   const others = refs.filter(([, , gives]) => gives !== fits(kind)).map(([words, ref]) => [words, ref]);
-  const texts = { text: ALGORITHMS, device: devices, point: Object.keys(vocabulary.fault_points),
-    attribute: ["sync", "async", "async_irq", "0", "1"] }[kind] ?? [];
+  const texts = textsOf(kind, devices, vocabulary);
   const fresh = Object.entries(FRESH).map(([key, words]) => [words, Symbol(key)]);
   const pagesOf = pages.map((page) => [page, { page }]);
   const constants = vocabulary.names.map((name) => [name, { name }]);
@@ -129,4 +127,14 @@ function choices({ kind }, { names, pages, devices, vocabulary }) {
   const has = new Set(fit);
   const rest = [...others, ...(kind === "source" ? [] : pagesOf), ...(kind === "function" ? [] : constants), ...fresh, ...plain];
   return [["fits", fit], ["anything else", rest.filter((one) => !has.has(one))]];
+}
+
+function textsOf(kind, devices, { algorithms, attributes, fault_points: points }) {
+  switch (kind) {
+    case "text": return [...algorithms, ...Object.keys(attributes)];
+    case "device": return devices;
+    case "point": return Object.keys(points);
+    case "attribute": return [...new Set(Object.values(attributes).flat())];
+    default: return [];
+  }
 }

@@ -38,9 +38,8 @@ class AskFirst extends HTMLElement {
   run(name) {
     const view = h("chain-view", { name, plain: this.hasAttribute("plain") });
     view.addEventListener("viewed", () => {
-      const begin = view.steps.findIndex(({ kind }) => kind === "submit" || kind === "iaa.queued");
-      view.transport.show(mayMove() ? Math.max(begin, 0) : view.steps.length, false);
       if (mayMove()) view.transport.toggle();
+      else view.transport.go(view.steps.length);
     }, { once: true });
     return view;
   }

@@ -31,13 +31,13 @@ export class ChainView extends HTMLElement {
     this.transport?.stop();
   }
 
-  /** Run another script, and show it. @param {any} script @param {number} [at] the step to be shown; the end if none */
+  /** Run another script, and show it. @param {any} script @param {number} [at] the step to be shown; where the work begins if none */
   async run(script, at) {
     return this.load(viewOf(script), at);
   }
 
   /** Show a view that is asked for; a refusal is told, and the former view stays. */
-  async load(asked, at = 0) {
+  async load(asked, at) {
     this.latest = asked;
     try {
       const view = await asked;
@@ -69,7 +69,7 @@ export class ChainView extends HTMLElement {
       h("div", { class: "upper" }, this.code?.element ?? null, this.places.element), this.transport.element,
       toggles?.caption ?? null, this.rows.element, legend());
     this.stage.removeAttribute("aria-busy");
-    this.transport.show(Math.min(at, this.steps.length), false);
+    this.transport.show(Math.min(at ?? this.beginning, this.steps.length), false);
     this.dispatchEvent(new CustomEvent("viewed", { detail: view, bubbles: true }));
     performance.mark("picture");
   }
@@ -85,6 +85,11 @@ export class ChainView extends HTMLElement {
   /** Change the script, run it, and go to where it has ended: that is where the consequences are. */
   edit(change) {
     return this.run(change(this.view.script), Infinity);
+  }
+
+  /** Where the work begins: all that is before is preparation. */
+  get beginning() {
+    return Math.max(this.steps.findIndex(({ kind }) => kind === "submit" || kind === "iaa.queued"), 0);
   }
 
   /** How many jobs have landed up to here. */

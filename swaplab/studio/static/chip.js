@@ -7,11 +7,14 @@ const WORDS = {
   record: "landed, not polled", software: "done by the cpu, in software", done: "finished", freed: "freed",
 };
 
-/** Colours of chains, by the number of their head: the style sheet has as many. */
-export const COLOURS = 5;
+/** How many colours the style sheet has for chains. */
+const COLOURS = 5;
 
-/** @param {string} name */
-export function chipOf(name) {
+/**
+ * @param {string} name
+ * @param {string[]} heads the heads of all chains of the run, in order
+ */
+export function chipOf(name, heads) {
   const ticks = h("span", { class: "ticks", "aria-hidden": "true" });
   const result = h("span", { class: "result" });
   const said = h("span", { class: "said" });
@@ -23,7 +26,7 @@ export function chipOf(name) {
     show(chip, end) {
       element.dataset.place = chip.place;
       element.dataset.status = chip.err === null ? "none" : chip.err ? "failed" : "ok";
-      element.dataset.chain = chip.chain === null ? "none" : String(colourOf(chip.chain));
+      element.dataset.chain = colourOf(chip.chain, heads);
       element.classList.toggle("head", chip.chain === chip.name);
       const shown = Math.min(chip.polls, 12);
       while (ticks.childElementCount < shown) ticks.append(h("i"));
@@ -43,9 +46,8 @@ function sentence({ place, chain, name, polls, slot }) {
   return ` (${parts.join(", ")})`;
 }
 
-/** A colour that is the same wherever the chain is shown. */
-export function colourOf(head) {
-  let sum = 0;
-  for (const letter of head) sum = (sum * 31 + letter.charCodeAt(0)) % 997;
-  return sum % COLOURS;
+/** The colour of a chain, by its head: the same wherever it is shown. @param {string|null} head @param {string[]} heads */
+export function colourOf(head, heads) {
+  const index = heads.indexOf(head);
+  return index < 0 ? "none" : String(index % COLOURS);
 }

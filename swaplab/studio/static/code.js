@@ -21,13 +21,14 @@ export class Code {
       element.classList.toggle("to-come", index > Math.max(state.returned, state.call ?? -1) && !state.over);
       result.hidden = index > state.returned;
     });
-    if (state.call !== null) this.reveal(this.lines[state.call].element);
+    const shown = state.over ? state.returned : state.call;
+    if (shown !== null && shown >= 0) this.reveal(this.lines[shown].element);
   }
 
   /** Scroll the listing, and never the page. */
   reveal(element) {
     const box = this.element;
-    const top = element.offsetTop - box.offsetTop;
+    const top = element.offsetTop;
     if (top < box.scrollTop) box.scrollTop = top - 8;
     else if (top + element.offsetHeight > box.scrollTop + box.clientHeight) {
       box.scrollTop = top + element.offsetHeight - box.clientHeight + 8;

@@ -23,8 +23,14 @@ export function outcome(view, index) {
   const call = view.run.calls[index];
   const said = view.calls[index].notes.filter(({ kind }) => kind !== "explained");
   return h("div", { class: "outcome" },
-    ...said.map(({ text, kind }) => h("div", { class: kind === "error" ? "error" : "dim" }, `# ${text}`)),
+    ...said.map(({ text, kind }) => h("div", { class: classOf(text, kind) }, `# ${text}`)),
     call.explain === null ? null : consequence(view, codeOf(call), call.explain));
+}
+
+/** What a call has changed is shown while its line is lit, and its result from then on. */
+function classOf(text, kind) {
+  if (kind === "error") return "error";
+  return text.startsWith("->") ? "result" : "change dim";
 }
 
 function codeOf(call) {

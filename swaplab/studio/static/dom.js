@@ -4,7 +4,7 @@ const SVG = "http://www.w3.org/2000/svg";
 
 /**
  * An element. An attribute that is a function listens to the event of that name; true is an attribute without a value,
- * false, null and undefined are none. Children are elements or text.
+ * false, null and undefined are none (but of aria- they are words). Children are elements or text.
  * @param {string} name
  * @param {Record<string, unknown>} [attributes]
  * @param {...(Node|string|number|null|undefined|false)} children
@@ -28,6 +28,7 @@ export function s(name, attributes = {}, ...children) {
 function filled(element, attributes, children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === "function") element.addEventListener(key, value);
+    else if (key.startsWith("aria-") && typeof value === "boolean") element.setAttribute(key, String(value));
     else if (value !== false && value !== null && value !== undefined) {
       element.setAttribute(key, value === true ? "" : String(value));
     }

@@ -12,7 +12,7 @@
  *   objects: Record<string, any>, disabled: boolean, fault: string|null, over: boolean }} State
  */
 
-import { rowOf } from "./log.js";
+import { hasFailed, rowOf } from "./log.js";
 
 /** Before anything has happened. @returns {State} */
 export const BEGINNING = Object.freeze({
@@ -55,8 +55,13 @@ const CHANGES = {
   "iaa.fallback": () => ({ place: "software" }),
   "poll.empty": (chip) => ({ polls: chip.polls + 1 }),
   // Hardware cannot be cancelled: who was told of an end while the job is in the device sees it go on.
-  complete: (chip, event) => ({ err: event.fields.err, place: IN_DEVICE.has(chip.place) ? chip.place : "done" }),
+  complete: (chip, event) => ({ err: event.fields.err, place: settledBy(chip) }),
 };
+
+/** Where a chip is when its owner is told of its end. */
+function settledBy({ place }) {
+  return IN_DEVICE.has(place) ? place : "done";
+}
 
 function settled(chip) {
   return chip.place === "done" ? "cpu" : chip.place;
@@ -86,6 +91,7 @@ function returned(view, state, call) {
 function asSeen(view, chip, seen) {
   if (seen.state === "freed") return { chain: null, place: "freed" };
   const chain = seen.chained_to ?? (chip.chain === chip.name ? chip.name : null);
+  if (hasFailed(seen)) return { chain, err: seen.err, place: settledBy(chip) };
   const ends = seen.state === "idle" && chip.err === null && ["record", "software"].includes(chip.place);
   return { chain, ...(ends && { place: "done", err: view.run.outputs[chip.name]?.err ?? seen.err }) };
 }

@@ -2,27 +2,32 @@
 
 import { h } from "./dom.js";
 
-const MACHINE = {
-  devices: [1, 2, 4, 8], wqs_per_device: [1, 2, 4], wq_size: [1, 2, 4, 8, 16, 32], engines_per_device: [1, 2, 4, 8],
-  sync_mode: ["async", "sync", "async_irq"], verify_compress: [false, true], patches: ["v8", "base"],
-  landing: ["auto", "stepped"], wq_mode: ["dedicated", "shared"],
-};
-const DEFAULTS = {
-  devices: 1, wqs_per_device: 1, wq_size: 16, engines_per_device: 2, sync_mode: "async", verify_compress: false,
-  patches: "v8", landing: "auto", wq_mode: "dedicated",
-};
 const KINDS = { text: "a text, repeated", random: "random: does not compress", fill: "one byte, repeated", base64: "base64" };
 
-/** The machine, a menu for each of its keys. @param {any} script @param {(script: any) => void} changed */
-export function machineOf(script, changed) {
-  return h("div", { class: "controls" }, ...Object.entries(MACHINE).map(([key, values]) => {
-    const now = script.machine?.[key] ?? DEFAULTS[key];
+/** What there is to choose of a number: its bounds are the server's, and more than these is little help. */
+const SOME = [0, 1, 2, 4, 8, 16, 32, 64, 128];
+
+/**
+ * The machine, a menu for each of its keys.
+ * @param {any[]} words the keys, as the server describes them
+ * @param {any} script
+ * @param {(script: any) => void} changed
+ */
+export function machineOf(words, script, changed) {
+  return h("div", { class: "controls" }, ...words.map((word) => {
+    const now = script.machine?.[word.name] ?? word.default;
+    const values = valuesOf(word);
     const all = values.includes(now) ? values : [...values, now];
-    const select = h("select", { change: () => changed({ ...script, machine: { ...script.machine, [key]: all[select.selectedIndex] } }) },
+    const select = h("select", { change: () => changed({ ...script, machine: { ...script.machine, [word.name]: all[select.selectedIndex] } }) },
       ...all.map((value) => h("option", {}, String(value))));
     select.selectedIndex = all.indexOf(now);
-    return h("label", {}, `${key} `, select);
+    return h("label", {}, `${word.name} `, select);
   }));
+}
+
+function valuesOf({ choices, least, most, default: usual }) {
+  if (choices !== null) return choices;
+  return typeof usual === "boolean" ? [false, true] : SOME.filter((number) => number >= least && number <= most);
 }
 
 /** The pages by name: of what they are made, and that. @param {any} script @param {(script: any) => void} changed */

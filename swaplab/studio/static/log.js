@@ -32,7 +32,7 @@ export function stepsOf(view) {
     }
   }
   tell(run.events.length);
-  steps.push({ kind: "end", call: null, event: null, said: ended(run) });
+  steps.push({ kind: "end", call: null, event: null, said: ended(view) });
   return steps;
 }
 
@@ -41,6 +41,34 @@ export function rowOf(event) {
   if (event === null || event.object === null) return null;
   return event.fields.unit === undefined || event.fields.unit === null
     ? event.object : `${event.object}/${event.fields.unit}`;
+}
+
+/** The heads of all chains, in the order in which they were begun. @param {Run} run @returns {string[]} */
+export function headsOf(run) {
+  return [...new Set(run.events.filter(({ kind }) => kind === "chain.init").map(({ object }) => object))];
+}
+
+const EINPROGRESS = -115;
+
+/**
+ * The step at which a request's error, or its success, is known: its last completion, or the return of the call that
+ * has changed its err. Null if there is none.
+ * @param {View} view @param {Step[]} steps @param {string} name
+ * @returns {{ step: number, err: number }|null}
+ */
+export function endOf(view, steps, name) {
+  for (let step = steps.length - 1; step >= 0; step -= 1) {
+    const { kind, event, call } = steps[step];
+    if (kind === "complete" && rowOf(event) === name) return { step, err: event.fields.err };
+    const seen = kind === "return" ? view.run.calls[call].changed[name] : undefined;
+    if (seen?.kind === "request" && hasFailed(seen)) return { step, err: seen.err };
+  }
+  return null;
+}
+
+/** Whether a request, as a call has left it, carries an error: one that is chained and waits does not. */
+export function hasFailed(seen) {
+  return seen.err < 0 && seen.err !== EINPROGRESS;
 }
 
 /** A code as the kernel writes it. @param {View} view @param {number} code */
@@ -53,8 +81,9 @@ function returned(view, call) {
   return [view.calls[call.index].spelled, ...notes].join("; ");
 }
 
-function ended(run) {
+function ended({ run, figures: { failed } }) {
   if (run.cut !== null) return `the run was cut: too many ${run.cut}`;
   const left = run.left_over.map((one) => `${one.kind} ${one.object ?? ""}: ${one.text}`);
-  return ["the script has ended", ...left].join("; ");
+  const words = failed ? `, and ${failed} of its requests failed` : "";
+  return [`the script has ended${words}`, ...left].join("; ");
 }

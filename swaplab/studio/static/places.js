@@ -4,7 +4,7 @@
  */
 
 import { h, mayMove } from "./dom.js";
-import { codeName } from "./log.js";
+import { codeName, headsOf } from "./log.js";
 import { chipOf } from "./chip.js";
 
 /** @typedef {import("./fold.js").State} State */
@@ -19,6 +19,7 @@ export class Places {
   constructor(view, toggles = {}) {
     this.view = view;
     this.chips = new Map();
+    this.heads = headsOf(view.run);
     this.fault = h("p", { class: "fault", hidden: true });
     this.boxes = new Map();
     const machine = view.script.machine ?? {};
@@ -68,7 +69,7 @@ export class Places {
   put(chip) {
     let shown = this.chips.get(chip.name);
     if (shown === undefined) {
-      shown = chipOf(chip.name);
+      shown = chipOf(chip.name, this.heads);
       this.chips.set(chip.name, shown);
     }
     const list = this.boxes.get(boxOf(chip)) ?? this.boxes.get("cpu");

@@ -4,7 +4,8 @@
 
 import { h } from "./dom.js";
 import { STAGES, aligned, columnsOf } from "./columns.js";
-import { codeName } from "./log.js";
+import { colourOf } from "./chip.js";
+import { codeName, endOf, headsOf } from "./log.js";
 import { Strip } from "./strip.js";
 import { consequence } from "./consequence.js";
 
@@ -23,7 +24,7 @@ export class Rows {
     const { places: [places], width } = options.places
       ? { places: [options.places], width: options.width } : aligned([this.columns]);
     this.places = places;
-    this.names = [...new Set(this.columns.map(({ row }) => row))];
+    this.names = [...new Set([...this.columns.map(({ row }) => row), ...Object.keys(view.run.outputs)])];
     this.strips = [];
     this.ends = new Map();
     const rows = this.names.map((name) => this.row(name, steps, width, options));
@@ -39,30 +40,40 @@ export class Rows {
       const failed = kind === "complete" && steps[step].event.fields.err !== 0;
       marks.push({ place: this.places[index], step, kind, failed });
     });
-    const strip = new Strip(inWords(name, marks), marks, width);
+    const strip = new Strip(inWords(name, marks), marks, width, colourOf(this.chainOf(name, steps), headsOf(this.view.run)));
     this.strips.push(strip);
-    const end = this.end(name, marks, steps, words);
+    const end = this.end(name, steps, words);
     return h("li", { "data-request": name },
       h("div", { class: "line" },
         h("span", { class: "name" }, name), toggles?.(name) ?? null, strip.element, end.short), end.words);
   }
 
+  /** The head of the chain that a request was in. */
+  chainOf(name, steps) {
+    const last = steps.findLast(({ kind, event }) => kind.startsWith("chain.") && event.object === name);
+    return last === undefined ? null : last.event.fields.head ?? name;
+  }
+
   /** How it ended: shown when that has happened. */
-  end(name, marks, steps, words) {
-    const last = marks.findLast(({ kind }) => kind === "complete");
-    const err = last === undefined ? null : steps[last.step].event.fields.err;
+  end(name, steps, words) {
+    const { step, err } = endOf(this.view, steps, name) ?? { step: steps.length - 1, err: null };
     const output = this.view.run.outputs[name];
     const short = h("span", { class: err ? "end failed" : "end" }, ending(this.view, err, output));
     const long = words && err ? consequence(this.view, err, output?.explain ?? null, name) : null;
-    this.ends.set(name, { step: last?.step ?? steps.length - 1, short, long });
+    this.ends.set(name, { step, short, long });
     return { short, words: long };
+  }
+
+  /** All columns before a place have happened. @param {number} place */
+  showPlace(place) {
+    for (const strip of this.strips) strip.show(place);
   }
 
   /** Everything up to the step number `count` has happened. @param {number} count */
   show(count) {
     const index = this.columns.findIndex(({ step }) => step >= count);
     const last = this.places.length ? Math.max(...this.places) + 1 : 0;
-    for (const strip of this.strips) strip.show(index < 0 ? last : this.places[index]);
+    this.showPlace(index < 0 ? last : this.places[index]);
     for (const { step, short, long } of this.ends.values()) {
       short.hidden = count <= step;
       if (long) long.hidden = count <= step;

@@ -17,6 +17,7 @@ const view = document.querySelector("chain-view");
 const [machine, pages] = ["machine", "pages"].map((name) => document.querySelector(`#${name}`));
 const undone = [];
 let script = null;
+let vocabulary = null;
 
 const undo = h("button", { type: "button", disabled: true, click: back }, "↶ undo");
 const examples = h("select", { "aria-label": "examples", change: () => begin(namedView(examples.value)) });
@@ -43,14 +44,14 @@ async function begin(asked) {
 
 function shown(seen) {
   editor.show(script, seen);
-  machine.replaceChildren(machineOf(script, run));
+  machine.replaceChildren(machineOf(vocabulary.machine, script, run));
   pages.replaceChildren(pagesOf(script, run));
 }
 
 async function open() {
-  const vocabulary = await get("/v1/vocabulary");
+  vocabulary = await get("/v1/vocabulary");
   editor.begin(vocabulary);
-  const diagrams = { requests: new States("A request", vocabulary.request_states), chains: new States("A chain", vocabulary.chain_states) };
+  const diagrams = { requests: new States("A request", vocabulary.states.request), chains: new States("A chain", vocabulary.states.chain) };
   document.querySelector("#states").append(...Object.values(diagrams).map(({ element }) => element));
   const exercises = exercisesOf(vocabulary.exercises, run);
   document.querySelector("#exercises").append(exercises.element);

@@ -21,12 +21,13 @@ export class Strip {
    * @param {string} label what a screen reader says
    * @param {Mark[]} marks its own events, in order
    * @param {number} width columns of the whole picture
+   * @param {string} chain the colour of its chain
    */
-  constructor(label, marks, width) {
+  constructor(label, marks, width, chain) {
     this.veil = s("rect", { class: "veil", x: 0, y: 0, width: width * CELL, height: HEIGHT });
     this.cursor = s("line", { class: "cursor", x1: 0, x2: 0, y1: 0, y2: HEIGHT });
     this.element = s("svg", {
-      class: "strip", role: "img", "aria-label": label, width: width * CELL, height: HEIGHT,
+      class: "strip", "data-chain": chain, role: "img", "aria-label": label, width: width * CELL, height: HEIGHT,
       viewBox: `0 0 ${width * CELL} ${HEIGHT}`,
     }, ...spans(marks, width), ...marks.map(mark), this.veil, this.cursor);
   }

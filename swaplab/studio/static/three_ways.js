@@ -24,7 +24,10 @@ class ThreeWays extends HTMLElement {
     const { places, width } = aligned(views.map((view, index) => columnsOf(view, steps[index])));
     const drawn = views.map((view, index) => new Rows(view, steps[index], { places: places[index], width, words: false }));
     drawn.forEach((rows, index) => rows.show(steps[index].length));
-    this.replaceChildren(h("div", { class: "ways" }, ...views.map((view, index) => way(view, drawn[index]))));
+    const range = h("input", { type: "range", min: 0, max: width, value: width, "aria-label": "events up to here",
+      input: () => drawn.forEach((rows) => rows.showPlace(Number(range.value))) });
+    this.replaceChildren(h("div", { class: "buttons" }, range),
+      h("div", { class: "ways" }, ...views.map((view, index) => way(view, drawn[index]))));
   }
 }
 
