@@ -29,11 +29,17 @@ function machine(key) {
   };
 }
 
+/** Several devices are of use to one cpu where each has a global queue beside its own. */
+function spread(count) {
+  const queues = count > 1 ? { wqs_per_device: 2, g_wqs_per_iaa: 1, wq_size: 16 } : { wqs_per_device: 1, g_wqs_per_iaa: 0 };
+  view.edit((script) => ({ ...script, machine: { ...script.machine, devices: count, ...queues } }));
+}
+
 const numbers = (...all) => Object.fromEntries(all.map((number) => [number, String(number)]));
 const story = choice("What", STORIES, (name) => view.load(namedView(name)));
 const mode = choice("sync_mode", { async: "async: submit all, then poll", sync: "sync: one after the other",
   async_irq: "async_irq: told by interrupt" }, machine("sync_mode"));
-const devices = choice("devices", numbers(1, 2, 4), machine("devices"));
+const devices = choice("devices", numbers(1, 2, 4), (value) => spread(Number(value)));
 const engines = choice("engines each", numbers(1, 2, 4, 8), machine("engines_per_device"));
 
 controls.append(linkButton(() => view.view.script), downloads(() => view.view, () => view.steps));

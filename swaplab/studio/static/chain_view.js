@@ -65,9 +65,9 @@ export class ChainView extends HTMLElement {
     this.rows = new Rows(view, this.steps, { toggles: toggles?.row });
     this.transport = new Transport(this.steps, (now, moving) => this.draw(now, moving));
     if (toggles) this.transport.element.append(toggles.cancel(() => this.landings()));
-    this.stage.replaceChildren(
-      h("div", { class: "upper" }, this.code?.element ?? null, this.places.element), this.transport.element,
-      toggles?.caption ?? null, this.rows.element, legend());
+    this.stage.replaceChildren(h("div", {},
+      h("div", { class: "upper" }, this.code?.element, this.places.element), this.transport.element,
+      toggles?.caption, this.rows.element, legend()));
     this.stage.removeAttribute("aria-busy");
     this.transport.show(Math.min(at ?? this.beginning, this.steps.length), false);
     this.dispatchEvent(new CustomEvent("viewed", { detail: view, bubbles: true }));

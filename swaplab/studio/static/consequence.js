@@ -8,12 +8,13 @@ import { codeName } from "./log.js";
  * @param {number|null} code the errno, negative; null for an exception without one
  * @param {import("./log.js").Explanation|null} explain
  * @param {string} [about] whose row it stands at
+ * @param {string} [instead] said where there is no explanation
  */
-export function consequence(view, code, explain, about) {
+export function consequence(view, code, explain, about, instead) {
   const name = code === null ? "error" : codeName(view, code);
   return h("div", { class: "consequence", "data-errno": name.replace("-", ""), "data-request": about },
     h("strong", {}, `✗ ${name}`), " ",
-    explain === null ? null : h("span", {}, explain.happened, ". "),
+    instead ?? null, explain === null ? null : h("span", {}, explain.happened, ". "),
     explain === null ? null : h("span", { class: "whose" }, h("em", {}, "Whose: "), explain.whose, ". "),
     explain === null ? null : h("span", { class: "remedy" }, h("em", {}, "Now: "), explain.remedy));
 }

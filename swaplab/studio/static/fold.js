@@ -7,7 +7,7 @@
  * @typedef {import("./log.js").Step} Step
  * @typedef {import("./log.js").View} View
  * @typedef {{ name: string, place: string, chain: string|null, device: string|null, wq: string|null, slot: number|null,
- *   polls: number, retries: number, err: number|null }} Chip
+ *   polls: number, retries: number, err: number|null, alone: boolean }} Chip
  * @typedef {{ at: number, call: number|null, returned: number, chips: Record<string, Chip>,
  *   objects: Record<string, any>, disabled: boolean, fault: string|null, over: boolean }} State
  */
@@ -44,11 +44,11 @@ export function after(view, state, step) {
 const CHANGES = {
   "chain.init": (chip) => ({ chain: chip.name, err: null, place: settled(chip) }),
   "chain.add": (chip, event) => ({ chain: event.fields.head, err: null, place: settled(chip) }),
-  submit: () => ({ place: "asking", polls: 0, retries: 0, err: null }),
+  submit: () => ({ place: "asking", polls: 0, retries: 0, err: null, alone: false }),
   "iaa.retry": (chip) => ({ place: "asking", retries: chip.retries + 1 }),
   "iaa.queued": (chip, event) => ({
     place: "queue", device: event.fields.device, wq: event.fields.wq, slot: event.fields.slot,
-    ...(chip.place !== "asking" && { polls: 0, retries: 0, err: null }),
+    ...(chip.place !== "asking" && { polls: 0, retries: 0, err: null, alone: true }),
   }),
   "iaa.start": () => ({ place: "engine" }),
   "iaa.landed": (chip) => ({ place: chip.err === null ? "record" : "done" }),
@@ -70,6 +70,7 @@ function settled(chip) {
 function changed(state, name, change) {
   const chip = state.chips[name] ?? {
     name, place: "cpu", chain: null, device: null, wq: null, slot: null, polls: 0, retries: 0, err: null,
+    alone: false,
   };
   return { ...state, chips: { ...state.chips, [name]: { ...chip, ...change(chip) } } };
 }
@@ -78,22 +79,30 @@ function changed(state, name, change) {
 function returned(view, state, call) {
   let next = { ...state, returned: call.index, objects: { ...state.objects, ...call.changed } };
   for (const [name, seen] of Object.entries(call.changed)) {
-    if (seen.kind === "request") next = changed(next, name, (chip) => asSeen(view, chip, seen));
+    if (seen.kind === "request") next = changed(next, name, (chip) => asSeen(chip, seen));
     if (seen.kind === "chain" && seen.state === "single") {
       next = changed(next, name.slice(0, -".chain".length), () => ({ chain: null }));
     }
     if (seen.kind === "device") next = { ...next, disabled: !seen.enabled };
   }
+  for (const chip of Object.values(next.chips)) {
+    if (endsAlone(chip, next.objects[chip.name])) {
+      next = changed(next, chip.name, () => ({ place: "done", err: view.run.outputs[chip.name]?.err ?? 0 }));
+    }
+  }
   return next;
 }
 
-/** A request that stands alone has no runner to tell of its end: its return does. */
-function asSeen(view, chip, seen) {
+/** A request that stands alone has no runner to tell of its end: it is over when it has landed and is idle again. */
+function endsAlone(chip, seen) {
+  return chip.alone && chip.err === null && seen?.state === "idle" && ["record", "software"].includes(chip.place);
+}
+
+/** A request as a call has left it. */
+function asSeen(chip, seen) {
   if (seen.state === "freed") return { chain: null, place: "freed" };
   const chain = seen.chained_to ?? (chip.chain === chip.name ? chip.name : null);
-  if (hasFailed(seen)) return { chain, err: seen.err, place: settledBy(chip) };
-  const ends = seen.state === "idle" && chip.err === null && ["record", "software"].includes(chip.place);
-  return { chain, ...(ends && { place: "done", err: view.run.outputs[chip.name]?.err ?? seen.err }) };
+  return hasFailed(seen) ? { chain, err: seen.err, place: settledBy(chip) } : { chain };
 }
 
 /** All states of a view, each made once, when it is first asked for. */

@@ -58,7 +58,7 @@ export class Places {
       const seen = state.objects[`machine.${name}`];
       const gone = seen !== undefined && Object.keys(seen.queues).length === 0;
       words.hidden = !(gone || state.disabled);
-      words.textContent = state.disabled ? "✗ the driver is disabled: it uses no device any more" : "✗ taken away: no queue is bound";
+      words.textContent = gone ? "✗ taken away: no queue is bound" : "✗ the driver is disabled: it uses no device any more";
       element.classList.toggle("off", gone || state.disabled);
     }
     this.fault.hidden = state.fault === null;
