@@ -17,8 +17,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import zswap
 from swaplab.service.frames import Frame, pack
@@ -26,8 +24,9 @@ from swaplab.service.frames import Frame, pack
 from .pages import work
 from .report import table
 from .rows import Row
+from .served import SERVE, Server, request, row, send, serving
+from .serving_load import latency_row, memory_row
 
-SERVE = ("-m", "swaplab", "serve", "--port", "0")
 SLICE = 512
 """Requests to one server before it is the next one's turn: the machine is as fast for all of them."""
 BARE = """
@@ -63,54 +62,6 @@ uvloop.run(main())
 """
 
 
-@dataclass
-class Server:
-    """A process that serves, and what it has taken."""
-
-    process: "subprocess.Popen[str]"
-    port: int
-
-    @property
-    def cpu_s(self) -> float:
-        """Processor time so far, of all its threads."""
-        threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
-
-
-@contextlib.contextmanager
-def serving(*arguments: str) -> Iterator[Server]:
-    """A server until the end of this."""
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield Server(process, int(process.stdout.readline().rpartition(":")[2]))
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def request(method: str, path: str, body: bytes = b"", kind: str = "application/octet-stream") -> bytes:
-    """The bytes of a request; the port in its Host is filled in later."""
-    length = f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n" if body else ""
-    return f"{method} {path} HTTP/1.1\r\nHost: localhost:PORT\r\n{length}\r\n".encode() + body
-
-
-async def send(server: Server, requests: Sequence[bytes], connections: int = 4) -> None:
-    """Send all of them over some connections, one after the other on each."""
-
-    async def one(some: Sequence[bytes]) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        for each in some:
-            writer.write(each.replace(b"PORT", str(server.port).encode(), 1))
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head[9:10] == b"2", head
-            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-            await reader.readexactly(int(length or b"0"))
-        writer.close()
-
-    await asyncio.gather(*(one(requests[number::connections]) for number in range(connections)))
-
-
 async def served_s(server: Server, requests: Sequence[bytes]) -> float:
     """Processor time of a server for some requests."""
     before = server.cpu_s
@@ -134,14 +85,6 @@ async def loaded_s(swap: zswap.Swap, slots: range) -> float:
         if swap.load_at_once(slot) is None:
             await swap.load(slot, keep=True)
     return time.process_time() - began
-
-
-def row(name: str, values: Sequence[float], limits: Sequence[float], unit: str, target: float, aim: float) -> Row:
-    """A ratio of each round, and its median."""
-    ratios = [value / limit for value, limit in zip(values, limits, strict=True)]
-    value, limit = statistics.median(values), statistics.median(limits)
-    spread = (min(ratios), max(ratios))
-    return Row(name, value, unit, limit, statistics.median(ratios), target, aim, "fraction", "lower", spread)
 
 
 async def pages_rows(pages: Sequence[bytes], rounds: int) -> list[Row]:
@@ -219,7 +162,7 @@ def end_row(rounds: int) -> Row:
         with serving(*SERVE) as server:
             listening = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(10)]
             for each in listening:
-                each.sendall(request("GET", "/v1/events").replace(b"PORT", str(server.port).encode()))
+                each.sendall(server.addressed(request("GET", "/v1/events")))
                 each.recv(1 << 16)
             began = time.perf_counter()
             server.process.send_signal(signal.SIGTERM)
@@ -252,12 +195,14 @@ def start_row(rounds: int) -> Row:
     return row("service: first answer, of importing what it needs", values, limits, "s", 2.5, 2.0)
 
 
-def rows(rounds: int, nr_pages: int) -> Iterator[Row]:
+def rows(rounds: int, nr_pages: int, windows: int) -> Iterator[Row]:
     """All of them."""
     pages = work(nr_pages).pages
     yield from asyncio.run(pages_rows(pages, rounds))
     yield asyncio.run(folios_row(pages, rounds))
     yield end_row(rounds)
+    yield asyncio.run(memory_row(pages))
+    yield asyncio.run(latency_row(pages[:512], windows))
     yield start_row(rounds)
 
 
@@ -266,8 +211,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pages", type=int, default=4096)
+    parser.add_argument("--windows", type=int, default=7, help="with a job, and as many without; 5 s each")
     options = parser.parse_args()
-    print(table(list(rows(options.rounds, options.pages))))
+    print(table(list(rows(options.rounds, options.pages, options.windows))))
 
 
 if __name__ == "__main__":

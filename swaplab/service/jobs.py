@@ -137,10 +137,8 @@ class Jobs:
 
     async def _attend(self, job: _Job, process: asyncio.subprocess.Process) -> JobStatus:
         """Take what it prints until it ends, is cancelled, or has had its time."""
-        assert process.stdout is not None
-        assert process.stderr is not None
-        reading: asyncio.Future[Any] = asyncio.gather(_printed(process.stdout), _printed(process.stderr))
-        cancelled: asyncio.Future[Any] = asyncio.ensure_future(job.cancelled.wait())
+        reading = asyncio.create_task(_texts(process))
+        cancelled = asyncio.create_task(job.cancelled.wait())
         try:
             done, _ = await asyncio.wait([reading, cancelled], timeout=TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
             if reading in done:
@@ -149,8 +147,9 @@ class Jobs:
                 return "done"
             return "cancelled" if cancelled in done else "timed out"
         finally:
-            for task in (reading, cancelled):
-                task.cancel()
+            reading.cancel()
+            cancelled.cancel()
+            await asyncio.wait([reading, cancelled])
 
     def _find(self, number: int) -> _Job:
         job = self._jobs.get(number)
@@ -173,6 +172,13 @@ def _where(request: JobRequest, figures: Path, directory: str) -> list[str]:
     if request.kind in ("usemem", "kernbench", "ablate"):
         return [f"--json={figures}"]
     return [f"--out={directory}/sweep"] if request.kind == "sweep" else []
+
+
+async def _texts(process: asyncio.subprocess.Process) -> tuple[str, str]:
+    """What it prints, and its errors."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return await asyncio.gather(_printed(process.stdout), _printed(process.stderr))
 
 
 async def _printed(stream: asyncio.StreamReader) -> str:

@@ -170,6 +170,7 @@ class TestServed:
             client.put("/v1/stores/s", json={}).raise_for_status()
             client.put("/v1/stores/s/pages/1", content=PAGE, headers=OCTETS).raise_for_status()
             assert served.terminate() == 0, "with jobs that run and wait"
+            assert [line["event"] for line in served.log] == ["serving", "stopping", "stopped"]
 
     @pytest.mark.parametrize(
         "asked",
