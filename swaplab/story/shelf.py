@@ -84,6 +84,11 @@ _EXAMPLES: Final = (
         "Unit size forgotten",
         "without a unit size a folio is one unit; `acomp_request_set_callback` forgets it",
     ),
+    _example(
+        "13_software_fallback",
+        "Software fallback",
+        "the device fails a decompression, and the cpu does it; of a compression it is the end",
+    ),
 )
 """In the order of docs/scripts.md."""
 

@@ -31,7 +31,7 @@ def test_an_example_prints_what_is_checked_in(name: str) -> None:
 def test_the_examples_are_those_of_the_shelf() -> None:
     files = resources.files("swaplab.story") / "examples"
     assert sorted(f"{name}.json" for name in EXAMPLES) == sorted(file.name for file in files.iterdir())
-    assert len(EXAMPLES) == 12
+    assert len(EXAMPLES) == 13
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

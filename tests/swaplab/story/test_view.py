@@ -170,5 +170,5 @@ def test_every_attribute_of_the_vocabulary_takes_its_texts() -> None:
 
 def test_the_shelf_is_in_reading_order_and_has_the_examples() -> None:
     names = list(SHELF)
-    assert names[-12:] == list(EXAMPLES)
+    assert names[-13:] == list(EXAMPLES)
     assert names[:3] == ["one-page", "two-pages", "chain"]
