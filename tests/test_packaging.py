@@ -34,12 +34,21 @@ def distribution_name(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", match[0]).lower()
 
 
+def built(out: Path, *options: str) -> Path:
+    """The wheel of this tree; with no option it is made from the source distribution, which is made first."""
+    run(sys.executable, "-m", "build", "--no-isolation", *options, "--outdir", out, ROOT, cwd=out)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", out, ROOT, cwd=out)
-    (built,) = out.glob("*.whl")
-    return built
+    return built(tmp_path_factory.mktemp("dist"), "--wheel")
+
+
+@pytest.fixture(scope="module")
+def wheel_of_sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(tmp_path_factory.mktemp("dist-of-sdist"))
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +64,17 @@ def embedder(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
+def test_the_wheel_holds_every_file_of_the_packages(wheel: Path, wheel_of_sdist: Path) -> None:
     files = {
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert held == files
+    for made in (wheel, wheel_of_sdist):
+        held = {name for name in zipfile.ZipFile(made).namelist() if ".dist-info/" not in name}
+        assert held == files
+    assert "swaplab/story/examples/01_chain.json" in held
     assert {f"{package}/py.typed" for package in PACKAGES} <= held
 
 
