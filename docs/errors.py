@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from swaplab.story.calls import FAULT_POINTS
-from swaplab.story.explain import CODES, ERRORS, WHOSE, errno_name
+from swaplab.story.explain import CODES, ERRORS, REJECTS, WHOSE, errno_name
 
 PAGE = Path(__file__).with_name("errors.md")
 
@@ -27,6 +27,10 @@ def parts() -> dict[str, str]:
         "codes": table(
             ["code", "what happened", "what to do now"],
             ([f"`-{errno_name(code)}`", happened, remedy] for code, (happened, remedy) in sorted(CODES.items())),
+        ),
+        "rejects": table(
+            ["counter", "what happened", "what to do now"],
+            ([f"`{reject}`", happened, remedy] for reject, (happened, remedy) in REJECTS.items()),
         ),
         "exceptions": table(
             ["exception", "errno", "what happened", "what to do now"],

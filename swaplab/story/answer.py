@@ -1,8 +1,8 @@
 """The answer of a script that was run (schema swaplab.script-run/1): plain data, of which every picture is made.
 
 Objects are named as the script names them, never by the serial numbers of one process: equal scripts, equal answers,
-byte for byte. Keys of `changed`: a request, wait object or list by its name; the chain of a head as `<head>.chain`; a
-device as `machine.iax1`.
+byte for byte. Keys of `changed`: a request, wait object, list or store by its name; the chain of a head as
+`<head>.chain`; a device as `machine.iax1`.
 """
 
 from typing import Annotated, Final, Literal
@@ -98,7 +98,15 @@ class DeviceView(Part):
     enabled: bool
 
 
-View = Annotated[RequestView | ChainView | WaitView | ListView | DeviceView, Field(discriminator="kind")]
+class StoreView(Part):
+    """A compressed store: how many pages are in it, and its counters that are not 0, under the kernel's names."""
+
+    kind: Literal["store"] = "store"
+    pages: int
+    counters: dict[str, int]
+
+
+View = Annotated[RequestView | ChainView | WaitView | ListView | DeviceView | StoreView, Field(discriminator="kind")]
 
 
 class CallRun(Part):

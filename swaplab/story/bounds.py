@@ -8,6 +8,9 @@ CALLS: Final = 512
 REQUESTS: Final = 64
 """Calls of `acomp_request_alloc`."""
 TASKS: Final = 16
+STORES: Final = 4
+SLOTS: Final = 1 << 20
+"""Of a store, that a script can name."""
 PAGES: Final = 64
 PAGE_BYTES: Final = 131_072
 """Of one page, and of one buffer."""

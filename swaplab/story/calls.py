@@ -25,17 +25,21 @@ Kind = Literal[
     "device",
     "entries",
     "entry",
+    "features",
     "flags",
     "function",
     "integer",
     "integers",
     "nanoseconds",
+    "pages",
     "point",
     "queue",
     "request",
     "requests",
+    "slot",
     "source",
     "sources",
+    "store",
     "task",
     "text",
     "tfm",
@@ -76,7 +80,7 @@ class Entry:
     @property
     def is_own(self) -> bool:
         """Whether it is not acomp's: then what it is given is checked before anything runs."""
-        return "." in self.name or self.name in ("list", "buffer", "sg")
+        return "." in self.name or self.name in ("list", "buffer", "sg", "Zswap")
 
 
 def _entry(name: str, params: str, what: str, function: Callable[..., Any] | None = None, **more: Any) -> Entry:
@@ -168,6 +172,27 @@ _ENTRIES: Final = (
     ),
     _entry("buffer", "bytes:integer", "a buffer to refer to", gives="destination"),
     _entry("sg", "bytes:integer", "an SgEntry over a buffer, to refer to", gives="entry"),
+    _entry(
+        "Zswap",
+        "compressor:text features:features",
+        'a compressed store; features are "v8", "base" (page by page), "raw" (v12: stores what does not compress)',
+        waits=True,
+        gives="store",
+        optional=1,
+    ),
+    _entry(
+        "zswap.store",
+        "store:store offset:slot pages:pages",
+        "store a folio, a list of pages, at the slots from offset on: 1, or 0 and nothing of it is in",
+        waits=True,
+    ),
+    _entry(
+        "zswap.load",
+        "store:store offset:slot",
+        "take a page out of the store: its crc32, or null if there is none",
+        waits=True,
+    ),
+    _entry("zswap.invalidate", "store:store offset:slot", "forget the page at a slot; whether there was one"),
     _entry("machine.step", "n:count", "land the n jobs that began first; how many there were", optional=1),
     _entry("machine.land", "ref:request", "land the jobs of a request; how many there were"),
     _entry("machine.bind", "device:device", "bind the queues of a device: iax1, iax3, ..."),

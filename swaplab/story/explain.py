@@ -2,7 +2,8 @@
 
 One table, for the command line, for pages and for docs/errors.md, by (kind, errno, role). `kind` is "code" for what a
 call returned or a request has as its err, "array" for what a call with arrays returned, else the class of an exception.
-`role` says whose it is; of an exception it is "call".
+`role` says whose it is; of an exception it is "call". Of a folio that a store has refused `kind` is "store", and why it
+was stands in the place of a role.
 """
 
 import errno
@@ -13,7 +14,8 @@ from typing import Final, Literal
 from .answer import Explanation, Failure
 
 Role = Literal["single", "units", "head", "refused", "last", "member", "unsubmitted"]
-Key = tuple[str, int | None, Role | Literal["call"]]
+Reject = Literal["reject_compress_fail", "reject_compress_poor", "invalidated"]
+Key = tuple[str, int | None, Role | Reject | Literal["call"]]
 
 WHOSE: Final[Mapping[Role, str]] = {
     "single": "the request's own",
@@ -123,6 +125,14 @@ ERRORS: Final[Mapping[tuple[str, int | None], tuple[str, str]]] = {
         "the task was cancelled, or the run was cut",
         "Its requests may still be held by jobs: requests_idle tells when they are not.",
     ),
+    ("ParameterError", errno.ENOENT): (
+        "a store cannot be opened over an algorithm that is not there",
+        "Name one that crypto_alloc_acomp takes.",
+    ),
+    ("DecompressError", errno.EIO): (
+        "a stored page was not decompressed: the device failed, and without patch 10 software does not always step in",
+        "Load it again: its entry stays where it is.",
+    ),
     ("UnboundName", errno.ENOENT): (
         "the call that should have bound this name has failed",
         "Mend that call; this one is not at fault.",
@@ -159,6 +169,23 @@ ARRAY: Final = (
     "Read `errors`, page by page; dlens has the lengths of the others.",
 )
 
+REJECTS: Final[Mapping[Reject, tuple[str, str]]] = {
+    "reject_compress_fail": (
+        "one page at least could not be compressed: it does not get shorter, or the device failed",
+        'Keep the folio elsewhere. From v12 on ("raw") such a page is stored as it is.',
+    ),
+    "reject_compress_poor": (
+        "one page at least does not get shorter, says this software algorithm",
+        'Keep the folio elsewhere. From v12 on ("raw") such a page is stored as it is.',
+    ),
+    "invalidated": (
+        "a slot of it was invalidated while it was being stored",
+        "Nothing: whoever has invalidated it wants it no more.",
+    ),
+}
+"""Why a store has not taken a folio: the counter that went up, or none."""
+_WHOLE: Final = "that of the whole folio: no page of it is in the store, nor is what was at its slots before"
+
 
 def _rows() -> Iterator[tuple[Key, Explanation]]:
     for code, (happened, remedy) in CODES.items():
@@ -167,6 +194,8 @@ def _rows() -> Iterator[tuple[Key, Explanation]]:
             yield ("code", code, role), Explanation(happened=happened, whose=whose, remedy=remedy + more)
     happened, remedy = ARRAY
     yield ("array", 0, "units"), Explanation(happened=happened, whose="that of all pages together", remedy=remedy)
+    for reject, (happened, remedy) in REJECTS.items():
+        yield ("store", None, reject), Explanation(happened=happened, whose=_WHOLE, remedy=remedy)
     for (name, code_or_none), (happened, remedy) in ERRORS.items():
         whose = "the call's own; the script goes on"
         yield (name, code_or_none, "call"), Explanation(happened=happened, whose=whose, remedy=remedy)
@@ -191,6 +220,11 @@ def explain_code(code: object, role: Role) -> Explanation | None:
 def explain_array(all_went_well: object) -> Explanation | None:
     """What a call with arrays means that was answered so; None if all went well."""
     return None if all_went_well else EXPLANATIONS["array", 0, "units"]
+
+
+def explain_reject(reject: Reject) -> Explanation:
+    """What it means that a store has not taken a folio."""
+    return EXPLANATIONS["store", None, reject]
 
 
 def explain_error(error: Failure) -> Explanation | None:

@@ -9,7 +9,7 @@ from acomp import cpu, trace
 
 from . import bounds
 from .answer import ChainView, Event, ListView, View
-from .objects import LONGEST_MESSAGE, Objects
+from .objects import LONGEST_MESSAGE, Objects, storing
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-f]+")
 
@@ -31,6 +31,8 @@ class Log:
             if key in fields:
                 fields[key] = self._objects.request_name(fields[key])
         about = fields.pop("request", None) or fields.pop("head", None)
+        if event.kind.startswith("zswap."):
+            about = storing.get()
         self._add(event.at_ns, event.kind, about, fields)
 
     def fault(self, point: str) -> None:

@@ -3,10 +3,13 @@
 import asyncio
 import inspect
 import re
+from collections import Counter
+from contextvars import ContextVar
 from errno import ENOENT
 from typing import Any, Final
 
 from acomp import AcompReq, CryptoAcomp, CryptoWait, ProtocolError, RequestBusyError, SgEntry
+from zswap import Zswap
 
 from . import answer
 from .answer import Explanation, Failure, Reference, Value
@@ -17,8 +20,11 @@ LONGEST_MESSAGE: Final = 500
 _SERIAL: Final = re.compile(r"#(\d+)\b")
 
 
-_NAMED: Final = (AcompReq, CryptoAcomp, CryptoWait, SgEntry, list, bytearray)
+_NAMED: Final = (AcompReq, CryptoAcomp, CryptoWait, SgEntry, Zswap, list, bytearray)
 """What is written down by its name."""
+
+storing: Final[ContextVar[str | None]] = ContextVar("storing", default=None)
+"""The store that is at work here: requests without a name are its own."""
 
 
 class UnboundNameError(Exception):
@@ -48,6 +54,8 @@ class Objects:
         self._bound: dict[str, Any] = {}
         self._names: dict[int, str] = {}  # by identity; what is bound lives until the end
         self._requests: dict[int, str] = {}  # by serial number
+        self._taken = {call.binds for call in script.calls}
+        self._of_stores: Counter[str] = Counter()
 
     def bind(self, name: str, thing: Any) -> None:
         """Let `name` stand for `thing`."""
@@ -89,8 +97,23 @@ class Objects:
         return self._names.get(id(thing))
 
     def request_name(self, serial: object) -> str | None:
-        """The name of the request with this serial number; None if it has none."""
-        return self._requests.get(serial) if isinstance(serial, int) else None
+        """The name of the request with this serial number; None if it has none.
+
+        A store's own are `<store>_0`, `<store>_1`, ..., in the order in which they are asked for first.
+        """
+        if not isinstance(serial, int):
+            return None
+        store = storing.get()
+        if serial not in self._requests and store is not None:
+            self._requests[serial] = self._next_name(store)
+        return self._requests.get(serial)
+
+    def _next_name(self, store: str) -> str:
+        while True:
+            name = f"{store}_{self._of_stores[store]}"
+            self._of_stores[store] += 1
+            if name not in self._taken:
+                return name
 
     def value(self, thing: object) -> Value:
         """A result, as the answer has it."""

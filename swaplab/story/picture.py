@@ -10,7 +10,7 @@ from typing import Final
 
 from .answer import Event, ScriptRun
 from .pipeline import EVENTS, NARROWEST, WIDTH, Headings, Line, Row, code_name, is_drawn, pipeline
-from .polling import row_of
+from .polling import ends, row_of
 from .recording import Recording, Step
 
 _HOW: Final = {
@@ -173,14 +173,12 @@ def _queues(steps: Sequence[Step], place: int) -> str:
 
 
 def _end(run: ScriptRun, name: str) -> str:
-    """How a row's request ended; of a unit, with which code."""
-    request, _, unit = name.partition("/")
-    if unit:
-        ends = [event.fields for event in run.events if event.kind == "complete" and event.object == request]
-        errs = [int(fields["err"] or 0) for fields in ends if fields.get("unit") == int(unit)]
-        return f"  {code_name(errs[-1])}" if any(errs[-1:]) else ""
+    """How a row's request ended; of a unit, and of a store's own, with which code."""
     output = run.outputs.get(name)
-    if output is None or output.err is None:
+    if output is None:
+        err = ends(run.events).get(name, 0)
+        return f"  {code_name(err)}" if err else ""
+    if output.err is None:
         return ""
     return f"  {code_name(output.err) if output.err else f'{output.dlen} bytes'}"
 

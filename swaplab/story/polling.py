@@ -11,6 +11,11 @@ def row_of(event: Event) -> str | None:
     return event.object if unit is None else f"{event.object}/{unit}"
 
 
+def ends(events: Sequence[Event]) -> dict[str | None, int]:
+    """The code that each row has ended in, the last time."""
+    return {row_of(event): int(event.fields["err"] or 0) for event in events if event.kind == "complete"}
+
+
 def looks(events: Sequence[Event]) -> set[int]:
     """The places of those events that are looks: each empty poll, and each end of what had landed and was polled.
 

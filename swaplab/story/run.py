@@ -19,12 +19,13 @@ from . import bounds
 from .answer import CallRun, Cut, Explanation, Failure, Left, ScriptRun, TaskRun
 from .calls import CALLS, Entry
 from .ending import End, settled, timers_left, virtual_loop
-from .explain import explain_array, explain_code, explain_error
+from .explain import explain_array, explain_code, explain_error, explain_reject
 from .log import Log
 from .machine import Faults, Hardware, opened
 from .objects import Objects, TaskHandle, close_unused
 from .outcomes import Outcomes
 from .script import Call, Ref, Script
+from .stores import Stores
 from .validate import checked
 from .watch import Watch
 
@@ -56,6 +57,7 @@ class _Run:
         self._log = Log(self._objects)
         self._faults = Faults(self._log)
         self._outcomes = Outcomes(self._objects)
+        self._stores = Stores(self._objects)
         self._engine = SteppedEngine(auto=script.machine.landing == "auto")
         self._calls: list[CallRun] = []
         self._tasks: dict[str, TaskHandle] = {}
@@ -101,6 +103,7 @@ class _Run:
                 self._log.call = None
                 end = End(self._objects, platform, self._engine, self._faults)
                 self._left = await end.clear(self._coroutines)
+                await self._stores.close()
                 self._outcomes.look()
                 self._left += end.held()
         self._left += timers_left(loop)
@@ -162,6 +165,8 @@ class _Run:
             self._begin(args[:1])
         elif call.call in ARRAY_ENTRY_POINTS and isinstance(args[0], list):
             self._begin(args[0])
+        elif call.call in ("zswap.store", "zswap.load"):
+            self._work_bytes += 2 * PAGE_SIZE * (len(args[2]) if call.call == "zswap.store" else 1)
         if call.task is not None:
             self._tasks[call.task] = TaskHandle(
                 asyncio.get_running_loop().create_task(self._waited(call, function, args))
@@ -184,6 +189,8 @@ class _Run:
         if call.call == "task.join":
             return await self._join(*args)
         thing = await function(*args)
+        if call.call == "zswap.store":
+            return int(thing is None), None if thing is None else explain_reject(thing)
         if call.call in ARRAY_ENTRY_POINTS:
             self._outcomes.filled(args[0], args[-2])
             return thing, explain_array(thing)
@@ -220,6 +227,10 @@ class _Run:
             "list": lambda *items: list(items),
             "buffer": bytearray,
             "sg": lambda size: SgEntry(bytearray(size)),
+            "Zswap": self._stores.open,
+            "zswap.store": self._stores.store,
+            "zswap.load": self._stores.load,
+            "zswap.invalidate": self._stores.invalidate,
             "machine.step": hardware.step,
             "machine.land": hardware.land,
             "machine.bind": hardware.bind,

@@ -49,6 +49,12 @@ def _landed(who: str, event: Event) -> str:
     return f"{who} has landed: its completion record is written" + f", with status {status}" * (status != SUCCESS)
 
 
+def _stored(store: str, event: Event) -> str:
+    pages, offset = event.fields["nr_pages"], event.fields["offset"]
+    folio = f"the folio of {pages} page{'s' * (pages != 1)} at slot {offset}"
+    return f"{folio} is in {store}" if event.fields["stored"] else f"{store} rejects {folio}: no page of it is in"
+
+
 def _retried(who: str, event: Event) -> str:
     attempts = event.fields["attempts"]
     times = f"{attempts} time{'s' * (attempts != 1)}"
@@ -79,6 +85,14 @@ _SENTENCES: Final[Mapping[str, Callable[[str, Event], str]]] = MappingProxyType(
         "iaa.fallback": lambda who, event: f"software decompresses {who}: the device had {_code(event, 'cause')}",
         "iaa.disabled": lambda who, event: (
             f"the driver is disabled: {who} did not land on {event.fields['device']} in time"
+        ),
+        "zswap.context.lock": lambda who, event: f"{who} takes the requests and buffers of cpu {event.fields['cpu']}",
+        "zswap.context.unlock": lambda _, event: (
+            f"{event.object or 'a store'} gives the requests and buffers of cpu {event.fields['cpu']} back"
+        ),
+        "zswap.store": _stored,
+        "zswap.load": lambda who, event: (
+            f"{who} gives back the page at slot {event.fields['offset']}, and has it no more"
         ),
         "fault": _fault,
         "callback.raised": lambda _, event: (

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from .script import Script
-from .telling import Story, script_of, singles
+from .telling import Story, script_of, singles, stored
 from .validate import read_script
 
 
@@ -144,6 +144,24 @@ _STORIES: Final = (
         "The head is refused",
         "its -EIO is on every member, for no other was submitted",
         _ONE_DEVICE(fail=0),
+    ),
+    Shown(
+        "store",
+        "A folio in the store",
+        "zswap chains the eight pages of a folio; one is loaded again, alone",
+        partial(stored, 8),
+    ),
+    Shown(
+        "store-rejects",
+        "A folio is rejected",
+        "page 3 does not compress: the whole folio is rejected, and reject_compress_fail counts",
+        partial(stored, 8, 3),
+    ),
+    Shown(
+        "store-raw",
+        "A page stored as it is",
+        "what v12 changed: page 3 does not compress, is stored raw, and the folio is in",
+        partial(stored, 8, 3, "raw"),
     ),
 )
 

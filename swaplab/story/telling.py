@@ -78,6 +78,19 @@ def singles(pages: int) -> Script:
     return Script.model_validate({"pages": told, "calls": calls})
 
 
+def stored(pages: int, incompressible: int | None = None, features: str = "v8") -> Script:
+    """The script of a folio that goes into a compressed store; if it is in, one of its pages comes out again."""
+    story = Story(pages=pages, incompressible=incompressible)
+    which = pages // 2 if incompressible is None else incompressible
+    folio = [{"page": f"p{n}"} for n in range(pages)]
+    calls = [
+        _call("Zswap", "deflate-iaa", *[features] * (features != "v8"), as_="store"),
+        _call("zswap.store", _ref("store"), 0, folio),
+        _call("zswap.load", _ref("store"), which),
+    ]
+    return Script.model_validate({"pages": {f"p{n}": _page(n, story) for n in range(pages)}, "calls": calls})
+
+
 def _call(name: str, *args: Any, as_: str | None = None) -> Call:
     return {"call": name, "args": list(args), "as": as_}
 

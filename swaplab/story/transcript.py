@@ -20,6 +20,7 @@ from .answer import (
     Reference,
     RequestView,
     ScriptRun,
+    StoreView,
     Value,
     View,
     WaitView,
@@ -186,6 +187,11 @@ def _change(view: View, former: View | None) -> list[str]:
             words = ["completed" if view.done else "armed", *([f"err {_value(view.err)}"] if view.err else [])]
         case ListView():
             words = [" ".join(map(_value, view.values)) or "empty"]
+        case StoreView():
+            known = former.counters if isinstance(former, StoreView) else {}
+            counted = {**dict.fromkeys(known, 0), **view.counters}
+            words = [f"{view.pages} page{'s' * (view.pages != 1)}"]
+            words += [f"{name} {count}" for name, count in counted.items() if count != known.get(name)]
         case DeviceView():
             queues = [f"{name} {in_use} in use" for name, in_use in view.queues.items()]
             words = [*queues, *([] if view.enabled else ["the driver is disabled"])]

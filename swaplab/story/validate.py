@@ -2,18 +2,20 @@
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from errno import EINVAL
 from typing import Any, Final, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
+from acomp import PAGE_SIZE
 from iaa_emulator import ConfigurationError
 
 from . import bounds
 from .calls import CALLS, FAULT_POINTS, NAMES, Entry, Kind
 from .machine import config_of
 from .script import SCHEMA, Argument, Buffer, Call, Item, Machine, Named, Page, PageRef, Ref, Script, Sg
+from .stores import FEATURES
 
 
 class ScriptError(ValueError):
@@ -83,6 +85,7 @@ def checked(script: Script) -> Script:
         if call.binds is not None:
             bound[call.binds] = index
     _check_count(script, bounds.REQUESTS, "requests", lambda call: call.call == "acomp_request_alloc")
+    _check_count(script, bounds.STORES, "stores", lambda call: call.call == "Zswap")
     _check_count(script, bounds.TASKS, "tasks", lambda call: call.task is not None)
     size = sum(map(_buffer_bytes, script.calls))
     if size > bounds.BUFFERS_BYTES:
@@ -93,6 +96,14 @@ def checked(script: Script) -> Script:
 def items(argument: Argument) -> tuple[Item, ...]:
     """An argument's items, or itself."""
     return argument if isinstance(argument, tuple) else (argument,)
+
+
+_LIMITS: Final[Mapping[Kind, tuple[int, int]]] = {
+    "count": (1, bounds.INTEGER - 1),
+    "nanoseconds": (0, bounds.TIME_NS),
+    "slot": (0, bounds.SLOTS - 1),
+}
+"""Of a number that a call of ours takes; others are lengths."""
 
 
 class _CallCheck:
@@ -169,10 +180,8 @@ class _CallCheck:
         """Refuse what a call of ours does not take."""
         machine = self._script.machine
         match kind:
-            case "count" | "nanoseconds" | "integer":
-                least, most = {"count": (1, bounds.INTEGER - 1), "nanoseconds": (0, bounds.TIME_NS)}.get(
-                    kind, (0, bounds.PAGE_BYTES)
-                )
+            case "count" | "nanoseconds" | "integer" | "slot":
+                least, most = _LIMITS.get(kind, (0, bounds.PAGE_BYTES))
                 if type(argument) is not int or not least <= argument <= most:
                     self.refuse(f"{name} is an integer from {least} to {most}")
             case "queue":
@@ -185,9 +194,22 @@ class _CallCheck:
             case "text" | "attribute":
                 if not isinstance(argument, str):
                     self.refuse(f"{name} is a string")
-            case "request" | "task":
+            case "features":
+                self._check_one_of(name, argument, FEATURES)
+            case "pages":
+                self._check_pages(name, argument)
+            case "request" | "store" | "task":
                 if not isinstance(argument, Ref) or self._gives(argument.ref) != kind:
                     self.refuse(f"{name} is a {kind}: {{{'ref'!r}: its name}}".replace("'", '"'))
+
+    def _check_pages(self, name: str, argument: Argument) -> None:
+        given = items(argument)
+        if not isinstance(argument, tuple) or not given or not all(isinstance(item, PageRef) for item in given):
+            self.refuse(f'{name} is a list of pages, {{"page": its name}} each, one at least')
+        for item in given:
+            size = len(self._script.pages[item.page].content) if isinstance(item, PageRef) else 0
+            if size != PAGE_SIZE:
+                self.refuse(f"{name} are of {PAGE_SIZE} bytes each; {getattr(item, 'page', None)} has {size}")
 
     def _check_one_of(self, name: str, argument: Argument, allowed: Iterable[str]) -> None:
         if argument not in (names := list(allowed)):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_serializer
 from .answer import ScriptRun
 from .picture import most, overlap, run_steps
 from .pipeline import code_name
-from .polling import looks, row_of
+from .polling import ends, looks, row_of
 from .run import run_script
 from .script import Script
 from .sentences import sentences
@@ -94,15 +94,13 @@ def view_of(script: Script, title: str = "") -> ScriptView:
 def figures_of(run: ScriptRun) -> Figures:
     """The numbers of a run."""
     steps = [step for _, step in run_steps(run)]
-    units = {
-        row_of(event): event.fields["err"] for event in run.events if "unit" in event.fields and "err" in event.fields
-    }
-    whole = {name for name in run.outputs if f"{name}/0" not in units}
+    ended: dict[str | None, int | None] = dict(ends(run.events))
+    ended |= {name: output.err for name, output in run.outputs.items() if f"{name}/0" not in ended}
     return Figures(
         submits=sum(step.kind == "submit" for step in steps),
         rounds=most(row_of(run.events[place]) for place in looks(run.events)),
         overlap=round(overlap(steps), 2),
-        failed=sum(map(bool, units.values())) + sum(bool(run.outputs[name].err) for name in whole),
+        failed=sum(map(bool, ended.values())),
     )
 
 

@@ -12,6 +12,7 @@ from . import bounds
 from .calls import CALLS, FAULT_POINTS, NAMES, Entry, Kind
 from .pipeline import LEGEND
 from .script import OBJECTS, Machine
+from .stores import FEATURES
 
 SCHEMA: Final = "swaplab.script-vocabulary/1"
 
@@ -83,6 +84,7 @@ class Vocabulary(Part):
     names: list[str] = Field(description="What {name: ...} can be.")
     algorithms: list[str]
     devices: list[str] = Field(description="The names of as many devices as a machine can have.")
+    features: list[str] = Field(description="What a store can be opened with.")
     attributes: dict[str, list[str]] = Field(description="Of machine.attribute: names, each with texts that it takes.")
     fault_points: dict[str, str] = Field(description="What fails at each point of fault.at.")
     machine: list[MachineWords]
@@ -99,6 +101,7 @@ def vocabulary() -> Vocabulary:
         names=list(NAMES),
         algorithms=list(ALGORITHMS),
         devices=Machine(devices=bounds.DEVICES).device_names,
+        features=list(FEATURES),
         attributes=dict(ATTRIBUTES),
         fault_points=dict(FAULT_POINTS),
         machine=list(_machine()),

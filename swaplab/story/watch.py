@@ -6,9 +6,11 @@ from zlib import crc32
 from acomp import AcompReq, CryptoWait, SgEntry, acomp_chain_members
 from acomp.chain import chain_state
 from iaa_emulator import Platform
+from zswap import Zswap
 
-from .answer import ChainView, DeviceView, ListView, RequestView, View, WaitView
+from .answer import ChainView, DeviceView, ListView, RequestView, StoreView, View, WaitView
 from .objects import Objects
+from .stores import counters_of
 
 
 class Watch:
@@ -40,6 +42,10 @@ class Watch:
                 values = tuple([item.length if type(item) is SgEntry else item for item in items])
                 if self._is_new(name, values):
                     changed[name] = ListView(values=[self._objects.value(value) for value in values])
+            elif isinstance(thing, Zswap):
+                pages, counters = thing.stats()["stored_pages"], counters_of(thing)
+                if self._is_new(name, (pages, counters)):
+                    changed[name] = StoreView(pages=pages, counters=counters)
         for device in self._platform.devices:
             queues = {wq.name: wq.in_flight for wq in device.bound_queues}
             if self._is_new(f"machine.{device.name}", (queues, self._platform.enabled)):

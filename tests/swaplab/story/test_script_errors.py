@@ -10,7 +10,7 @@ import pytest
 
 import acomp
 from swaplab.story.answer import ScriptRun
-from swaplab.story.explain import CODES, ERRORS, EXPLANATIONS, WHOSE
+from swaplab.story.explain import CODES, ERRORS, EXPLANATIONS, REJECTS, WHOSE
 from tests.swaplab.story.scripts import (
     DONE,
     Json,
@@ -238,6 +238,36 @@ SCRIPTS: dict[str, tuple[list[Json], dict[str, Any]]] = {
         [*chain(2), *compress(task="t"), call("task.cancel", ref("t")), call("acomp_request_err", ref("r1"))],
         {"landing": "stepped"},
     ),
+    "stores": (
+        [
+            call("Zswap", "deflate-iax"),
+            call("Zswap", "deflate-iaa", as_="store"),
+            call("zswap.store", ref("store"), 0, [page("text"), page("random")]),
+            call("Zswap", "lzo", as_="software"),
+            call("zswap.store", ref("software"), 0, [page("random")]),
+        ],
+        {},
+    ),
+    "not loaded": (
+        [
+            call("Zswap", "deflate-iaa", as_="store"),
+            call("zswap.store", ref("store"), 7, [page("text")]),
+            call("fault.at", "iaa.submit", 1),
+            call("zswap.load", ref("store"), 7),
+            call("zswap.load", ref("store"), 7),
+        ],
+        {"patches": "base"},
+    ),
+    "invalidated": (
+        [
+            call("Zswap", "deflate-iaa", as_="store"),
+            call("zswap.store", ref("store"), 0, [page("text")], task="t"),
+            call("zswap.invalidate", ref("store"), 0),
+            call("machine.step", 1),
+            call("task.join", ref("t")),
+        ],
+        {"landing": "stepped"},
+    ),
     "deadlock": ([*chain(2), *compress()], {"landing": "stepped", "patches": [4, 5], "wq_size": 1}),
 }
 
@@ -290,6 +320,11 @@ def test_every_code_is_explained_and_every_explanation_is_of_a_code_that_comes()
 def test_every_exception_is_explained_and_every_explanation_is_of_one_that_comes() -> None:
     errors = [found.error for answer in answers() for found in answer.calls if found.error is not None]
     assert {(error.type, error.errno) for error in errors} == set(ERRORS)
+
+
+def test_every_refusal_of_a_store_is_explained_and_comes() -> None:
+    explained = {found.explain for answer in answers() for found in answer.calls}
+    assert {why for why in REJECTS if EXPLANATIONS["store", None, why] in explained} == set(REJECTS)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

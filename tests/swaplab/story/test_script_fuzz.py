@@ -10,12 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from swaplab.story import bounds
 from swaplab.story.answer import ScriptRun
 from swaplab.story.calls import CALLS, FAULT_POINTS, Kind
 from swaplab.story.run import run_script
 from swaplab.story.script import Script
 from swaplab.story.sentences import KINDS, sentences
 from swaplab.story.shelf import EXAMPLES, example
+from swaplab.story.stores import FEATURES
 from swaplab.story.transcript import transcript
 from swaplab.story.validate import ScriptError, checked, read_script
 from tests.swaplab.story.scripts import PAGES, Json, buffer, call, chain, document, page, ref
@@ -48,6 +50,9 @@ def of_kind(kind: Kind, bound: dict[str, Kind], devices: int, queues: int) -> st
         "destination": st.sampled_from([buffer(), buffer(8192), buffer(16), None]),
         "destinations": st.lists(st.just(buffer()), max_size=4),
         "device": st.sampled_from([f"iax{2 * n + 1}" for n in range(devices)] or ["none"]),
+        "features": st.sampled_from(sorted(FEATURES)),
+        "pages": st.lists(st.sampled_from([page(name) for name in PAGES if name != "folio"]), min_size=1, max_size=9),
+        "slot": st.integers(0, 9),
         "entries": st.lists(st.just({"sg": 4096}), max_size=4),
         "flags": st.sampled_from([0, 0x200, 0x400, 0x800]),
         "function": st.sampled_from([{"name": "crypto_req_done"}, None]),
@@ -74,8 +79,13 @@ def scripts(draw: st.DrawFn) -> Json:
     devices, queues = machine["devices"], machine["wqs_per_device"]
     calls = chain(3)
     bound: dict[str, Kind] = {"tfm": "tfm", "wait": "wait", "r0": "request", "r1": "request", "r2": "request"}
+    usual_calls = ["crypto_acomp_compress", "crypto_wait_req", "fault.at"]
+    if draw(st.integers(0, 3)) == 0:
+        calls.append(call("Zswap", draw(st.sampled_from(["deflate-iaa", "deflate-iaa", "zstd", "lzo"])), as_="store"))
+        bound["store"] = "store"
+        usual_calls += ["zswap.store", "zswap.load", "machine.step"]
     for number in range(draw(st.integers(1, LONGEST))):
-        entry = CALLS[draw(st.sampled_from([*CALLS, *["crypto_acomp_compress", "crypto_wait_req", "fault.at"] * 4]))]
+        entry = CALLS[draw(st.sampled_from([*CALLS, *usual_calls * 4]))]
         wrong = st.sampled_from([None, 7, "text", buffer(16), *map(ref, bound)])
         args: list[Any] = []
         for param in entry.params:
@@ -85,6 +95,8 @@ def scripts(draw: st.DrawFn) -> Json:
             else:
                 args.append(wrong if usual.is_empty else st.one_of(usual, usual, usual, wrong))
         if any(arg.is_empty for arg in args) or (not devices and "device" in str(entry)):
+            continue
+        if entry.name == "Zswap" and sum(one["call"] == "Zswap" for one in calls) == bounds.STORES:
             continue
         args = [draw(arg) for arg in args]
         name = f"n{number}"
@@ -105,6 +117,8 @@ def check(script: Script) -> ScriptRun:
     for found in answer.calls:
         assert found.error is None or (found.explain is not None and found.error.type != "AssertionError"), found
     assert [name for name, output in answer.outputs.items() if output.err and not output.explain] == []
+    for made, found in zip(script.calls, answer.calls, strict=True):
+        assert made.call != "zswap.store" or found.value != 0 or found.explain is not None
     assert max((len(said.text) for said in transcript(script, answer)), default=0) <= 80
     assert {event.kind for event in answer.events} <= KINDS
     assert all(map(str.isprintable, sentences(answer.events)))

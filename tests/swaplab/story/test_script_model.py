@@ -13,6 +13,8 @@ from swaplab.story.script import Page, Script
 from swaplab.story.validate import ScriptError, read_script
 from tests.swaplab.story.scripts import buffer, call, document, page, ref, requests
 
+STORE = [call("Zswap", "zstd", as_="s")]
+
 
 def refusal(text: str | bytes) -> ScriptError:
     with pytest.raises(ScriptError) as refused:
@@ -65,6 +67,14 @@ def refusal(text: str | bytes) -> ScriptError:
         ([call("CryptoWait", as_="w"), call("task.cancel", ref("w"))], 1, "task is a task"),
         ([call("CryptoWait", as_="w"), call("machine.land", ref("w"))], 1, "ref is a request"),
         ([call("machine.attribute", "sync_mode", 1)], 0, "text is a string"),
+        ([call("Zswap", "zstd", "rau", as_="s")], 0, "features is one of v8, base, raw; did you mean raw?"),
+        ([call("Zswap", "zstd", task="s"), call("zswap.load", ref("s"), 0)], 1, "store is a store"),
+        ([*STORE, call("zswap.load", ref("s"), 1 << 20)], 1, "offset is an integer from 0 to 1048575"),
+        ([*STORE, call("zswap.store", ref("s"), 0, [])], 1, "pages is a list of pages"),
+        ([*STORE, call("zswap.store", ref("s"), 0, page("text"))], 1, "pages is a list of pages"),
+        ([*STORE, call("zswap.store", ref("s"), 0, [buffer()])], 1, "pages is a list of pages"),
+        ([*STORE, call("zswap.store", ref("s"), 0, [page("folio")])], 1, "of 4096 bytes each; folio has 16384"),
+        ([call("Zswap", "zstd")] * 5, 4, "5 stores; a script has 4 at most"),
         ([call("list", 1, as_="a"), call("list", ref("a"))], 1, "a is a list, and lists are flat"),
         ([call("list", [1])], 0, "a list in a list"),
         ([*requests(1), *[call("acomp_request_alloc", ref("tfm"))] * 64], 67, "65 requests; a script has 64 at most"),
