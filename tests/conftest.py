@@ -10,13 +10,14 @@ mode costs ten times the time per event. ``test_loops`` holds these rules.
 
 import asyncio
 import gc
+import importlib.util
 import os
 import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import hypothesis
 import pytest
@@ -32,11 +33,31 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "virtual": partial(VirtualLoop, max_events=3_000_000),
 }
 
-# Of a marker: the programs without which its tests are skipped, and what brings them. Those named in SWAPLAB_REQUIRE, a
-# list with commas, must not be skipped, as in CI.
-PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
-    "nbd": (
+
+class Needs(NamedTuple):
+    """What the tests of a marker drive, and what brings it."""
+
+    programs: tuple[str, ...]
+    packages: tuple[str, ...]
+    remedy: str
+
+    def missing(self) -> list[str]:
+        """What is not here."""
+        programs = [program for program in self.programs if shutil.which(program) is None]
+        return programs + [package for package in self.packages if importlib.util.find_spec(package) is None]
+
+
+# Without what it needs a marker's tests are skipped. The markers named in SWAPLAB_REQUIRE, a list with commas, must not
+# be skipped, as in CI.
+NEEDS: dict[str, Needs] = {
+    "browser": Needs(
+        ("chromium",),
+        ("playwright", "axe_playwright_python"),
+        "apt install chromium; .venv/bin/pip install -e '.[browser]'",
+    ),
+    "nbd": Needs(
         ("nbdcopy", "nbdinfo", "qemu-img", "fio", "openssl"),
+        (),
         "apt install nbdkit libnbd-bin python3-libnbd qemu-utils fio openssl",
     ),
 }
@@ -108,14 +129,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for marker, (programs, remedy) in PROGRAMS.items():
+    for marker, needs in NEEDS.items():
         if item.get_closest_marker(marker) is None:
             continue
-        missing = [program for program in programs if shutil.which(program) is None]
+        missing = ", ".join(needs.missing())
         if missing and marker in os.environ.get("SWAPLAB_REQUIRE", "").split(","):
-            pytest.fail(f"SWAPLAB_REQUIRE asks for {marker}, and there is no {', '.join(missing)}: {remedy}")
+            pytest.fail(f"SWAPLAB_REQUIRE asks for {marker}, and there is no {missing}: {needs.remedy}")
         if missing:
-            pytest.skip(f"there is no {', '.join(missing)} here: {remedy}")
+            pytest.skip(f"there is no {missing} here: {needs.remedy}")
 
 
 def pytest_collection_finish() -> None:

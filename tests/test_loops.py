@@ -180,3 +180,17 @@ def test_what_outlives_a_test_is_noticed(house: pytest.Pytester) -> None:
         ["*tasks outlived*", "*threads outlived*", "*timers outlived*", "*ZeroDivisionError*"]
     )
     assert "ERROR tests/test_leaks.py::test_nothing" not in result.stdout.str()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("marker", "program"), [("browser", "chromium"), ("nbd", "nbdcopy")])
+@pytest.mark.parametrize("required", ["", "browser,nbd"])
+def test_what_is_not_here_skips_a_test_or_fails_it_where_it_is_required(
+    house: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, marker: str, program: str, required: str
+) -> None:
+    (house.path / "tests/test_more.py").write_text(f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass")
+    monkeypatch.setenv("PATH", str(house.path))
+    monkeypatch.setenv("SWAPLAB_REQUIRE", required)
+    result = house.runpytest_subprocess("tests/test_more.py")
+    result.assert_outcomes(**({"errors": 1} if required else {"skipped": 1}))
+    result.stdout.fnmatch_lines([f"*there is no {program}*: apt install *"])
