@@ -25,6 +25,12 @@ MAX_OPTIONS: Final = 64
 MAX_OPTION_BYTES: Final = 8192
 LINGER_S: Final = 5.0
 """For which a client may go on reading what it asked for when the connection is to be closed."""
+AT_WORK_BYTES: Final = 1 << 20
+"""Bytes of the commands that the export is at, for one client, from which on no more of them are read.
+
+There is one store for all: a command that only waits for its turn gets it no sooner, and its bytes take our memory
+instead of the client's.
+"""
 HIGH_WATER: Final = 1 << 20
 """Bytes that wait for a slow client from which on they count as in flight."""
 
@@ -60,11 +66,13 @@ class Connection(asyncio.Protocol):
         self._at = 0  # what lies before it is done with
         self._needed = wire.CLIENT_FLAGS_SIZE  # bytes for the next step
         self._step: Callable[[int], None] = self._client_flags
-        self._held_up = False  # until there is room, or TLS
+        self._held_up = False  # until there is room, or TLS, or less at work
+        self._crowded = False  # it is the last of these
         self._leaving = False  # nothing more is read
         self._slow = False  # the client does not read what we send
         self._unsent = 0  # bytes of the share whose replies wait for that
         self._commands = 0  # in flight
+        self._at_work = 0  # their bytes
         self._options = 0
         self._option = wire.OptionHeader(0, 0)
         tls = Tls.NONE if server.tls is None else Tls.REQUIRED
@@ -149,6 +157,10 @@ class Connection(asyncio.Protocol):
         turns.given()
         try:
             while not (self._held_up or self._leaving) and len(self._received) - self._at >= self._needed:
+                if self._at_work >= AT_WORK_BYTES:
+                    self._hold_up()
+                    self._crowded = True
+                    break
                 if turns.is_due:
                     self._hold_up()
                     asyncio.get_running_loop().call_soon(self._go_on)
@@ -293,6 +305,7 @@ class Connection(asyncio.Protocol):
             self._answer(request, cost, None)
         else:
             self._commands += 1
+            self._at_work += cost
             task = self._export.begin(command)
             task.add_done_callback(partial(self._done, request, cost))
 
@@ -313,12 +326,16 @@ class Connection(asyncio.Protocol):
 
     def _done(self, request: Request, cost: int, task: "asyncio.Task[Any]") -> None:
         self._commands -= 1
+        self._at_work -= cost
         if task.cancelled():
             self._answer(request, cost, RefusedError(ESHUTDOWN, "the server has ended"))
         elif (error := task.exception()) is not None:
             self._answer(request, cost, _refusal(error))
         else:
             self._answer(request, cost, None, task.result())
+        if self._crowded and self._at_work < AT_WORK_BYTES:
+            self._crowded = False
+            self._go_on()
         if self._leaving:
             self.leave()
 

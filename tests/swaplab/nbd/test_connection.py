@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from acomp import PAGE_SIZE, fault
 from swaplab import sim
-from swaplab.nbd import room
+from swaplab.nbd import connection, room
 from swaplab.nbd.connection import HANDSHAKE_S, LINGER_S, Connection
 from swaplab.nbd.listening import MAX_CONNECTIONS, Server
 from swaplab.nbd.wire import Command, CommandFlag, Option
@@ -264,6 +264,31 @@ async def test_reading_stops_at_the_bound_and_goes_on(monkeypatch: pytest.Monkey
         assert wire.paused and server.room.used <= 3 * PAGE_SIZE
         assert sorted(await drained(wire)) == [Reply(n) for n in range(6)]
         assert not wire.paused
+
+
+async def test_no_more_is_read_than_the_export_can_be_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "AT_WORK_BYTES", 3 * PAGE_SIZE)
+    async with served() as (server, connect):
+        wire, other = connect(), connect()
+        wire.say(b"".join(write(n * PAGE_SIZE, b"x" * PAGE_SIZE, cookie=n) for n in range(6)))
+        assert wire.paused and server.room.used == 3 * (PAGE_SIZE + room.COMMAND_BYTES)
+        other.say(write(6 * PAGE_SIZE, b"x" * PAGE_SIZE, cookie=6))
+        assert not other.paused, "that is for each client"
+        assert await drained(wire) == [Reply(n) for n in range(6)]
+        assert await other.replies() == [Reply(6)]
+        assert not server.room.used
+
+
+async def test_what_was_not_read_since_too_much_was_at_work_is_refused_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "AT_WORK_BYTES", PAGE_SIZE)
+    async with served() as (server, connect):
+        wire = connect()
+        wire.say(b"".join(write(n * PAGE_SIZE, b"x" * PAGE_SIZE, cookie=n) for n in range(3)))
+        assert wire.paused
+        await server.stop()
+        assert await wire.replies() == [Reply(0), Reply(1, ESHUTDOWN), Reply(2, ESHUTDOWN)]
 
 
 async def drained(wire: Wire) -> list[Reply]:
