@@ -1,7 +1,7 @@
 """Transforms: an instance of an algorithm, bound to the event loop that first uses it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -20,7 +20,8 @@ class CryptoAcomp:
     `alg` is the algorithm, `ctx` belongs to its methods (the kernel's tfm context). An algorithm's `init` may set
     `decompress_at_once(src, limit)`: it does what `decompress` does, without waiting and without a request, and returns
     the bytes or raises. It is for an owner who wants one page now; None if the algorithm has none. Its counterpart is
-    `compress_at_once(src)`, whose output may be longer than `src`. (Ours.)
+    `compress_at_once(src)`, whose output may be longer than `src`. `decompress_many(srcs, limit)`, a coroutine, is for
+    many pages, wherever the algorithm does them best: the bytes or a negative errno for each. (Ours.)
     """
 
     __slots__ = (
@@ -36,6 +37,7 @@ class CryptoAcomp:
         "ctx",
         "decompress",
         "decompress_at_once",
+        "decompress_many",
         "get_batch_size",
     )
 
@@ -49,6 +51,7 @@ class CryptoAcomp:
         self.ctx: Any = None
         self.compress_at_once: Callable[[BytesLike], bytes] | None = None
         self.decompress_at_once: Callable[[BytesLike, int], bytes] | None = None
+        self.decompress_many: Callable[[Sequence[BytesLike], int], Awaitable[Sequence[bytes | int]]] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._freed = False
         self._requests: WeakSet[AcompReq] = WeakSet()

@@ -242,10 +242,10 @@ class Zswap:
         self._check()
         self._check_slots(offset, nr_pages)
         inventory = self._parts.inventory
-        lrus = Counter(map(inventory.lru_of, inventory.tree.values(offset, nr_pages)))
+        lrus = inventory.lrus_of(inventory.tree.values(offset, nr_pages))
         self._in_flight.begin()
         try:
-            for lru, count in lrus.items():
+            for lru, count in lrus:
                 await load_path.pay_for_freeing(lru, count)
             self._parts.slots.invalidate(offset, nr_pages)
             return inventory.remove_range(offset, nr_pages)

@@ -6,7 +6,7 @@ something is queued or running; decompression, which is so much faster that a pa
 up, up to 32 KiB.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from errno import EIO, ENODEV
 from functools import partial
 from operator import floordiv
@@ -77,6 +77,7 @@ class ThreadedAlgorithm:
         tfm.ctx = CODECS[self.name]()  # for what runs on the loop's thread
         if tfm.decompress == self.decompress:  # and not another method, of an algorithm that was made of this one
             tfm.decompress_at_once = tfm.ctx.decompress
+            tfm.decompress_many = self._decompress_many
         if tfm.compress == self.compress:
             tfm.compress_at_once = partial(self._compress_at_once, tfm.ctx.compress)
 
@@ -85,6 +86,12 @@ class ThreadedAlgorithm:
         if self.pool.closed:
             raise OSError(ENODEV, "the worker threads' context was left")
         return compress(src)
+
+    async def _decompress_many(self, srcs: Sequence[BytesLike], limit: int) -> Sequence[bytes | int]:
+        """Many pages, by the workers if that is worth their while. Nobody changes the sources meanwhile."""
+        units = Units(srcs, [limit] * len(srcs))
+        err = await Handing(self._decompression).perform(units)
+        return [err] * len(srcs) if err else units.outcomes
 
     def compress(self, req: AcompReq) -> Code:
         """A code, or a coroutine of one: for units, a chain, and a single request that goes to the workers."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from errno import EINVAL, EIO, ENOMEM, ENOSPC, ENOTSUP, EOVERFLOW, EPERM, ESHUTDOWN
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from . import wire
 from .negotiation import CONTEXT
@@ -95,18 +95,18 @@ class Terms:
         """The reply to a READ, in parts to be sent one after the other."""
         if not self.structured:
             return [wire.simple_reply(request.cookie), *map(_data, pieces)]
-        if request.flags & _DF or (len(pieces) == 1 and type(pieces[0]) is bytes):
+        if request.flags & _DF:
             return [wire.data_header(request.cookie, request.offset, request.length, done=True), *map(_data, pieces)]
         reply: list[bytes] = []
         at, end = request.offset, request.offset + request.length
-        for are_zeroes, run in groupby(pieces, key=lambda piece: type(piece) is int):
-            part = list(run)
-            length = sum(map(_length, part))
+        for kind, run in groupby(pieces, key=type):  # no step of the interpreter for each piece
+            part: list[Any] = [*run]
+            length = sum(part if kind is int else map(len, part))
             done = at + length == end
-            if are_zeroes:
+            if kind is int:
                 reply.append(wire.hole_chunk(request.cookie, at, length, done))
             else:
-                reply += [wire.data_header(request.cookie, at, length, done), *map(_data, part)]
+                reply += [wire.data_header(request.cookie, at, length, done), *part]
             at += length
         return reply
 
@@ -118,7 +118,3 @@ class Terms:
 
 def _data(piece: Piece) -> bytes:
     return bytes(piece) if type(piece) is int else piece  # type: ignore[return-value] # bytes is all else
-
-
-def _length(piece: Piece) -> int:
-    return piece if type(piece) is int else len(piece)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from acomp import known_vectors
 from acomp.codecs import (
     CODECS,
     ZLIB_IS_BYTE_EXACT,
+    BytesLike,
     Codec,
     CodecError,
     DeflateCodec,
@@ -166,6 +167,28 @@ class TestLimits:
             assert outcome(codec, frame, 4096) == (bytes(4096) if window_log >= 12 else None)
         with pytest.raises(CodecError):
             codec.decompress(bytes.fromhex("28b52ffd00") + bytes([24 - 10 << 3]) + block, 4096)
+
+    @given(plains=st.lists(plains.filter(bool), min_size=1, max_size=5), bad=st.sampled_from([-1, 1, None]))
+    def test_zstd_many_are_as_long_as_said_or_refused(self, plains: list[bytes], bad: int | None) -> None:
+        codec = ZstdCodec()
+        frames: list[BytesLike] = [codec.compress(plain) for plain in plains]
+        lengths = [*map(len, plains)]
+        if bad is None:
+            assert codec.decompress_many(frames, lengths) == plains
+            return
+        lengths[-1] += bad
+        with pytest.raises(CodecError):
+            codec.decompress_many(frames, lengths)
+
+    def test_zstd_many_of_which_one_is_damaged(self) -> None:
+        codec = ZstdCodec()
+        frame = codec.compress(TEXT)
+        for broken in (frame[:-1], b"", b"no frame", bytes.fromhex("502a4d18 00000010")):
+            with pytest.raises(CodecError):
+                codec.decompress_many([frame, broken], [len(TEXT)] * 2)
+        with pytest.raises(CodecError):
+            codec.decompress_many([], [])
+        assert codec.decompress_many([frame + b"padding", memoryview(frame)], [len(TEXT)] * 2) == [TEXT] * 2
 
     def test_zstd_skippable_frames_that_would_fill_the_memory(self) -> None:
         tracemalloc.start()

@@ -625,13 +625,14 @@ async def test_without_workers_decompression_goes_on(monkeypatch: pytest.MonkeyP
 async def test_what_a_codec_raises_in_a_decompression_is_told_wherever_it_runs(
     pages: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def bad(self: ZstdCodec, src: BytesLike, limit: int) -> bytes:
+    def bad(self: ZstdCodec, *arguments: Any) -> bytes:
         raise RuntimeError("the codec's")
 
     async with exceptions_told() as told, acomp.threads.open(1):
         tfm = crypto_alloc_acomp("zstd")
         blobs = [page.data for page in await compress_pages(tfm, [TEXT] * pages)]
-        monkeypatch.setattr(ZstdCodec, "decompress", bad)
+        for method in ("decompress", "decompress_many"):
+            monkeypatch.setattr(ZstdCodec, method, bad)
         assert codes(await decompress_pages(tfm, blobs)) == {-EIO}
         assert [str(context["exception"]) for context in told] == ["the codec's"] * pages
 

@@ -15,6 +15,7 @@ from acomp import fault
 from tests.zswap.null_algorithm import PAGE, NullDevice, null_algorithm, page_of, sync_null
 from zswap.inventory.slot_map import EMPTY, SlotMap
 from zswap.swap.extents import extents_of
+from zswap.swap.parts import STORED, ZERO
 
 RANDOM = acomp.testing.sample_pages()["random"]
 
@@ -192,5 +193,8 @@ def test_extents_are_the_pages_one_by_one(model: dict[int, bool], first: int, nr
         pages.put_range(offset, [offset])
     kinds = ["hole" if i not in model else "zero" if model[i] else "data" for i in range(first, first + nr)]
     expected = [(len(list(run)), kind) for kind, run in groupby(kinds)]
-    assert list(extents_of(pages, model.__getitem__, first, nr)) == expected
+    marks = bytearray(ZERO[0] if model.get(i) else STORED[0] for i in range(301))
+    assert list(extents_of(pages, marks, first, nr)) == expected
+    assert pages.get_many(range(first, first + nr)) == pages.window(first, nr)
+    assert pages.get_many([first + nr - 1, first]) == [pages.get(first + nr - 1), pages.get(first)]
     assert pages.window(first, nr) == [i if i in model else EMPTY for i in range(first, first + nr)]

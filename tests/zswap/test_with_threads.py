@@ -5,7 +5,7 @@ Whatever happens, a folio is in as a whole or not at all, what was stored before
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -109,6 +109,34 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
         return work
 
     monkeypatch.setattr(threaded, "compressing", made)
+
+
+@pytest.mark.parametrize("loop_pages", [0, 4])
+async def test_a_range_is_read_by_the_workers(loop_pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that lie as they are, holes and a page that is broken among them."""
+    by: set[str] = set()
+    many = ZstdCodec.decompress_many
+
+    def seen(codec: ZstdCodec, frames: list[BytesLike], lengths: Sequence[int]) -> list[bytes]:
+        by.add(threading.current_thread().name)
+        return many(codec, frames, lengths)
+
+    monkeypatch.setattr(ZstdCodec, "decompress_many", seen)
+    params = zswap.Params.for_generation("v14", compressor="zstd")
+    async with acomp.threads.open(1, loop_pages=loop_pages), zswap.Swap.open(params) as swap:
+        expected = [zswap.ZERO_PAGE] * 4 * NR
+        for number in (0, 1, 3):
+            data = folio(number).data[:-4096] + acomp.testing.sample_pages()["random"]
+            await swap.store(zswap.Folio(number * NR, data))
+            expected[number * NR : (number + 1) * NR] = [data[at : at + 4096] for at in range(0, len(data), 4096)]
+        assert await swap.load_range(0, 4 * NR) == expected
+        assert "acomp-threads-0" in by
+        entries = swap.zswap._parts.inventory.entries
+        broken = next(i for i in range(NR, 2 * NR) if entries.slot[i] == NR + 3)
+        entries.blob[broken] = b"no frame"
+        with pytest.raises(zswap.DecompressError, match=f"page {NR + 3} "):
+            await swap.load_range(0, 4 * NR)
+        assert await swap.load_range(0, NR) == expected[:NR]
 
 
 async def test_workers_that_die_cost_what_they_had_and_nothing_that_was_stored(deadly: None) -> None:

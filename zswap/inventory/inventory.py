@@ -5,6 +5,7 @@ whoever is interrupted between two calls leaves nothing half done.
 """
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from errno import ENOMEM
 from typing import Final
@@ -125,6 +126,19 @@ class Inventory:
     def pool_of(self, entry: int) -> Pool:
         """The pool that holds a published entry's page."""
         return self._pools[self.entries.home[entry] & POOL_MASK]
+
+    def by_pool(self, entries: Iterable[int]) -> list[tuple[Pool, list[int]]]:
+        """The pools that hold these published entries' pages; for each, which of them, by their number in the order."""
+        pool_ids = [home & POOL_MASK for home in map(self.entries.home.__getitem__, entries)]
+        return [
+            (self._pools[pool_id], [number for number, other in enumerate(pool_ids) if other == pool_id])
+            for pool_id in dict.fromkeys(pool_ids)
+        ]
+
+    def lrus_of(self, entries: Iterable[int]) -> list[tuple[LruList, int]]:
+        """On which LRUs these published entries are, and how many of them; one may be there several times."""
+        homes = Counter(map(self.entries.home.__getitem__, entries))
+        return [(self.lrus.lists[home >> POOL_BITS], count) for home, count in homes.items()]
 
     def lru_of(self, entry: int) -> LruList:
         """The LRU that a published entry is on."""

@@ -67,6 +67,12 @@ class SlotMap:
         leaf = self._leaves.get(slot >> _LEAF_BITS)
         return EMPTY if leaf is None else leaf[slot & _MASK]
 
+    def get_many(self, slots: Sequence[int]) -> list[int]:
+        """The value of each of these slots, EMPTY among them."""
+        if slots and slots[-1] - slots[0] == len(slots) - 1 and [*slots] == [*range(slots[0], slots[-1] + 1)]:
+            return self.window(slots[0], len(slots))  # as neighbours lie as a rule
+        return [*map(self.get, slots)]
+
     def put_range(self, first: int, values: Sequence[int]) -> list[int]:
         """Set the slots from `first` on to `values`, one at least; return what they held before, without EMPTY."""
         start = first & _MASK

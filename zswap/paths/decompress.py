@@ -7,6 +7,7 @@ codec is software, and else as the chains of requests of their own.
 import asyncio
 from collections.abc import Sequence
 from errno import EIO
+from typing import cast
 
 from acomp import PAGE_SIZE, acomp_request_set_params, crypto_acomp_decompress, crypto_wait_req, decompress_pages
 from acomp.codecs import CodecError
@@ -82,34 +83,43 @@ async def decompress_many(parts: Parts, entries: Sequence[int]) -> list[bytes]:
     What the entries are is looked up now. They may be invalidated or written back meanwhile: their blobs never change.
     """
     inventory = parts.inventory
-    table = inventory.entries
-    pages: list[bytes] = [b""] * len(entries)
-    packed: dict[Pool, list[tuple[int, int, bytes]]] = {}
-    for number, entry in enumerate(entries):
-        if (raw := inventory.raw_page(entry)) is not None:
-            pages[number] = raw
-        else:
-            blob = table.blob[entry]
-            assert blob is not None
-            packed.setdefault(inventory.pool_of(entry), []).append((number, table.slot[entry], blob))
-    for pool in packed:
+    pages: list[bytes] = [*map(inventory.entries.blob.__getitem__, entries)]  # type: ignore[list-item] # published
+    slots = [*map(inventory.entries.slot.__getitem__, entries)]
+    by_pool = inventory.by_pool(entries)
+    any_raw = inventory.knows_raw and PAGE_SIZE in map(len, pages)
+    for pool, _ in by_pool:
         pool.get()
     try:
-        for pool, wanted in packed.items():
-            outcomes = await _decompress_blobs(parts, pool, [blob for _, _, blob in wanted])
-            for (number, slot, _), page in zip(wanted, outcomes, strict=True):
-                if not isinstance(page, bytes) or len(page) != PAGE_SIZE:
-                    parts.counters.decompress_fail += 1
-                    raise DecompressError(slot, pool.compressor, -EIO if isinstance(page, bytes) else page)
+        for pool, numbers in by_pool:
+            packed = [number for number in numbers if len(pages[number]) < PAGE_SIZE] if any_raw else numbers
+            if not packed:
+                continue
+            outcomes = await _decompress_blobs(parts, pool, [*map(pages.__getitem__, packed)])
+            plain = _checked(parts, pool, [*map(slots.__getitem__, packed)], outcomes)
+            if len(plain) == len(pages):
+                return [*plain]
+            for number, page in zip(packed, plain, strict=True):
                 pages[number] = page
     finally:
-        for pool in packed:
+        for pool, _ in by_pool:
             pool.put()
     return pages
 
 
-async def _decompress_blobs(parts: Parts, pool: Pool, blobs: list[bytes]) -> list[bytes | int]:
+def _checked(parts: Parts, pool: Pool, slots: Sequence[int], outcomes: Sequence[bytes | int]) -> Sequence[bytes]:
+    """The outcomes, if they are a page each; DecompressError for the slot of the first that is not."""
+    if set(map(type, outcomes)) == {bytes} and set(map(len, outcomes)) == {PAGE_SIZE}:  # type: ignore[arg-type]
+        return cast("Sequence[bytes]", outcomes)
+    parts.counters.decompress_fail += 1
+    bad = next(i for i, page in enumerate(outcomes) if not isinstance(page, bytes) or len(page) != PAGE_SIZE)
+    outcome = outcomes[bad]
+    raise DecompressError(slots[bad], pool.compressor, outcome if isinstance(outcome, int) else -EIO)
+
+
+async def _decompress_blobs(parts: Parts, pool: Pool, blobs: list[bytes]) -> Sequence[bytes | int]:
     """Each one's page or negative errno. On the loop it gets its turns; a device does all of them at the same time."""
+    if (many := pool.tfm.decompress_many) is not None:
+        return await many(blobs, PAGE_SIZE)
     at_once = pool.tfm.decompress_at_once
     if at_once is None:
         return [result.err or result.data for result in await decompress_pages(pool.tfm, blobs)]

@@ -27,7 +27,7 @@ def load_at_once(parts: Parts, offset: int, keep: bool) -> bytes | None:
     page = decompress_at_once(parts, entry)
     if page is None:
         return None
-    _count(parts, entry)
+    _count(parts, parts.inventory.lru_of(entry))
     if not keep:
         parts.inventory.remove(offset)
     return page
@@ -54,7 +54,7 @@ async def load(parts: Parts, offset: int, keep: bool) -> bytes | None:
             await pay_for_freeing(lru)
         if lease.invalidated:
             return None
-        _count(parts, entry)
+        _count(parts, parts.inventory.lru_of(entry))
         if not keep:
             parts.inventory.remove(offset)
         if trace.sink is not None:
@@ -70,18 +70,21 @@ async def load_many(parts: Parts, slots: Sequence[int]) -> list[bytes | None]:
     Who calls sees to it that nobody stores there meanwhile. A page that is written back at the same time is found here
     until the device has it.
     """
-    found = [parts.inventory.tree.get(slot) for slot in slots]
-    entries = [entry for entry in found if entry != NO_ENTRY]
-    for entry in entries:
-        _count(parts, entry)
-    pages = iter(await decompress_many(parts, entries))
-    return [next(pages) if entry != NO_ENTRY else None for entry in found]
+    found = parts.inventory.tree.get_many(slots)
+    entries = [entry for entry in found if entry != NO_ENTRY] if NO_ENTRY in found else found
+    for lru, nr_pages in parts.inventory.lrus_of(entries):
+        _count(parts, lru, nr_pages)
+    pages = await decompress_many(parts, entries)
+    if len(pages) == len(found):
+        return [*pages]
+    left = iter(pages)
+    return [next(left) if entry != NO_ENTRY else None for entry in found]
 
 
-def _count(parts: Parts, entry: int) -> None:
-    parts.counters.events["zswpin"] += 1
-    if (cgroup := parts.inventory.lru_of(entry).cgroup) is not None:
-        cgroup.count("zswpin")
+def _count(parts: Parts, lru: LruList, nr_pages: int = 1) -> None:
+    parts.counters.events["zswpin"] += nr_pages
+    if lru.cgroup is not None:
+        lru.cgroup.count("zswpin", nr_pages)
 
 
 async def pay_for_freeing(lru: LruList, nr_pages: int = 1) -> None:

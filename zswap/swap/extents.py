@@ -4,22 +4,24 @@ Read off the page map of a `Swap` and its zero map. Gaps of the map are passed i
 pages costs next to nothing, however long it is.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Literal
 
 from ..inventory.slot_map import EMPTY, SlotMap
+from .parts import ZERO
 
 Kind = Literal["data", "zero", "hole"]
 Extent = tuple[int, Kind]
 """How many pages, and what they are."""
 
 
-def extents_of(pages: SlotMap, is_zero: Callable[[int], bool], offset: int, nr_pages: int) -> Iterator[Extent]:
-    """The range as runs; `is_zero` is asked for the slot of each page that there is."""
+def extents_of(pages: SlotMap, marks: bytearray, offset: int, nr_pages: int) -> Iterator[Extent]:
+    """The range as runs; `marks` says of each slot that has a page whether that is all zeroes."""
+    zero = ZERO[0]
 
     def kind_of(slot: int) -> Kind:
-        return "hole" if slot == EMPTY else "zero" if is_zero(slot) else "data"
+        return "hole" if slot == EMPTY else "zero" if marks[slot] == zero else "data"
 
     def pieces() -> Iterator[Extent]:
         at = offset

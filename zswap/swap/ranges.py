@@ -4,7 +4,7 @@ from errno import ECANCELED
 
 from ..inventory.slot_map import EMPTY
 from ..slot_locks import SlotLease
-from .parts import ZERO_PAGE, SwapParts, runs
+from .parts import ZERO, ZERO_PAGE, SwapParts, runs
 
 
 async def load_range(parts: SwapParts, offset: int, nr_pages: int) -> list[bytes]:
@@ -22,7 +22,8 @@ async def load_range(parts: SwapParts, offset: int, nr_pages: int) -> list[bytes
 async def _read(parts: SwapParts, offset: int, nr_pages: int, lease: SlotLease) -> list[bytes]:
     pages = [ZERO_PAGE] * nr_pages
     slots = parts.pages.window(offset, nr_pages)
-    stored = [i for i, slot in enumerate(slots) if slot != EMPTY and not parts.load_zero(slot)]
+    marks, zero = parts.marks, ZERO[0]  # asked for each page
+    stored = [i for i, slot in enumerate(slots) if slot != EMPTY and (marks[slot] != zero or not parts.load_zero(slot))]
     if not stored:
         return pages
     missing: list[int] = []

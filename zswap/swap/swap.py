@@ -277,7 +277,7 @@ class Swap:
         """
         self._check()
         check_slots(offset, nr_pages)
-        return extents_of(self._parts.pages, self._parts.is_zero, offset, nr_pages)
+        return extents_of(self._parts.pages, self._parts.marks, offset, nr_pages)
 
     def load_at_once(self, offset: int) -> bytes | None:
         """Return the page at this offset, which stays stored, or zeroes if there is none; None if that means waiting.
