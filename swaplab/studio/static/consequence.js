@@ -5,13 +5,13 @@ import { codeName } from "./log.js";
 
 /**
  * @param {import("./log.js").View} view
- * @param {number|null} code the errno, negative; null for an exception without one
+ * @param {number|string} code the errno, negative, or the name of an exception that has none
  * @param {import("./log.js").Explanation|null} explain
  * @param {string} [about] whose row it stands at
  * @param {string} [instead] said where there is no explanation
  */
 export function consequence(view, code, explain, about, instead) {
-  const name = code === null ? "error" : codeName(view, code);
+  const name = typeof code === "string" ? code : codeName(view, code);
   return h("div", { class: "consequence", "data-errno": name.replace("-", ""), "data-request": about },
     h("strong", {}, `✗ ${name}`), " ",
     instead ?? null, explain === null ? null : h("span", {}, explain.happened, ". "),
@@ -34,7 +34,7 @@ function classOf(text, kind) {
   return text.startsWith("->") ? "result" : "change dim";
 }
 
-function codeOf(call) {
-  if (typeof call.value === "number" && call.value < 0) return call.value;
-  return call.error?.errno ? -call.error.errno : null;
+function codeOf({ value, error }) {
+  if (error === null) return typeof value === "number" && value < 0 ? value : "not all went well";
+  return error.errno ? -error.errno : error.type;
 }

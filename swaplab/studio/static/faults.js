@@ -9,7 +9,8 @@ const ENTRIES = new Set([
   "crypto_acomp_compress", "crypto_acomp_decompress", "crypto_acomp_batch_compress", "crypto_acomp_batch_decompress",
 ]);
 const FEW = 2;
-const MANY = 64;
+/** What one request may be cut up into, here. */
+const UNITS = 8;
 
 /** Where the first work is handed in; the end, if none is. */
 export function entryOf(script) {
@@ -40,9 +41,13 @@ function arrival(point) {
 
 /** The page that a request reads; null if that is no page of its own. @returns {string|null} */
 export function pageOf(script, request) {
-  const call = script.calls.find(({ call: name, args }) =>
-    name === "acomp_request_set_params" && args[0]?.ref === request);
-  return call?.args[1]?.page ?? null;
+  for (const { call, args } of script.calls) {
+    if (call === "acomp_request_set_params" && args[0]?.ref === request) return args[1]?.page ?? null;
+    if (call === "crypto_acomp_batch_compress" && Array.isArray(args[0]) && Array.isArray(args[1])) {
+      return args[1][args[0].findIndex((req) => req?.ref === request)]?.page ?? null;
+    }
+  }
+  return null;
 }
 
 /** @type {Record<string, Fault>} */
@@ -81,15 +86,14 @@ function cancelled(script, landed) {
   const wait = { ...script.calls[index], task: "waiting" };
   delete wait.as;
   const requests = script.calls.filter(({ call }) => call === "acomp_request_alloc").map(({ as }) => ({ ref: as }));
+  const engines = script.machine?.engines_per_device ?? 2;
+  const rounds = Math.ceil(Math.max(requests.length, UNITS) / engines);
   const calls = [
     wait,
     ...(landed ? [{ call: "machine.step", args: [landed] }] : []),
     { call: "task.cancel", args: [{ ref: "waiting" }] },
     { call: "task.join", args: [{ ref: "waiting" }] },
-    { call: "machine.step", args: [MANY] },
-    { call: "machine.step", args: [MANY] },
-    { call: "machine.step", args: [MANY] },
-    { call: "machine.step", args: [MANY] },
+    ...Array.from({ length: rounds }, () => ({ call: "machine.step", args: [engines] })),
     { call: "requests_idle", args: [requests] },
   ];
   return {

@@ -51,19 +51,21 @@ export function headsOf(run) {
 const EINPROGRESS = -115;
 
 /**
- * The step at which a request's error, or its success, is known: its last completion, or the return of the call that
- * has changed its err. Null if there is none.
+ * The step at which a request's error, or its success, is known, the last time that it was submitted: its completion, or
+ * the return of the first call that has left an err in it. Null if there is none.
  * @param {View} view @param {Step[]} steps @param {string} name
  * @returns {{ step: number, err: number }|null}
  */
 export function endOf(view, steps, name) {
-  for (let step = steps.length - 1; step >= 0; step -= 1) {
-    const { kind, event, call } = steps[step];
-    if (kind === "complete" && rowOf(event) === name) return { step, err: event.fields.err };
+  let end = null;
+  steps.forEach(({ kind, event, call }, step) => {
+    const own = rowOf(event) === name;
     const seen = kind === "return" ? view.run.calls[call].changed[name] : undefined;
-    if (seen?.kind === "request" && hasFailed(seen)) return { step, err: seen.err };
-  }
-  return null;
+    if (own && (kind === "submit" || kind === "iaa.queued")) end = null;
+    else if (own && kind === "complete") end = { step, err: event.fields.err };
+    else if (end === null && seen?.kind === "request" && hasFailed(seen)) end = { step, err: seen.err };
+  });
+  return end;
 }
 
 /** Whether a request, as a call has left it, carries an error: one that is chained and waits does not. */
