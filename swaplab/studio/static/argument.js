@@ -68,10 +68,11 @@ function single(param, value, context, changed, index = null) {
   const current = typeof value === "number" ? "number" : typeof value === "string" && !options.has(JSON.stringify(value)) ? "text"
     : value?.buffer !== undefined ? "buffer" : value?.sg !== undefined ? "sg" : JSON.stringify(value);
   const select = h("select", { "aria-label": label, change: () => changed(chosen(select.value, options, param)) }, ...groups);
+  const needsField = options.get(current) === undefined || typeof options.get(current) === "symbol";
   if (!options.has(current)) select.append(option(options, current, JSON.parse(current)));
   select.value = current;
   return h("span", { class: "argument" }, index === null ? h("small", { class: "dim" }, param.name) : null, select,
-    beside(label, value, changed));
+    needsField ? beside(label, value, changed) : null);
 }
 
 /** The field for what a menu cannot hold: a number, a text, a size. */

@@ -6,7 +6,7 @@
  * by `stepped`.
  */
 
-import { h } from "./dom.js";
+import { h, whenNear } from "./dom.js";
 import { Code } from "./code.js";
 import { History } from "./fold.js";
 import { Places } from "./places.js";
@@ -96,16 +96,6 @@ export class ChainView extends HTMLElement {
   landings() {
     return this.steps.slice(0, this.transport.at).filter(({ kind }) => kind === "iaa.landed").length;
   }
-}
-
-function whenNear(element, begin) {
-  const observer = new IntersectionObserver((entries) => {
-    if (entries.some(({ isIntersecting }) => isIntersecting)) {
-      observer.disconnect();
-      begin();
-    }
-  }, { rootMargin: "400px" });
-  observer.observe(element);
 }
 
 customElements.define("chain-view", ChainView);

@@ -35,6 +35,6 @@ function classOf(text, kind) {
 }
 
 function codeOf({ value, error }) {
-  if (error === null) return typeof value === "number" && value < 0 ? value : "not all went well";
+  if (error === null) return typeof value === "number" && value < 0 ? value : `returned ${value}`;
   return error.errno ? -error.errno : error.type;
 }

@@ -45,3 +45,14 @@ function text(child) {
 export function mayMove() {
   return !matchMedia("(prefers-reduced-motion: reduce)").matches;
 }
+
+/** Call `begin` once, when an element comes near the screen. @param {Element} element @param {() => void} begin */
+export function whenNear(element, begin) {
+  const observer = new IntersectionObserver((entries) => {
+    if (entries.some(({ isIntersecting }) => isIntersecting)) {
+      observer.disconnect();
+      begin();
+    }
+  }, { rootMargin: "400px" });
+  observer.observe(element);
+}

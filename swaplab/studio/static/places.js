@@ -22,6 +22,7 @@ export class Places {
     this.heads = headsOf(view.run);
     this.fault = h("p", { class: "fault", hidden: true });
     this.boxes = new Map();
+    this.stores = view.script.calls.filter(({ call, as }) => call === "Zswap" && as).map(({ as }) => store(as));
     const machine = view.script.machine ?? {};
     this.devices = devicesOf(machine).map((device) => this.device(device, machine, toggles));
     this.element = h("div", { class: "places" },
@@ -29,6 +30,7 @@ export class Places {
       h("div", { class: "devices" }, ...this.devices.map(({ element }) => element)),
       this.box("record", "completion records", "landed, and not polled", toggles.record?.()),
       this.box("done", "finished", "yours again, with a result"),
+      ...this.stores.map(({ element }) => element),
       this.fault);
   }
 
@@ -61,6 +63,7 @@ export class Places {
       words.textContent = gone ? "✗ taken away: no queue is bound" : "✗ the driver is disabled: it uses no device any more";
       element.classList.toggle("off", gone || state.disabled);
     }
+    for (const { name, words } of this.stores) words.textContent = kept(state.objects[name]);
     this.fault.hidden = state.fault === null;
     this.fault.textContent = state.fault === null ? "" : `✗ fails now, as asked: ${state.fault}`;
     if (before) this.move(before);
@@ -79,7 +82,7 @@ export class Places {
 
   size(name) {
     const output = this.view.run.outputs[name];
-    return output ? `${output.dlen} B` : "0";
+    return output ? `${output.dlen} B` : "ok";
   }
 
   where() {
@@ -98,6 +101,18 @@ export class Places {
       }
     }
   }
+}
+
+/** A compressed store, above all of this: what it keeps, in words. */
+function store(name) {
+  const words = h("p", {});
+  return { name, words, element: h("section", { class: "box store", "data-store": name }, h("h3", {}, `zswap: ${name}`), words) };
+}
+
+function kept(seen) {
+  if (seen === undefined) return "not open";
+  const counters = Object.entries(seen.counters).map(([counter, count]) => `${counter} ${count}`);
+  return [`${seen.pages} pages kept`, ...counters].join(", ");
 }
 
 function boxOf({ place, device, wq }) {

@@ -3,15 +3,18 @@
  * what the server counts of each.
  */
 
-import { h } from "./dom.js";
+import { h, whenNear } from "./dom.js";
 import { aligned, columnsOf } from "./columns.js";
 import { Rows } from "./rows.js";
 import { namedView } from "./server.js";
 import { stepsOf } from "./log.js";
 
 class ThreeWays extends HTMLElement {
-  async connectedCallback() {
-    const names = this.getAttribute("names").split(" ");
+  connectedCallback() {
+    whenNear(this, () => this.load(this.getAttribute("names").split(" ")));
+  }
+
+  async load(names) {
     try {
       this.show(await Promise.all(names.map(namedView)));
     } catch (error) {
