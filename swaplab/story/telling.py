@@ -12,12 +12,11 @@ from iaa_emulator.hardware.config import MAX_ENGINES, WORK_QUEUE_SLOTS
 
 from . import bounds
 from .script import Page, Script
+from .writing import Call, alloc, call, chained, compressed, ref, request, transform
 
 UNITS: Final = bounds.PAGE_BYTES // PAGE_SIZE
 """How many pages a script's folio has; what is more goes into another request."""
 SENTENCE: Final = "This is page %d of the story. "
-
-Call = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +52,7 @@ class Story:
 def script_of(story: Story) -> Script:
     """The script that tells the story. Requests are r<page>, unit requests u<first page>."""
     told = {"chain": _chain, "array": _arrays, "unit": _units}[story.interface]
-    fault = [_call("fault.at", SUBMIT, story.fail + 1)] if story.fail is not None else []
+    fault = [call("fault.at", SUBMIT, story.fail + 1)] if story.fail is not None else []
     machine = {
         "devices": story.devices,
         "wqs_per_device": story.wqs,
@@ -62,18 +61,18 @@ def script_of(story: Story) -> Script:
         "sync_mode": story.sync_mode,
         "g_wqs_per_iaa": int(story.wqs > 1),
     }
-    begin = [_call("crypto_alloc_acomp", "deflate-iaa", as_="tfm"), _call("CryptoWait", as_="wait"), *fault]
+    begin = [*transform("wait"), *fault]
     pages = _folios(story) if story.interface == "unit" else {f"p{n}": _page(n, story) for n in range(story.pages)}
     return Script.model_validate({"machine": machine, "pages": pages, "calls": [*begin, *told(story)]})
 
 
 def singles(pages: int) -> Script:
     """The script of requests that stand alone, one after the other, on one device."""
-    calls = [_call("crypto_alloc_acomp", "deflate-iaa", as_="tfm"), _call("CryptoWait", as_="wait")]
+    calls = transform("wait")
     for n in range(pages):
-        calls += _request(n)
-        calls.append(_call("acomp_request_set_callback", _ref(f"r{n}"), 0, {"name": "crypto_req_done"}, _ref("wait")))
-        calls += _compress(f"r{n}")
+        calls += request(f"r{n}", f"p{n}")
+        calls.append(call("acomp_request_set_callback", ref(f"r{n}"), 0, {"name": "crypto_req_done"}, ref("wait")))
+        calls += compressed(f"r{n}")
     told = {f"p{n}": {"text": SENTENCE % n} for n in range(pages)}
     return Script.model_validate({"pages": told, "calls": calls})
 
@@ -84,67 +83,37 @@ def stored(pages: int, incompressible: int | None = None, features: str = "v8") 
     which = pages // 2 if incompressible is None else incompressible
     folio = [{"page": f"p{n}"} for n in range(pages)]
     calls = [
-        _call("Zswap", "deflate-iaa", *[features] * (features != "v8"), as_="store"),
-        _call("zswap.store", _ref("store"), 0, folio),
-        _call("zswap.load", _ref("store"), which),
+        call("Zswap", "deflate-iaa", *[features] * (features != "v8"), as_="store"),
+        call("zswap.store", ref("store"), 0, folio),
+        call("zswap.load", ref("store"), which),
     ]
     return Script.model_validate({"pages": {f"p{n}": _page(n, story) for n in range(pages)}, "calls": calls})
 
 
-def _call(name: str, *args: Any, as_: str | None = None) -> Call:
-    return {"call": name, "args": list(args), "as": as_}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"ref": name}
-
-
-def _alloc(name: str) -> Call:
-    return _call("acomp_request_alloc", _ref("tfm"), as_=name)
-
-
-def _request(n: int) -> list[Call]:
-    """A request for page `n`."""
-    page, room = {"page": f"p{n}"}, {"buffer": 2 * PAGE_SIZE}
-    return [
-        _alloc(f"r{n}"),
-        _call("acomp_request_set_params", _ref(f"r{n}"), page, room, PAGE_SIZE, PAGE_SIZE),
-    ]
-
-
-def _compress(name: str) -> list[Call]:
-    code = f"code_{name}"
-    return [
-        _call("crypto_acomp_compress", _ref(name), as_=code),
-        _call("crypto_wait_req", _ref(code), _ref("wait")),
-    ]
-
-
 def _chain(story: Story) -> Iterator[Call]:
     """v8: a request for each page, chained to the first."""
-    head = _ref("r0")
-    for n in range(story.pages):
-        yield from _request(n)
-    yield _call("acomp_reqchain_init", head, 0, {"name": "crypto_req_done"}, _ref("wait"))
-    yield from (_call("acomp_request_chain", _ref(f"r{n}"), head) for n in range(1, story.pages))
-    yield from _compress("r0")
-    yield _call("acomp_reqchain_clear", head, _ref("wait"))
+    names = [f"r{n}" for n in range(story.pages)]
+    for n, name in enumerate(names):
+        yield from request(name, f"p{n}")
+    yield from chained(names)
+    yield from compressed("r0")
+    yield call("acomp_reqchain_clear", ref("r0"), ref("wait"))
 
 
 def _arrays(story: Story) -> Iterator[Call]:
     """v9: requests, pages, buffers, lengths and errors side by side, as many at a call as the driver takes."""
-    yield from (_alloc(f"r{n}") for n in range(story.pages))
+    yield from (alloc(f"r{n}") for n in range(story.pages))
     for first in range(0, story.pages, BATCH):
         numbers = range(first, min(first + BATCH, story.pages))
         lengths, errors = f"lengths{first}", f"errors{first}"
-        yield from (_call("list", *[0] * len(numbers), as_=name) for name in (lengths, errors))
-        yield _call(
+        yield from (call("list", *[0] * len(numbers), as_=name) for name in (lengths, errors))
+        yield call(
             "crypto_acomp_batch_compress",
-            [_ref(f"r{n}") for n in numbers],
+            [ref(f"r{n}") for n in numbers],
             [{"page": f"p{n}"} for n in numbers],
             [{"buffer": 2 * PAGE_SIZE}] * len(numbers),
-            _ref(lengths),
-            _ref(errors),
+            ref(lengths),
+            ref(errors),
             len(numbers),
         )
 
@@ -154,12 +123,12 @@ def _units(story: Story) -> Iterator[Call]:
     for first in range(0, story.pages, UNITS):
         size = min(UNITS, story.pages - first) * PAGE_SIZE
         name, entries = f"u{first}", f"entries{first}"
-        yield _alloc(name)
-        yield _call("list", *[{"sg": PAGE_SIZE}] * (size // PAGE_SIZE), as_=entries)
-        yield _call("acomp_request_set_src_folio", _ref(name), {"page": f"f{first}"}, 0, size)
-        yield _call("acomp_request_set_dst_sg", _ref(name), _ref(entries), size)
-        yield _call("acomp_request_set_unit_size", _ref(name), PAGE_SIZE)
-        yield from _compress(name)
+        yield alloc(name)
+        yield call("list", *[{"sg": PAGE_SIZE}] * (size // PAGE_SIZE), as_=entries)
+        yield call("acomp_request_set_src_folio", ref(name), {"page": f"f{first}"}, 0, size)
+        yield call("acomp_request_set_dst_sg", ref(name), ref(entries), size)
+        yield call("acomp_request_set_unit_size", ref(name), PAGE_SIZE)
+        yield from compressed(name)
 
 
 def _page(number: int, story: Story) -> dict[str, Any]:

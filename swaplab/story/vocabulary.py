@@ -10,6 +10,7 @@ from iaa_emulator.driver.attributes import SYNC_MODES
 
 from . import bounds
 from .calls import CALLS, FAULT_POINTS, NAMES, Entry, Kind
+from .exercises import Exercise, exercises
 from .pipeline import LEGEND
 from .script import OBJECTS, Machine
 from .stores import FEATURES
@@ -91,6 +92,7 @@ class Vocabulary(Part):
     states: States
     legend: dict[str, str] = Field(description="The letters of a picture.")
     bounds: dict[str, int]
+    exercises: list[Exercise]
 
 
 def vocabulary() -> Vocabulary:
@@ -107,6 +109,7 @@ def vocabulary() -> Vocabulary:
         machine=list(_machine()),
         states=States.model_validate({"request": states.REQUEST, "chain": states.CHAIN}),
         legend=LEGEND,
+        exercises=exercises(),
         bounds={name.lower(): value for name, value in vars(bounds).items() if name.isupper() and name != "MIB"},
     )
 

@@ -34,10 +34,10 @@ def test_the_examples_are_those_of_the_shelf() -> None:
     assert len(EXAMPLES) == 13
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", SHELF)
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_every_width_is_kept_but_for_long_words(name: str, width: int) -> None:
-    script = read_script(example(name))
+    script = SHELF[name].script()
     run = run_script(script)
     assert held(run) == [] and run.cut is None
     lines = [said.text for said in transcript(script, run, width)]
