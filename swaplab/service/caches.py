@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import Self
+from itertools import islice
+from typing import Final, Self
 from weakref import WeakValueDictionary
 
 import zswap
@@ -12,6 +13,9 @@ from .log_writer import Change, LogWriter, recorded
 from .models import CacheInfo, CacheSettings, Opened
 from .problems import RefusalError
 from .value_log import ValueLog
+
+GONE_AT_ONCE: Final = 1024
+"""Values that have left, told to the log together with one that has come."""
 
 
 class CacheRoom:
@@ -26,7 +30,10 @@ class CacheRoom:
             compressor=settings.compressor,
             ttl=settings.ttl_s,
             spill=True if settings.spill else None,
+            on_gone=self._note,
         )
+        self._gone: dict[bytes, None] = {}
+        """Keys that the log still has, and the cache has not: evicted or expired since the last change."""
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """By key, while somebody changes it: so the log's order is the cache's."""
         self._writer: LogWriter | None = None
@@ -39,20 +46,18 @@ class CacheRoom:
     async def restore(self, log: ValueLog, writer: LogWriter) -> None:
         """Take in what a log has and has not expired, oldest first, and write to it from now on."""
         self.opened = Opened(cut_bytes=log.report.cut, damaged=log.report.damaged)
+        self._writer = writer
         now_ms = _now_ms()
-        gone = []
         for key, value, expires_ms in log.values():
             ttl_s = (expires_ms - now_ms) / 1000 if expires_ms else None
             if ttl_s is not None and ttl_s <= 0:
-                gone.append(key)
+                self._gone[key] = None
                 continue
             try:
                 await self.cache.set(key.decode(), value, ttl=ttl_s)
             except (zswap.ValueTooLargeError, ValueError):
-                gone.append(key)
-        self._writer = writer
-        if gone:
-            await writer.append(*(Change(Kind.DELETE, key) for key in gone))
+                self._gone[key] = None
+        await self._record_gone()
 
     async def close(self) -> None:
         """End it; what was acknowledged is in the log."""
@@ -60,7 +65,10 @@ class CacheRoom:
             await self.cache.close()
         finally:
             if self._writer is not None:
-                await self._writer.close()
+                try:
+                    await self._record_gone()
+                finally:
+                    await self._writer.close()
 
     async def put(self, key: str, value: bytes, ttl_s: float | None) -> None:
         """Keep a value, for `ttl_s` seconds, else as long as the cache says. RefusalError 413 for one too large.
@@ -68,7 +76,6 @@ class CacheRoom:
         Then the old one stays.
         """
         ttl_s = self.settings.ttl_s if ttl_s is None else ttl_s
-        written = None
         async with self._turn(key):
             try:
                 await self.cache.set(key, value, ttl=ttl_s)
@@ -76,9 +83,8 @@ class CacheRoom:
                 raise RefusalError(413, str(error), "split it, or make a larger cache") from None
             except ValueError as error:
                 raise RefusalError(422, str(error), "take a shorter key") from None
-            if self._writer is not None:
-                expires_ms = 0 if ttl_s is None else _now_ms() + round(ttl_s * 1000)
-                written = self._writer.append(Change(Kind.PUT, key.encode(), value, expires_ms))
+            expires_ms = 0 if ttl_s is None else _now_ms() + round(ttl_s * 1000)
+            written = self._record(Change(Kind.PUT, key.encode(), value, expires_ms))
         await recorded(written)
 
     async def get(self, key: str) -> bytes | None:
@@ -91,14 +97,12 @@ class CacheRoom:
 
     async def delete(self, key: str) -> bool:
         """Forget a value; whether there was one."""
-        written = None
         async with self._turn(key):
             try:
                 there = await self.cache.delete(key)
             except ValueError as error:
                 raise RefusalError(422, str(error), "take a shorter key") from None
-            if self._writer is not None:
-                written = self._writer.append(Change(Kind.DELETE, key.encode()))
+            written = self._record(Change(Kind.DELETE, key.encode()))
         await recorded(written)
         return there
 
@@ -118,6 +122,30 @@ class CacheRoom:
             },
             opened=self.opened,
         )
+
+    def _note(self, key: str | bytes) -> None:
+        """The value of a key has left by itself."""
+        if self._writer is not None:
+            assert isinstance(key, str)
+            self._gone[key.encode()] = None
+
+    def _record(self, change: Change) -> "asyncio.Future[None] | None":
+        """Append a change to the log, if there is one, and what has left since the last; when that is written."""
+        if self._writer is None:
+            return None
+        self._gone.pop(change.key, None)
+        return self._writer.append(*self._take_gone(), change)
+
+    async def _record_gone(self) -> None:
+        while self._writer is not None and self._gone:
+            await self._writer.append(*self._take_gone())
+
+    def _take_gone(self) -> list[Change]:
+        """Deletions of what has left, or of some of it."""
+        keys = [*islice(self._gone, GONE_AT_ONCE)]
+        for key in keys:
+            del self._gone[key]
+        return [Change(Kind.DELETE, key) for key in keys]
 
     def _turn(self, key: str) -> asyncio.Lock:
         lock = self._turns.get(key)

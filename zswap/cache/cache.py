@@ -19,6 +19,7 @@ from .flights import Flights
 from .keys import SURELY_SHORT, Key, check_key
 from .options import UNSET, Options, Serializer, Unset, check_ttl, check_value
 from .spill import SpillFile
+from .values import OnGone
 
 CLOSE_TIMEOUT_S: Final = 5.0
 """The longest that closing waits for what is under way."""
@@ -60,6 +61,7 @@ class Cache:
         spill: str | os.PathLike[str] | Literal[True] | None = None,
         max_spill_bytes: int = 1 << 30,
         max_value_bytes: int = 64 << 20,
+        on_gone: OnGone | None = None,
     ) -> Self:
         """A cache to be entered with `async with`, where it finds its compressor and makes its file.
 
@@ -73,6 +75,10 @@ class Cache:
         is `(dumps, loads)`, such as `(pickle.dumps, pickle.loads)`; without one, values are buffers. More than
         `max_value_bytes` before compression, or 90 % of `max_bytes` after it, is refused.
 
+        `on_gone(key)` is called for each value that leaves for good and was neither deleted nor replaced: for want of
+        room, expired, or damaged; not when the cache closes. It is called in the middle of what the cache does, so it
+        makes a note, and calls the cache later.
+
         Raises ParameterError, which is a ValueError, for what makes no sense; entering does so for an unknown
         compressor, and OSError where the file cannot be made (FileExistsError if something is there).
         """
@@ -85,6 +91,7 @@ class Cache:
                 spill=spill,
                 max_spill_bytes=max_spill_bytes,
                 max_value_bytes=max_value_bytes,
+                on_gone=on_gone,
             )
         )
 
@@ -122,7 +129,7 @@ class Cache:
             path = None if options.spill is True else options.spill
             file = SpillFile(FileDevice(path, options.max_spill_bytes // PAGE_SIZE, private=True))
         try:
-            self._contents = Contents(options.compressor, options.max_bytes, file)
+            self._contents = Contents(options.compressor, options.max_bytes, file, options.on_gone)
         except BaseException:
             if file is not None:
                 file.close()

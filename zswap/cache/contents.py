@@ -24,17 +24,19 @@ from .keys import Key
 from .order import Writes
 from .room import Room
 from .spill import SpillFile
-from .values import Values
+from .values import OnGone, Values
 
 
 class Contents:
     """The values of one cache, on one event loop."""
 
-    def __init__(self, compressor: str, max_bytes: int | None, file: SpillFile | None) -> None:
+    def __init__(
+        self, compressor: str, max_bytes: int | None, file: SpillFile | None, on_gone: OnGone | None = None
+    ) -> None:
         self.counters = Counters()
         self.work = InlineWork()
         self.compressor = Compressor(compressor, self.counters, self.work)
-        self.values = Values(self._free)
+        self.values = Values(self._free, on_gone)
         self.writes = Writes()
         self.room = Room(self.values, self.counters, max_bytes, file)
         self.loop = asyncio.get_running_loop()
@@ -58,7 +60,7 @@ class Contents:
         """The entry of this key, unless it has expired: then it is gone."""
         entry = self.values.find(key)
         if entry is not None and entry.deadline is not None and entry.deadline <= self.loop.time():
-            self.values.remove(key)
+            self.values.leave(key)
             self.counters.expired += 1
             return None
         return entry
@@ -106,7 +108,7 @@ class Contents:
             return True  # deleted, set again or touched since
         if entry.deadline > now:
             return False
-        self.values.remove(key)
+        self.values.leave(key)
         self.counters.expired += 1
         return True
 
@@ -218,7 +220,7 @@ class Contents:
         """The value is damaged, and not to be found any more."""
         self.counters.damaged += 1
         if self.values.find(key) is entry:
-            self.values.remove(key)
+            self.values.leave(key)
 
     async def _read_back(self, key: Key, entry: Spilled) -> bytes | None:
         """From the file, and back into memory if there is room as it is."""

@@ -14,6 +14,7 @@ from acomp import PAGE_SIZE
 from ..errors import ParameterError
 from .entry import size_in_memory
 from .eviction import ACCEPT_PERCENT
+from .values import OnGone
 
 Serializer = tuple[Callable[[Any], Any], Callable[[bytes], Any]]
 """`dumps` and `loads`: what makes a buffer of a value, and a value of bytes."""
@@ -45,6 +46,7 @@ class Options:
     spill: str | os.PathLike[str] | Literal[True] | None
     max_spill_bytes: int
     max_value_bytes: int
+    on_gone: OnGone | None
 
     def __post_init__(self) -> None:
         if self.max_bytes is not None:
@@ -73,6 +75,8 @@ class Options:
         if self.max_spill_bytes // PAGE_SIZE > MAX_SLOTS:
             raise ParameterError(EINVAL, "max_spill_bytes", self.max_spill_bytes, "a file has less than 8 TiB")
         self._check_int("max_value_bytes", 1, "write a positive number of bytes")
+        if self.on_gone is not None and not callable(self.on_gone):
+            raise ParameterError(EINVAL, "on_gone", self.on_gone, "give a function that takes a key, or None")
 
     def _check_int(self, name: str, low: int, remedy: str) -> None:
         value = getattr(self, name)

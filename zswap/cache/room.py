@@ -146,7 +146,7 @@ class Room:
                 slots -= slots_of_places(spilled.places)
                 gone.append(key)
         for key in gone:
-            values.remove(key)
+            values.leave(key)
         self._counters.dropped += len(gone)
         return len(gone)
 
@@ -154,7 +154,7 @@ class Room:
         """These leave memory, and there is no other place for them."""
         for key, held in run:
             if self._values.held.get(key) is held:
-                self._values.remove(key)
+                self._values.leave(key)
                 self._counters.evicted += 1
                 self._counters.dropped += self.file is not None
 

@@ -11,17 +11,19 @@ from typing import Final
 from .entry import Held, Places, Spilled, Units
 from .keys import Key
 
+OnGone = Callable[[Key], None]
 SPARSE_BYTES: Final = 800
 """A dict with so many bytes per value consists of gaps, which a walk from its beginning has to pass every time."""
 
 
 class Values:
-    """Entries by key. `free(places)` is called for a value that leaves the file."""
+    """Entries by key. `free(places)` is called for a value that is in the file no more, `on_gone(key)` by `leave`."""
 
-    __slots__ = ("_free", "bytes", "held", "spilled", "spilled_bytes")
+    __slots__ = ("_free", "_on_gone", "bytes", "held", "spilled", "spilled_bytes")
 
-    def __init__(self, free: Callable[[Places], None]) -> None:
+    def __init__(self, free: Callable[[Places], None], on_gone: OnGone | None = None) -> None:
         self._free = free
+        self._on_gone = on_gone
         self.held: dict[Key, Held] = {}
         self.spilled: dict[Key, Spilled] = {}
         self.bytes = 0
@@ -67,6 +69,11 @@ class Values:
         self.spilled_bytes -= size
         self._free(spilled.places)
         return True
+
+    def leave(self, key: Key) -> None:
+        """Forget a value that nobody has asked to forget."""
+        if self.remove(key) and self._on_gone is not None:
+            self._on_gone(key)
 
     def move_to_file(self, key: Key, places: Places) -> None:
         """A value in memory is in the file now, the newest there."""

@@ -216,6 +216,7 @@ OPTIONS: list[tuple[str, Any]] = [
     ("spill", False), ("spill", ""), ("spill", 1), ("spill", b"/tmp/x"),
     ("max_spill_bytes", 4095), ("max_spill_bytes", None), ("max_spill_bytes", 1 << 60),
     ("max_value_bytes", 0), ("max_value_bytes", None),
+    ("on_gone", 1),
 ]  # fmt: skip
 
 
