@@ -54,7 +54,8 @@ export class Places {
   /** Draw a state. `moving`: chips may be seen on their way. @param {State} state @param {boolean} moving */
   show(state, moving) {
     const before = moving && mayMove() ? this.where() : null;
-    for (const chip of Object.values(state.chips)) this.put(chip);
+    const ends = new Map();
+    for (const chip of Object.values(state.chips)) this.put(chip, ends);
     for (const [name, chip] of this.chips) if (!(name in state.chips)) { chip.element.remove(); this.chips.delete(name); }
     for (const { name, element, state: words } of this.devices) {
       const seen = state.objects[`machine.${name}`];
@@ -69,14 +70,17 @@ export class Places {
     if (before) this.move(before);
   }
 
-  put(chip) {
+  /** In a place chips stand in the order in which they first appeared: a picture is of its state alone. `ends`: the last in each. */
+  put(chip, ends) {
     let shown = this.chips.get(chip.name);
     if (shown === undefined) {
       shown = chipOf(chip.name, this.heads);
       this.chips.set(chip.name, shown);
     }
     const list = this.boxes.get(boxOf(chip)) ?? this.boxes.get("cpu");
-    if (shown.element.parentElement !== list) list.append(shown.element);
+    const next = ends.has(list) ? ends.get(list).nextSibling : list.firstChild;
+    if (shown.element !== next) list.insertBefore(shown.element, next);
+    ends.set(list, shown.element);
     shown.show(chip, chip.err === null ? "" : chip.err ? codeName(this.view, chip.err) : this.size(chip.name));
   }
 

@@ -1,0 +1,49 @@
+"""One server for all tests of the studio, and a browser for those of a module.
+
+Playwright's synchronous interface keeps a loop running in this thread, which no coroutine test could bear: so the
+browser ends with the module, and a module that has browser tests has no others.
+"""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.swaplab.service.served import Served, serving
+
+from .screen import FLAGS, Screen
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    with serving() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser: Any) -> Any:
+    return browser.new_context()
+
+
+@pytest.fixture(scope="module")
+def one_screen(context: Any, served: Served) -> Screen:
+    return Screen(context, served.url)
+
+
+@pytest.fixture
+def screen(one_screen: Screen) -> Iterator[Screen]:
+    """A page that has not been anywhere; afterwards it has broken no rule."""
+    one_screen.begin()
+    yield one_screen
+    one_screen.end()
