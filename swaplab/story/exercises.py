@@ -17,7 +17,7 @@ Json = Any
 
 
 class Exercise(BaseModel):
-    """One exercise. `script` is what it begins with; `wants` is a pattern of the run (swaplab.script-run/1)."""
+    """One exercise. `start` is what it begins with; `wants` is a pattern of the run (swaplab.script-run/1)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,7 +25,7 @@ class Exercise(BaseModel):
     title: str
     goal: str
     hint: str
-    script: dict[str, Any] = Field(description="The script that it begins with.")
+    start: dict[str, Any] = Field(description="The script that it begins with.")
     wants: dict[str, Any] = Field(description="A pattern of which the run has to be a superset.")
     answer: dict[str, Any] = Field(description="A script that does it.")
 
@@ -79,7 +79,7 @@ def _a_member_fails() -> Exercise:
         title="One fails, the chain does not",
         goal="Let r2 end in -E2BIG, r0 and r1 in 0, and the wait for the chain (the task `run`) return 0 all the same.",
         hint="-E2BIG is what a page gets that does not compress. Which of the script's pages is one?",
-        script=_script(_BEGIN, _chain("p0", "p1", "p2"), _RUN, _ERRS),
+        start=_script(_BEGIN, _chain("p0", "p1", "p2"), _RUN, _ERRS),
         wants={"tasks": {"run": {"value": 0}}, "outputs": {"r0": {"err": 0}, "r1": {"err": 0}, "r2": {"err": -7}}},
         answer=_script(_BEGIN, _chain("p0", "p1", "noise"), _RUN, _ERRS),
     )
@@ -91,7 +91,7 @@ def _all_say_eio() -> Exercise:
         title="One submission fails, and all say so",
         goal="Let r0, r1 and r2 end in -EIO, with a single fault. No fault may be left over.",
         hint="A chain in parallel submits its head first. `fault.at` counts arrivals from where it is called.",
-        script=_script(_BEGIN, _chain("p0", "p1", "p2"), call("fault.at", "iaa.submit", 2), _RUN, _ERRS),
+        start=_script(_BEGIN, _chain("p0", "p1", "p2"), call("fault.at", "iaa.submit", 2), _RUN, _ERRS),
         wants={
             "tasks": {"run": {"value": -5}},
             "outputs": {f"r{n}": {"err": -5} for n in range(3)},
@@ -109,7 +109,7 @@ def _after_a_timeout() -> Exercise:
         title="The driver, disabled and used again",
         goal="Let the first wait (`run`) end in -ETIMEDOUT, and the second (`again`), on the same machine, in 0.",
         hint="A job that never lands disables the driver, until all devices were unbound and bound again.",
-        script=_script(begin, again),
+        start=_script(begin, again),
         wants={
             "tasks": {"run": {"value": -110}, "again": {"value": 0}},
             "outputs": {"r0": {"err": 0, "path": "hardware"}},
@@ -127,7 +127,7 @@ def _yours_again() -> Exercise:
         title="Cancelled: when are the buffers yours?",
         goal="Cancel `run` while its jobs are in flight; then wait, in a task `idle`, until the buffers are yours.",
         hint="A job in flight goes on when nobody waits any more. `requests_idle` waits for it, and somebody lands it.",
-        script=_script(begin, land, _join("run"), landing="stepped"),
+        start=_script(begin, land, _join("run"), landing="stepped"),
         wants={
             "tasks": {"run": {"status": "cancelled"}, "idle": {"status": "returned"}},
             "calls": {
@@ -156,7 +156,7 @@ def _armed_again() -> Exercise:
         " had returned -EINPROGRESS, get that code and not the first run's 0.",
         hint="The first run has left a completion in the wait object. `acomp_reqchain_clear` takes it away; it also"
         " ends the chain, which has to be made again.",
-        script=_script(first, second, waiter, landing="stepped"),
+        start=_script(first, second, waiter, landing="stepped"),
         wants={"tasks": {"run": {"value": 0}, "again": {"value": -7}, "waiter": {"value": -7}}},
         answer=_script(first, clear, second, waiter, landing="stepped"),
     )
@@ -173,7 +173,7 @@ def _overtaken() -> Exercise:
         goal="Two chains on one device: submit r0 and r1 first, then q0 and q1, and let the second chain finish first.",
         hint="The device compresses two pages at a time: something has to land before q0 begins. `machine.step` lands"
         " what began first, `machine.land` the job of a request.",
-        script=_script(begin, first, step, second, step, both, landing="stepped"),
+        start=_script(begin, first, step, second, step, both, landing="stepped"),
         wants={
             "events": {
                 "in_order": [

@@ -2,8 +2,16 @@
 
 import { h } from "./dom.js";
 
-/** Whether a value has all that a pattern asks for: the keys of an object, and a list item by item. */
+/**
+ * Whether a value has all that a pattern asks for: the keys of an object, and a list item by item.
+ *
+ * Of a list an object may ask as well: for items by their index, and for some `in_order`, with anything between them.
+ */
 export function matches(wanted, value) {
+  if (Array.isArray(value) && Array.isArray(wanted?.in_order)) {
+    const { in_order: some, ...others } = wanted;
+    return inOrder(some, value) && matches(others, value);
+  }
   if (Array.isArray(wanted)) {
     return Array.isArray(value) && value.length === wanted.length && wanted.every((one, index) => matches(one, value[index]));
   }
@@ -11,6 +19,14 @@ export function matches(wanted, value) {
     return value !== null && typeof value === "object" && Object.entries(wanted).every(([key, one]) => matches(one, value[key]));
   }
   return wanted === value;
+}
+
+function inOrder(wanted, values) {
+  let next = 0;
+  return wanted.every((one) => {
+    next = values.findIndex((value, index) => index >= next && matches(one, value)) + 1;
+    return next > 0;
+  });
 }
 
 /**

@@ -185,7 +185,7 @@ class TestChains:
 @pytest.mark.parametrize(
     ("method", "path", "content", "status"),
     [
-        ("GET", "/", None, 404),
+        ("GET", "/no/such/page", None, 404),
         ("GET", "/v1/stores/none", None, 404),
         ("GET", "/v1/stores/none/pages/1", None, 404),
         ("PUT", "/v1/stores/Bad", b"{}", 422),

@@ -21,7 +21,7 @@ def run(script: dict[str, Any]) -> Any:
 
 @every_exercise
 def test_it_begins_with_what_does_not_do_it(exercise: Exercise) -> None:
-    assert not meets(run(exercise.script), exercise.wants)
+    assert not meets(run(exercise.start), exercise.wants)
 
 
 @every_exercise
@@ -32,9 +32,9 @@ def test_the_answer_does_it(exercise: Exercise) -> None:
 
 @every_exercise
 def test_it_takes_no_more_than_a_few_calls(exercise: Exercise) -> None:
-    assert abs(len(exercise.answer["calls"]) - len(exercise.script["calls"])) <= 4
-    assert exercise.script.get("machine") == exercise.answer.get("machine")
-    assert exercise.script["pages"] == exercise.answer["pages"]
+    assert abs(len(exercise.answer["calls"]) - len(exercise.start["calls"])) <= 4
+    assert exercise.start.get("machine") == exercise.answer.get("machine")
+    assert exercise.start["pages"] == exercise.answer["pages"]
 
 
 def test_there_are_six_with_names_of_their_own() -> None:
