@@ -53,7 +53,7 @@ async function open() {
   editor.begin(vocabulary);
   const diagrams = { requests: new States("A request", vocabulary.states.request), chains: new States("A chain", vocabulary.states.chain) };
   document.querySelector("#states").append(...Object.values(diagrams).map(({ element }) => element));
-  const exercises = exercisesOf(vocabulary.exercises ?? [], run);
+  const exercises = exercisesOf(vocabulary.exercises, run);
   document.querySelector("#exercises").append(exercises.element);
   editor.addEventListener("changed", ({ detail }) => run(detail));
   view.addEventListener("viewed", ({ detail }) => {
