@@ -3,8 +3,8 @@
 Records (`log_records`) follow each other in one file, `<n>.log`; the newest n counts. What is wrong with a file is
 settled when it is opened. At its end a short or wrong record was being written: it is cut off. Anywhere else a record
 was damaged later, and its key opens as missing, never with an older value. The key of a damaged record is known where
-the damage is one byte, or lies in the value, whose own checksum says so; where it is not, every older value is missing,
-for any of them may have been replaced.
+the damage lies in the value, or is one byte of what stands before it, or both; where it is not, every older value is
+missing, for any of them may have been replaced.
 
 Everything here blocks, and is for one thread at a time.
 """
@@ -123,7 +123,11 @@ def replayed(data: "bytes | mmap.mmap") -> tuple[_Live, int, int, Report]:
     while position < size:
         record = record_at(data, position)
         if record is not None:
-            end = replay.add(record, position)
+            if record.sequence > replay.sequence:
+                end = replay.add(record, position)
+            else:  # an older one, in the place of nobody knows which
+                replay.lose([None])
+                end = position + size_of(record)
             position += size_of(record)
             continue
         behind = following(data, position)

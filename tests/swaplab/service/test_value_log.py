@@ -107,6 +107,57 @@ def test_a_byte_flipped_anywhere_makes_its_key_missing_and_no_other(tmp_path: Pa
         log.close()
 
 
+@given(
+    number=st.integers(0, len(HISTORY) - 2),
+    damages=st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=20)), min_size=2, max_size=3),
+)
+def test_several_kinds_of_damage_in_one_record_never_bring_back_an_older_value(
+    tmp_path_factory: pytest.TempPathFactory, number: int, damages: list[tuple[float, bytes]]
+) -> None:
+    """Each overwrites some bytes, anywhere in the record: its header, its key, its value, or the seam of two."""
+    directory = tmp_path_factory.mktemp("log")
+    ends = written(directory, HISTORY)
+    path = directory / "1.log"
+    data = bytearray(path.read_bytes())
+    start, end = ([0, *ends][number], ends[number])
+    for where, replacement in damages:
+        at = start + round(where * (end - start - 1))
+        part = replacement[: end - at]
+        data[at : at + len(part)] = part
+    path.write_bytes(data)
+    assert after(HISTORY[number + 1 :]).items() <= read(directory).items() <= after(HISTORY).items()
+
+
+@pytest.mark.parametrize("flips", [(40, 8), (36, 45), (36, 37, 45), (4, 45), (8, 45), (24, 45), (28, 45), (32, 45)])
+def test_a_wrong_byte_before_the_value_and_wrong_ones_in_it_make_the_key_missing(
+    tmp_path: Path, flips: tuple[int, ...]
+) -> None:
+    """The key has an older value, and so has another one, which stays if the key can be told."""
+    ends = written(tmp_path, [put(b"key", b"old"), put(b"other", b"x"), put(b"key", b"new" * 9), put(b"z", b"last")])
+    path = tmp_path / "1.log"
+    data = bytearray(path.read_bytes())
+    for at in flips:
+        data[ends[1] + at] ^= 0x55
+    path.write_bytes(data)
+    known = sum(at < 36 + 3 for at in flips) < 2
+    log = ValueLog(tmp_path)
+    assert {key: value for key, value, _ in log.values()} == ({b"other": b"x"} if known else {}) | {b"z": b"last"}
+    assert log.report.damaged == (1 if known else 3)
+    log.close()
+
+
+def test_an_older_record_in_the_place_of_another_counts_for_nothing(tmp_path: Path) -> None:
+    """What a disk does that writes to the wrong place: whose record was there is not known."""
+    ends = written(tmp_path, [put(b"a", b"1"), put(b"b", b"1"), put(b"a", b"2"), put(b"c", b"3")])
+    path = tmp_path / "1.log"
+    data = path.read_bytes()
+    path.write_bytes(data[: ends[1]] + data[: ends[0]] + data[ends[2] :])
+    log = ValueLog(tmp_path)
+    assert {key: value for key, value, _ in log.values()} == {b"c": b"3"}
+    assert (log.report.cut, log.report.damaged) == (0, 3)
+    log.close()
+
+
 def test_where_nobody_knows_the_key_every_older_value_is_missing(tmp_path: Path) -> None:
     ends = written(tmp_path, HISTORY)
     path = tmp_path / "1.log"
