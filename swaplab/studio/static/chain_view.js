@@ -7,6 +7,7 @@
  */
 
 import { h, whenNear } from "./dom.js";
+import { Broken } from "./faults.js";
 import { Code } from "./code.js";
 import { History } from "./fold.js";
 import { Places } from "./places.js";
@@ -37,11 +38,11 @@ export class ChainView extends HTMLElement {
   }
 
   /** Show a view that is asked for; a refusal is told, and the former view stays. */
-  async load(asked, at) {
+  async load(asked, at, broken) {
     this.latest = asked;
     try {
       const view = await asked;
-      if (this.latest === asked) this.show(view, at);
+      if (this.latest === asked) this.show(view, at, broken);
     } catch (error) {
       if (this.latest !== asked) return false;
       this.problem.hidden = false;
@@ -53,13 +54,14 @@ export class ChainView extends HTMLElement {
     return true;
   }
 
-  show(view, at) {
+  show(view, at, broken = new Broken(view.script)) {
     this.transport?.stop();
     this.problem.hidden = true;
     this.view = view;
+    this.broken = broken;
     this.steps = stepsOf(view);
     this.history = new History(view, this.steps);
-    const toggles = this.hasAttribute("breakable") ? new Toggles(view, (edit) => this.edit(edit)) : null;
+    const toggles = this.hasAttribute("breakable") ? new Toggles(view, (fault, which, on) => this.break(fault, which, on)) : null;
     this.code = this.hasAttribute("plain") ? null : new Code(view);
     this.places = new Places(view, toggles?.places);
     this.rows = new Rows(view, this.steps, { toggles: toggles?.row });
@@ -84,7 +86,16 @@ export class ChainView extends HTMLElement {
 
   /** Change the script, run it, and go to where it has ended: that is where the consequences are. */
   edit(change) {
-    return this.run(change(this.view.script), Infinity);
+    return this.rerun(this.broken.edited(change));
+  }
+
+  /** Break something, or mend it. */
+  break(fault, which, on) {
+    return this.rerun(on ? this.broken.broken(fault, which) : this.broken.mended(fault, which));
+  }
+
+  rerun(broken) {
+    return this.load(viewOf(broken.script), Infinity, broken);
   }
 
   /** Where the work begins: all that is before is preparation. */

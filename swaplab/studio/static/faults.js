@@ -112,3 +112,33 @@ function uncancelled(script) {
   });
   return { ...script, machine: { ...script.machine, landing: "auto" }, calls };
 }
+
+/** A script, and what has been broken in it since: mended again, it is what it was. */
+export class Broken {
+  /** @param {any} whole @param {{ fault: string, which: any }[]} [faults] */
+  constructor(whole, faults = []) {
+    this.whole = whole;
+    this.faults = faults;
+  }
+
+  get script() {
+    return this.faults.reduce((script, { fault, which }) => FAULTS[fault].set(script, which, true), this.whole);
+  }
+
+  /** Another script, as broken as this one. @param {(script: any) => any} edit */
+  edited(edit) {
+    return new Broken(edit(this.whole), this.faults);
+  }
+
+  /** With one fault more. */
+  broken(fault, which) {
+    return new Broken(this.whole, [...this.faults, { fault, which }]);
+  }
+
+  /** With one fault less; of what a script came with it is undone as well as that can be. There is one cancel. */
+  mended(fault, which) {
+    const kept = this.faults.filter((one) => one.fault !== fault || (one.which !== which && fault !== "cancel"));
+    if (kept.length < this.faults.length) return new Broken(this.whole, kept);
+    return this.edited((script) => FAULTS[fault].set(script, which, false));
+  }
+}

@@ -6,7 +6,7 @@ import { FAULTS, pageOf } from "./faults.js";
 export class Toggles {
   /**
    * @param {import("./log.js").View} view
-   * @param {(edit: (script: any) => any) => void} change
+   * @param {(fault: string, which: any, on: boolean) => void} change
    */
   constructor(view, change) {
     this.script = view.script;
@@ -25,7 +25,7 @@ export class Toggles {
     const on = FAULTS[fault].is(this.script, which);
     return h("button", {
       type: "button", class: "toggle", "aria-pressed": on, "aria-label": label, title: label, "data-fault": fault,
-      "data-request": request, click: () => this.change((script) => FAULTS[fault].set(script, which, !on)),
+      "data-request": request, click: () => this.change(fault, which, !on),
     }, words);
   }
 
@@ -46,7 +46,7 @@ export class Toggles {
     return h("button", {
       type: "button", class: "toggle", "aria-pressed": on, "data-fault": "cancel",
       "aria-label": on ? "do not cancel who waits" : "cancel who waits, at this step", title: "cancel the task that waits, at this step",
-      click: () => this.change((script) => FAULTS.cancel.set(script, landings(), !on)),
+      click: () => this.change("cancel", landings(), !on),
     }, words);
   }
 }

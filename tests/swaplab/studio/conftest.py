@@ -47,3 +47,19 @@ def screen(one_screen: Screen) -> Iterator[Screen]:
     one_screen.begin()
     yield one_screen
     one_screen.end()
+
+
+@pytest.fixture(scope="module")
+def chain_page(one_screen: Screen) -> Screen:
+    one_screen.begin()
+    one_screen.open("/chain")
+    return one_screen
+
+
+@pytest.fixture
+def at_chain(chain_page: Screen) -> Iterator[Screen]:
+    """/chain with its first chain. The page is loaded once for a module, which uses no `screen` then."""
+    chain_page.view("view.load((await import('/static/server.js')).namedView('chain'))")
+    chain_page.begin()
+    yield chain_page
+    chain_page.hold()

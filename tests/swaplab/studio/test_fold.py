@@ -1,6 +1,5 @@
 """The state at a step depends on the log alone: by steps or by fold, forth or back, for every script of the shelf."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -49,20 +48,6 @@ WALKED = """async (name) => {
   }
   return wrong;
 }"""
-
-
-@pytest.fixture(scope="module")
-def opened(one_screen: Screen) -> Screen:
-    one_screen.begin()
-    one_screen.open("/chain")
-    return one_screen
-
-
-@pytest.fixture
-def at_chain(opened: Screen) -> Iterator[Screen]:
-    """The page is loaded once for all of them."""
-    yield opened
-    opened.hold()
 
 
 @pytest.mark.parametrize("name", SHELF)
