@@ -21,19 +21,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
+from swaplab.process_died import ProcessDiedError
+
 K = TypeVar("K")
 Q = TypeVar("Q")
 T = TypeVar("T")
 
 
 _started: set[BaseProcess] = set()
-
-
-class ProcessDiedError(Exception):
-    """A process that ran a request was ended from outside; the message says what to do."""
-
-    def __init__(self, remedy: str = "--workers 1 or a smaller --scale needs less") -> None:
-        super().__init__(f"a process died (out of memory?); {remedy}")
 
 
 @contextmanager

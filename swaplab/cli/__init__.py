@@ -5,7 +5,7 @@ import signal
 import sys
 from types import FrameType
 
-__all__ = ["main"]
+__all__ = ["main", "say_which_extra"]
 
 SAID = {130: "interrupted", 143: "terminated"}
 """Exit codes of whoever is ended from outside: 128 and the number of the signal, SIGINT or SIGTERM."""
@@ -22,7 +22,7 @@ def main() -> None:
         try:
             from swaplab.cli.commands import app  # here, since this takes long enough for a Ctrl-C
         except ModuleNotFoundError as missing:
-            _say_which_extra(missing)
+            say_which_extra(missing)
             raise
         app()
     except (KeyboardInterrupt, SystemExit) as end:
@@ -36,7 +36,7 @@ def main() -> None:
         sys.exit(code)
 
 
-def _say_which_extra(missing: ModuleNotFoundError) -> None:
+def say_which_extra(missing: ModuleNotFoundError) -> None:
     """SystemExit(2) with the remedy, where a library is missing that only the laboratory needs."""
     if (missing.name or "swaplab").partition(".")[0] != "swaplab":
         print(

@@ -2,38 +2,86 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager, suppress
 from errno import ENOSPC
-from importlib.metadata import version
+from importlib import import_module
 from io import UnsupportedOperation
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
 
-from swaplab.cli.ablate import ablate
-from swaplab.cli.calibrate import calibrate
-from swaplab.cli.chain import chain
-from swaplab.cli.doctor import doctor
-from swaplab.cli.kernbench import kernbench
-from swaplab.cli.nbd import HELP, nbd
+from swaplab.cli import say_which_extra
 from swaplab.cli.outputs import flush_stdout, is_full
-from swaplab.cli.reclaim_batching import reclaim_batching
 from swaplab.cli.refusals import refusals
 from swaplab.cli.refused_value import Command
-from swaplab.cli.script import script
-from swaplab.cli.serve import serve
-from swaplab.cli.store import store
-from swaplab.cli.stress import stress
-from swaplab.cli.sweep import sweep
-from swaplab.cli.usemem import usemem
 
 __all__ = ["app"]
 
 
+NAMES = (
+    "store",
+    "chain",
+    "script",
+    "doctor",
+    "usemem",
+    "kernbench",
+    "calibrate",
+    "ablate",
+    "sweep",
+    "stress",
+    "reclaim-batching",
+    "serve",
+    "nbd",
+)
+"""All commands, in the order of `--help`. Each is a function of that name in a file of that name."""
+
+
+class OnDemand(Mapping[str, Any]):
+    """The commands by name, each imported when it is asked for: none waits for the libraries of the others.
+
+    A file may have a HELP and a SHORT_HELP instead of its function's docstring.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in NAMES:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = _imported(name)
+        return self._made[name]
+
+
+def _imported(name: str) -> Any:
+    called = name.replace("-", "_")
+    try:
+        module = import_module(f"swaplab.cli.{called}")
+    except ModuleNotFoundError as missing:
+        say_which_extra(missing)
+        raise
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    register = alone.command(
+        name, cls=Command, help=getattr(module, "HELP", None), short_help=getattr(module, "SHORT_HELP", None)
+    )
+    register(getattr(module, called))
+    return typer.main.get_command(alone)
+
+
 class Commands(TyperGroup):
     """Whatever a command meets that it does not know itself ends it with one line and exit code 2."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast(MutableMapping[str, Any], OnDemand())
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments, which may print help; nothing is begun where nothing can be printed."""
@@ -71,23 +119,12 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command(cls=Command)(store)
-app.command(cls=Command)(chain)
-app.command(cls=Command)(script)
-app.command(cls=Command)(doctor)
-app.command(cls=Command)(usemem)
-app.command(cls=Command)(kernbench)
-app.command(cls=Command)(calibrate)
-app.command(cls=Command)(ablate)
-app.command(cls=Command)(sweep)
-app.command(cls=Command)(stress)
-app.command(cls=Command)(reclaim_batching)
-app.command(cls=Command)(serve)
-app.command(cls=Command, help=HELP, short_help="Serve a compressed block device that any NBD client can use.")(nbd)
 
 
 def _version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version  # here, for it takes 3 MiB, which a server would keep
+
         print(f"swaplab {version('swaplab')}")
         raise typer.Exit
 

@@ -16,13 +16,13 @@ import uvloop
 
 import acomp
 import zswap
-from swaplab.cli.options import parse_size
 from swaplab.cli.refusals import refusals
+from swaplab.model.asked import parse_size
 from swaplab.nbd.certificates import server_tls
 from swaplab.nbd.device import compressed_device
 from swaplab.nbd.listening import Server, serving
 from swaplab.nbd.sockets import tcp_socket, unix_socket, uri_of
-from swaplab.realbytes.comparison import hardware
+from swaplab.realbytes.hardware import hardware
 
 HELP = """swaplab nbd --size 1G
 
@@ -33,6 +33,8 @@ kept compressed in memory, zeroes take none. FLUSH and FUA promise that every co
 and nothing beyond the life of this process.
 
 Takes a second to start, and serves until SIGTERM or Ctrl-C."""
+
+SHORT_HELP = "Serve a compressed block device that any NBD client can use."
 
 MOST_BYTES = 1 << 40
 """1 TiB: 6 bytes of bookkeeping a page, written to or not, are 1.5 GiB then."""
@@ -73,13 +75,21 @@ def nbd(
 ) -> None:
     """Serve a compressed block device until SIGTERM or Ctrl-C; `HELP` is what users read."""
     with refusals("nbd", acomp.AlgorithmNotFoundError, zswap.ZswapError):
-        nr_bytes = parse_size("--size", size, MOST_BYTES)
+        nr_bytes = _bytes("--size", size)
         if spill is not None and os.path.lexists(spill):
             raise ValueError(f"--spill: {spill} is there already; name a file that is not")
-        budget = None if max_pool is None else parse_size("--max-pool", max_pool, MOST_BYTES)
+        budget = None if max_pool is None else _bytes("--max-pool", max_pool)
         tls = _tls(tls_cert, tls_key, tls_verify_peer)
         listener = _listener(socket, port, host, secure=tls is not None and tls_verify_peer is not None)
         uvloop.run(_serve(nr_bytes, compressor, budget, spill, listener, tls, stats))
+
+
+def _bytes(option: str, text: str) -> int:
+    """A number of bytes such as 512, 64K or 1G; ValueError names the option and says what to write instead."""
+    try:
+        return parse_size(text, MOST_BYTES)
+    except ValueError as error:
+        raise ValueError(f"{option}: {error}") from None
 
 
 async def _serve(

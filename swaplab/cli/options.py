@@ -91,14 +91,6 @@ def parse_counts(option: str, text: str, most: int) -> list[int]:
         ) from None
 
 
-def parse_size(option: str, text: str, most: int) -> int:
-    """A number of bytes such as 512, 64K or 1G; ValueError names the option and says what to write instead."""
-    try:
-        return asked.parse_size(text, most)
-    except ValueError as error:
-        raise ValueError(f"{option}: {error}") from None
-
-
 def known_compressor(name: str) -> str:
     """`name`, if the modelled machine has costs for it; typer.BadParameter otherwise."""
     if name not in COMPRESSORS:

@@ -11,11 +11,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
 from swaplab.cli.refusals import refusals
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDEST = 1000
 """Characters, more than any table has."""
@@ -26,8 +29,10 @@ NAMES = {"-": STDOUT, "/dev/stdout": STDOUT, "/dev/stderr": 2}
 """File names that mean a descriptor, beside /dev/fd/N."""
 
 
-def console() -> Console:
+def console() -> "Console":
     """For stdout: as wide as its terminal, or as COLUMNS says; elsewhere as wide as what is printed."""
+    from rich.console import Console  # here, for not every command has a table
+
     bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(width=None if bounded else WIDEST)
 

@@ -8,7 +8,7 @@ from errno import EPIPE
 import typer
 
 from swaplab.cli.prose import printable
-from swaplab.worker_processes import ProcessDiedError
+from swaplab.process_died import ProcessDiedError
 
 LONGEST_REASON = 500
 """Characters. A reason may quote what was given, and that may be anything."""

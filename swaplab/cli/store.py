@@ -18,8 +18,9 @@ from swaplab.cli.prose import print_prose, printable
 from swaplab.cli.refusals import refusals
 from swaplab.cli.tables import print_whole
 from swaplab.model.folio_sizes import FOLIO_PAGES
-from swaplab.realbytes.comparison import Comparison, Report, StoreColumn, compare, hardware
+from swaplab.realbytes.comparison import Comparison, Report, StoreColumn, compare
 from swaplab.realbytes.counters import CountersColumn, CountersReport, count
+from swaplab.realbytes.hardware import hardware
 from swaplab.realbytes.inputs import InputError, read_pages
 
 PAGES = "pages"

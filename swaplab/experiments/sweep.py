@@ -21,7 +21,8 @@ from swaplab.experiments.tables import Request, TableColumn
 from swaplab.experiments.usemem import UsememColumn, run_usemem
 from swaplab.memory import sharing
 from swaplab.model.json_file import parse_json
-from swaplab.worker_processes import ProcessDiedError, in_processes
+from swaplab.process_died import ProcessDiedError
+from swaplab.worker_processes import in_processes
 
 SCHEMA = "swaplab.sweep/1"
 JOURNAL = "points.jsonl"

@@ -22,7 +22,8 @@ from swaplab.model.folio_sizes import FOLIO_PAGES
 from swaplab.model.machine import Setup
 from swaplab.model.published import Table
 from swaplab.model.testbed import Testbed
-from swaplab.worker_processes import ProcessDiedError, in_processes
+from swaplab.process_died import ProcessDiedError
+from swaplab.worker_processes import in_processes
 from zswap import ZSWAP_MAX_BATCH_SIZE
 
 Q = TypeVar("Q")

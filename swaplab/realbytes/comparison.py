@@ -6,8 +6,7 @@ file, outside of the time that is measured; after each run every page is read fr
 
 import asyncio
 import statistics
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from time import perf_counter
@@ -16,7 +15,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import acomp
-import iaa_emulator
 import zswap
 from acomp import PAGE_SIZE
 
@@ -124,19 +122,6 @@ class Comparison:
     def steps(self, columns: int) -> int:
         """Pages that `progress` will hear of: every page of every run is stored and read back."""
         return 2 * len(self.folios) * self.nr_pages * columns * self.runs * len(self.tasks)
-
-
-@asynccontextmanager
-async def hardware(compressors: Sequence[str]) -> AsyncIterator[None]:
-    """A fresh registry, with the emulated accelerator in it if one of the compressors needs it.
-
-    It is not opened otherwise, because then the name `deflate` would mean the accelerator's.
-    """
-    async with AsyncExitStack() as stack:
-        stack.enter_context(acomp.registry())
-        if any(not acomp.crypto_has_acomp(name) for name in compressors):
-            await stack.enter_async_context(iaa_emulator.Platform.open())
-        yield
 
 
 def batch_size(compressor: str) -> int:

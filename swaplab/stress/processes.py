@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+from swaplab.process_died import ProcessDiedError
 from swaplab.sim import RefusedError
-from swaplab.worker_processes import ProcessDiedError, in_processes
+from swaplab.worker_processes import in_processes
 
 from .case import Case
 from .examine import examine

@@ -7,7 +7,8 @@ from multiprocessing import active_children
 import pytest
 
 from swaplab.experiments.tables import run_each
-from swaplab.worker_processes import ProcessDiedError, in_processes
+from swaplab.process_died import ProcessDiedError
+from swaplab.worker_processes import in_processes
 
 pytestmark = pytest.mark.slow
 
