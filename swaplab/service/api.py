@@ -1,6 +1,7 @@
 """The other routes, on FastAPI: JSON in, JSON out, and the OpenAPI document of all of them."""
 
 import hashlib
+from enum import Enum
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -13,6 +14,7 @@ from swaplab.story.vocabulary import Vocabulary, vocabulary
 
 from . import docs_page, openapi
 from .bodies import JSON
+from .caches import CacheRoom
 from .chains import interfaces_of
 from .job_models import JobInfo, JobList, JobRequest
 from .metrics import metrics
@@ -30,8 +32,10 @@ from .models import (
     StoreSettings,
 )
 from .problems import RefusalError
+from .rooms import One, Rooms, Settings
 from .script_process import Kind
 from .service import Service
+from .stores import Store
 
 RoomName = Annotated[Name, Path(description="A lower-case name of at most 32 letters, digits and hyphens.")]
 ViewName = Annotated[str, Path(min_length=1, max_length=64, description="Of GET /v1/views.")]
@@ -53,8 +57,8 @@ class EventStream(StreamingResponse):
 def api(service: Service, base: str) -> FastAPI:
     """The application behind the hot routes. `base` is the service's URL."""
     app = FastAPI(title="swaplab", docs_url=None, redoc_url=None, openapi_url="/openapi.json", redirect_slashes=False)
-    _stores(app, service)
-    _caches(app, service)
+    _stores(app, service.stores)
+    _caches(app, service.caches)
     _jobs(app, service)
     _views(app, service)
 
@@ -113,57 +117,56 @@ def api(service: Service, base: str) -> FastAPI:
     return app
 
 
-def _stores(app: FastAPI, service: Service) -> None:
-    @app.get("/v1/stores", tags=["stores"])
-    async def stores() -> Names:
-        """All stores."""
-        return Names(names=service.stores.names)
-
+def _stores(app: FastAPI, stores: Rooms[Store, StoreSettings]) -> None:
     @app.put("/v1/stores/{name}", status_code=201, tags=["stores"], responses={200: {"model": StoreInfo}})
     async def put_store(name: RoomName, settings: StoreSettings, response: Response) -> StoreInfo:
         """Make a store (201), or find it (200); 409 if it is there with other settings."""
-        made = await service.stores.put(name, settings)
-        response.status_code = 201 if made else 200
-        return service.stores[name].info
+        return (await _put(stores, name, settings, response)).info
 
     @app.get("/v1/stores/{name}", tags=["stores"])
     async def store(name: RoomName) -> StoreInfo:
         """Its settings, counters and figures."""
-        return service.stores[name].info
-
-    @app.delete("/v1/stores/{name}", status_code=204, response_class=Response, tags=["stores"])
-    async def delete_store(name: RoomName) -> None:
-        """Forget a store and all of its pages."""
-        await service.stores.delete(name)
+        return stores[name].info
 
     @app.get("/v1/stores/{name}/tree", tags=["stores"])
     async def tree(name: RoomName) -> Names:
         """The paths of all files."""
-        return Names(names=[*service.stores[name].tree])
+        return Names(names=[*stores[name].tree])
+
+    _names(app, stores, "Forget a store and all of its pages.")
 
 
-def _caches(app: FastAPI, service: Service) -> None:
-    @app.get("/v1/caches", tags=["caches"])
-    async def caches() -> Names:
-        """All caches."""
-        return Names(names=service.caches.names)
-
+def _caches(app: FastAPI, caches: Rooms[CacheRoom, CacheSettings]) -> None:
     @app.put("/v1/caches/{name}", status_code=201, tags=["caches"], responses={200: {"model": CacheInfo}})
     async def put_cache(name: RoomName, settings: CacheSettings, response: Response) -> CacheInfo:
         """Make a cache (201), or find it (200); 409 if it is there with other settings."""
-        made = await service.caches.put(name, settings)
-        response.status_code = 201 if made else 200
-        return service.caches[name].info
+        return (await _put(caches, name, settings, response)).info
 
     @app.get("/v1/caches/{name}", tags=["caches"])
     async def cache(name: RoomName) -> CacheInfo:
         """Its settings, counters and figures."""
-        return service.caches[name].info
+        return caches[name].info
 
-    @app.delete("/v1/caches/{name}", status_code=204, response_class=Response, tags=["caches"])
-    async def delete_cache(name: RoomName) -> None:
-        """Forget a cache and all of its values."""
-        await service.caches.delete(name)
+    _names(app, caches, "Forget a cache and all of its values.")
+
+
+async def _put(rooms: Rooms[One, Settings], name: str, settings: Settings, response: Response) -> One:
+    response.status_code = 201 if await rooms.put(name, settings) else 200
+    return rooms[name]
+
+
+def _names(app: FastAPI, rooms: Rooms[One, Settings], forget: str) -> None:
+    """The routes that need no more of a room than its name."""
+    path = f"/v1/{rooms.room}"
+    tags: list[str | Enum] = [rooms.room]
+
+    @app.get(path, tags=tags, description=f"The names of all {rooms.room}.")
+    async def names() -> Names:
+        return Names(names=rooms.names)
+
+    @app.delete(f"{path}/{{name}}", status_code=204, response_class=Response, tags=tags, description=forget)
+    async def delete(name: RoomName) -> None:
+        await rooms.delete(name)
 
 
 def _jobs(app: FastAPI, service: Service) -> None:

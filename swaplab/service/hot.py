@@ -71,14 +71,10 @@ class _Hot:
             if len(data) != PAGE_SIZE:
                 raise RefusalError(422, f"a page is {PAGE_SIZE} bytes, not {len(data)}", "send a whole page")
             return _PLACED[await store.put(slot, data)]
+        missing = f"there is no page at slot {slot}"
         if request.method == "DELETE":
-            if not await store.delete(slot):
-                raise RefusalError(404, f"there is no page at slot {slot}", "nothing has to be done")
-            return _DONE
-        page = await store.get(slot)
-        if page is None:
-            raise _no_page(slot)
-        return Octets(page)
+            return _deleted(await store.delete(slot), missing)
+        return _found(await store.get(slot), missing)
 
     async def put_folio(self, request: Request) -> Response:
         """Several pages at consecutive slots, all or nothing."""
@@ -146,14 +142,10 @@ class _Hot:
             ttl_s = _ttl(request)
             await cache.put(key, await self._service.reception.body(request, OCTETS), ttl_s)
             return _DONE
+        missing = "there is no value for this key"
         if request.method == "DELETE":
-            if not await cache.delete(key):
-                raise RefusalError(404, "there is no value for this key", "nothing has to be done")
-            return _DONE
-        value = await cache.get(key)
-        if value is None:
-            raise _no_value()
-        return Octets(value)
+            return _deleted(await cache.delete(key), missing)
+        return _found(await cache.get(key), missing)
 
     async def chain(self, request: Request) -> Response:
         """Items as requests of one chain, or one by one, or as arrays or units."""
@@ -190,12 +182,16 @@ def _framed(items: list[Frame], **headers: str) -> Response:
     return Response(frames.pack(items), media_type=frames.MEDIA_TYPE, headers=headers)
 
 
-def _no_page(slot: int) -> RefusalError:
-    return RefusalError(404, f"there is no page at slot {slot}", "put one there first")
+def _found(data: bytes | None, missing: str) -> Response:
+    if data is None:
+        raise RefusalError(404, missing, "put one there first")
+    return Octets(data)
 
 
-def _no_value() -> RefusalError:
-    return RefusalError(404, "there is no value for this key", "put one there first")
+def _deleted(there: bool, missing: str) -> Response:
+    if not there:
+        raise RefusalError(404, missing, "nothing has to be done")
+    return _DONE
 
 
 def _one_of(value: str, name: str, known: tuple[str, ...]) -> str:
