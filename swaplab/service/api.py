@@ -86,6 +86,9 @@ def api(service: Service, base: str) -> FastAPI:
     ) -> Response:
         """Counters of stores and caches, once a second if they change, and what becomes of jobs; or one of them.
 
+        `counters` has subject (store/NAME or cache/NAME) and counters; `job` has subject (job/NUMBER), id, kind, status
+        and exit_status; `bye` comes when the service ends.
+
         Send the id of the last event as Last-Event-ID, and those after it come first. Where they are not kept any more,
         or the service was started anew, an event `gap` says so, and all that are kept follow.
         """

@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from swaplab.story.calls import CALLS, FAULT_POINTS, NAMES
 
+from .bodies import JSON
+
 STYLE: Final = """:root { color-scheme: light dark;
   --ink: #1b1f24; --paper: #fff; --dim: #59636e; --line: #d1d9e0; --code: #f3f5f7; }
 @media (prefers-color-scheme: dark) {
@@ -65,6 +67,16 @@ INPUTS: Final = {
     "post /v1/chains": _FRAME.replace(r"\007", r"\0"),
 }
 """What comes before it."""
+OUTPUTS: Final = {
+    "get /v1/stores/{name}/pages/{slot}": " -o page",
+    "put /v1/stores/{name}/pages/{slot}": " -i",
+    "put /v1/stores/{name}/folios/{slot}": " -i",
+    "post /v1/stores/{name}/pages:put": " -o answer",
+    "post /v1/stores/{name}/pages:get": " -o answer",
+    "post /v1/chains": " -o answer -D -",
+    "get /v1/events": " -N",
+}
+"""What is not for a terminal, and headers that say something."""
 
 FRAMES: Final = (
     "Frames, application/vnd.swaplab.frames, little-endian: for each item u32 length, i32 err, u64 place, u8 path, 7"
@@ -79,7 +91,9 @@ WHO: Final = (
     "A request names this server as Host (localhost, 127.0.0.1, [::1], or a name that it was started with), with the"
     " port. What a page of another site makes a browser send is refused unless it only reads: Sec-Fetch-Site has to be"
     " same-origin or none, and Origin, if there is one, http:// and the Host. Beyond loopback a token is needed:"
-    " Authorization: Bearer. A body is at most 8 MiB."
+    " -H 'authorization: Bearer TOKEN' in every line. A body has the Content-Type of its line, and is at most 8 MiB."
+    " HEAD is GET without the body, but for /v1/events. A name is a lower-case letter and up to 31 letters, digits and"
+    " hyphens."
 )
 SCRIPTS: Final = (
     "A script is JSON: schema (swaplab.script/1), machine (devices, wqs_per_device, wq_size, engines_per_device,"
@@ -90,10 +104,13 @@ SCRIPTS: Final = (
 )
 
 
+TAGS: Final = ("stores", "caches", "chains", "views", "jobs", "service")
+METHODS: Final = ("put", "post", "get", "delete")
+"""In the order in which somebody who types the lines gets on."""
 BOUNDS: Final = {
     "minimum": "from",
-    "maximum": "to",
     "exclusiveMinimum": "above",
+    "maximum": "to",
     "maxLength": "of at most",
     "pattern": "like",
 }
@@ -105,16 +122,14 @@ def curl(method: str, path: str, base: str) -> str:
     route = f"{method} {path}"
     url = base + path.format(**EXAMPLES)
     options = {"get": "", "put": "-X PUT ", "post": "", "delete": "-X DELETE "}[method]
-    output = " -o answer" if path == "/v1/chains" or path.endswith(":get") else " -N" if path == "/v1/events" else ""
-    return f"{INPUTS.get(route, '')}curl {options}{BODIES.get(route, '')} {url}{output}".replace("  ", " ")
+    return f"{INPUTS.get(route, '')}curl {options}{BODIES.get(route, '')} {url}{OUTPUTS.get(route, '')}".replace(
+        "  ", " "
+    )
 
 
 def page(document: dict[str, Any], base: str) -> str:
     """The page. `base` is where the service is, such as http://127.0.0.1:8420."""
-    by_tag: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            by_tag.setdefault(operation["tags"][0], []).append((method, path, operation))
+    by_tag = _by_tag(document["paths"])
     schemas = document["components"]["schemas"]
     sections = "".join(
         f'<section id="{escape(tag)}"><h2>{escape(tag)}</h2>'
@@ -126,21 +141,32 @@ def page(document: dict[str, Any], base: str) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>swaplab: routes</title>'
         '<link rel="stylesheet" href="/static/docs.css"></head><body><main><h1>swaplab over HTTP</h1>'
-        "<p>Chains of compression requests, compressed stores and caches. A refusal is"
+        "<p>Chains of compression requests, compressed stores and caches. The lines work when they are typed, from the"
+        " first of a section to its last. A refusal is"
         " <code>application/problem+json</code>: the cause as <code>title</code>, and a <code>remedy</code>."
         f' The whole document: <a href="/openapi.json">/openapi.json</a>.</p><p>{escape(WHO)}</p>'
         f"<p>{escape(FRAMES)}</p><p>{links}</p>{sections}{_scripts()}</main></body></html>"
     )
 
 
+def _by_tag(paths: dict[str, dict[str, Any]]) -> dict[str, list[tuple[str, str, dict[str, Any]]]]:
+    """All routes, in an order in which things are made before they are used, and deleted last."""
+    by_tag: dict[str, list[tuple[str, str, dict[str, Any]]]] = {tag: [] for tag in TAGS}
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            by_tag.setdefault(operation["tags"][0], []).append((method, path, operation))
+    for routes in by_tag.values():
+        routes.sort(key=lambda route: (METHODS.index(route[0]), route[1].count("/") * (-1) ** (route[0] == "delete")))
+    return by_tag
+
+
 def _route(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any], base: str) -> str:
     said = operation.get("description") or operation.get("summary", "")
-    answers = ", ".join(code for code in sorted(operation["responses"]) if code != "default")
     return (
         f"<h3>{method.upper()} {escape(path)}</h3><p>{escape(said)}</p>"
         f"<pre tabindex=0>{escape(curl(method, path, base))}</pre>"
-        f"{_list(_parameters(operation))}{_list(_fields(operation, schemas))}"
-        f'<p class="dim">Answers {escape(answers)}, or a refusal.</p>'
+        f"{_list(_parameters(operation))}{_list(_fields(operation.get('requestBody', {}), schemas))}"
+        f'<p class="dim">{_answers(operation["responses"], schemas)}</p>'
     )
 
 
@@ -150,16 +176,24 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _parameters(operation: dict[str, Any]) -> Iterator[str]:
-    """Those that are not in the path."""
+    """Those of path, query and header; what a name is stands above."""
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] != "path":
-            where = "query" if parameter["in"] == "query" else "header"
-            yield f"{where} <code>{escape(parameter['name'])}</code>: {escape(_kind(parameter['schema']))}"
+        if (parameter["in"], parameter["name"]) == ("path", "name"):
+            continue
+        said = _kind(parameter["schema"] | {name: parameter[name] for name in ("description",) if name in parameter})
+        yield f"{parameter['in']} <code>{escape(parameter['name'])}</code>: {escape(said)}"
 
 
-def _fields(operation: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
+def _answers(responses: dict[str, Any], schemas: dict[str, Any]) -> str:
+    codes = [code for code in sorted(responses) if code != "default"]
+    bodies = [text for code in codes for text in _fields(responses[code], schemas)]
+    bodies += [escape(kind) for code in codes for kind in responses[code].get("content", ()) if kind != JSON]
+    return f"Answers {escape(', '.join(codes))}{f' with {bodies[0]}' if bodies else ''}; or a refusal."
+
+
+def _fields(body: dict[str, Any], schemas: dict[str, Any]) -> Iterator[str]:
     """The fields of a JSON body, of each form that it may have."""
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    body = body.get("content", {}).get(JSON, {}).get("schema", {})
     for one in body.get("oneOf", [body]):
         schema = schemas.get(one.get("$ref", "").rpartition("/")[2], {})
         fields = [
@@ -174,11 +208,16 @@ def _kind(schema: dict[str, Any]) -> str:
     """What a value may be, in a few words."""
     if "const" in schema:
         return f"always {schema['const']}"
-    words = [" or ".join(map(str, schema["enum"])) if "enum" in schema else str(schema.get("type", "value or null"))]
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "anyOf" in schema or "oneOf" in schema:
+        kinds = " or ".join(_kind(one) for one in schema.get("anyOf") or schema["oneOf"])
+        return f"{kinds} - {schema['description'].rstrip('.')}" if "description" in schema else kinds
+    words = [" or ".join(map(str, schema["enum"])) if "enum" in schema else str(schema.get("type", "value"))]
     if "items" in schema:
         words.append(f"of {_kind(schema['items'])}")
     words += [f"{word} {_plain(schema[name])}" for name, word in BOUNDS.items() if name in schema]
-    if schema.get("default") is not None:
+    if schema.get("default") not in (None, ""):
         words.append(f"(default {schema['default']})")
     if "description" in schema:
         words.append(f"- {schema['description'].rstrip('.')}")

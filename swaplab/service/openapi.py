@@ -23,7 +23,7 @@ _SLOT: Final = {
     "name": "slot",
     "in": "path",
     "required": True,
-    "schema": {"type": "integer", "minimum": 0, "maximum": MAX_STORE_PAGES},
+    "schema": {"type": "integer", "minimum": 0, "maximum": MAX_STORE_PAGES - 1},
 }
 _KEY: Final = {
     "name": "key",
