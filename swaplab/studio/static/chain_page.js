@@ -40,7 +40,7 @@ const story = choice("What", STORIES, (name) => view.load(namedView(name)));
 const mode = choice("sync_mode", { async: "async: submit all, then poll", sync: "sync: one after the other",
   async_irq: "async_irq: told by interrupt" }, machine("sync_mode"));
 const devices = choice("devices", numbers(1, 2, 4), (value) => spread(Number(value)));
-const engines = choice("engines each", numbers(1, 2, 4, 8), machine("engines_per_device"));
+const engines = choice("engines each", numbers(1, 2, 8), machine("engines_per_device"));
 
 controls.append(linkButton(() => view.view.script), downloads(() => view.view, () => view.steps));
 

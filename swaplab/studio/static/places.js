@@ -10,6 +10,8 @@ import { chipOf } from "./chip.js";
 /** @typedef {import("./fold.js").State} State */
 
 const MOVE_MS = 260;
+/** How many engines of a device compress, as the emulated hardware has it. */
+const COMPRESS = 2;
 
 export class Places {
   /**
@@ -47,7 +49,7 @@ export class Places {
       h("small", { class: "dim" }, `${machine.wq_size ?? 16} descriptors`)));
     const element = h("section", { class: "device", "data-device": name, "aria-label": `device ${name}` },
       h("h3", {}, name), toggles.device?.(name), toggles.queue?.(name), state, ...inside,
-      this.box(`engine ${name}`, engines === 1 ? "1 engine" : `${engines} engines`, `engines of ${name}`));
+      this.box(`engine ${name}`, enginesInWords(engines), `engines of ${name}`));
     return { name, element, state };
   }
 
@@ -105,6 +107,12 @@ export class Places {
       }
     }
   }
+}
+
+/** Any engine decompresses; two of a device compress. */
+function enginesInWords(count) {
+  if (count === 1) return "1 engine";
+  return count <= COMPRESS ? `${count} engines` : `${count} engines, ${COMPRESS} compress`;
 }
 
 /** A compressed store, above all of this: what it keeps, in words. */
