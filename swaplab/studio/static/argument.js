@@ -65,14 +65,20 @@ function single(param, value, context, changed, index = null) {
   const options = new Map();
   const groups = choices(param, context).map(([title, values]) => h("optgroup", { label: title },
     ...values.map(([words, choice]) => option(options, words, choice))));
-  const current = typeof value === "number" ? "number" : typeof value === "string" && !options.has(JSON.stringify(value)) ? "text"
-    : value?.buffer !== undefined ? "buffer" : value?.sg !== undefined ? "sg" : JSON.stringify(value);
+  const current = keyOf(value, options);
   const select = h("select", { "aria-label": label, change: () => changed(chosen(select.value, options, param)) }, ...groups);
   const needsField = options.get(current) === undefined || typeof options.get(current) === "symbol";
   if (!options.has(current)) select.append(option(options, current, JSON.parse(current)));
   select.value = current;
   return h("span", { class: "argument" }, index === null ? h("small", { class: "dim" }, param.name) : null, select,
     needsField ? beside(label, value, changed) : null);
+}
+
+/** The option that a value stands at. */
+function keyOf(value, options) {
+  if (typeof value === "number") return "number";
+  if (typeof value === "string") return options.has(JSON.stringify(value)) ? JSON.stringify(value) : "text";
+  return Object.keys(FRESH).find((key) => value?.[key] !== undefined) ?? JSON.stringify(value);
 }
 
 /** The field for what a menu cannot hold: a number, a text, a size. */
@@ -109,7 +115,7 @@ function chosen(key, options, param) {
   }
 }
 
-/** All that may be chosen, what fits first. */
+/** All that may be chosen, what fits first. @returns {[string, [string, any][]][]} titles, each with words and values */
 function choices({ kind }, { names, pages, devices, vocabulary }) {
   const refs = Object.entries(names).map(([ref, gives]) => [ref, { ref }, gives]);
   const good = refs.filter(([, , gives]) => gives === fits(kind)).map(([words, ref]) => [words, ref]);

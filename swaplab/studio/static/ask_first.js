@@ -3,13 +3,13 @@
  * answer stays hidden until one is chosen; then the script is run, and shows it. A `view` of two names shows both runs.
  */
 
-import "./chain_view.js";
+import { ChainView } from "./chain_view.js";
 import { mayMove, h } from "./dom.js";
 
 class AskFirst extends HTMLElement {
   connectedCallback() {
     if (this.options) return;
-    this.answer = this.querySelector(".answer");
+    this.answer = /** @type {HTMLElement} */ (this.querySelector(".answer"));
     this.answer.hidden = true;
     this.options = [...this.querySelectorAll("ul > li")].map((item) => {
       const button = h("button", { type: "button", click: () => this.choose(item) });
@@ -36,7 +36,9 @@ class AskFirst extends HTMLElement {
   }
 
   run(name) {
-    const view = h("chain-view", { name, plain: this.hasAttribute("plain") });
+    const view = new ChainView();
+    view.setAttribute("name", name);
+    view.toggleAttribute("plain", this.hasAttribute("plain"));
     view.addEventListener("viewed", () => {
       if (mayMove()) view.transport.toggle();
       else view.transport.go(view.steps.length);

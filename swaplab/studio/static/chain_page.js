@@ -7,7 +7,7 @@ import { downloads } from "./downloads.js";
 import { linkButton, linked } from "./linking.js";
 import { namedView } from "./server.js";
 
-const view = document.querySelector("chain-view");
+const view = /** @type {import("./chain_view.js").ChainView} */ (document.querySelector("chain-view"));
 const controls = document.querySelector(".controls");
 
 const STORIES = {
@@ -44,7 +44,7 @@ const engines = choice("engines each", numbers(1, 2, 8), machine("engines_per_de
 
 controls.append(linkButton(() => view.view.script), downloads(() => view.view, () => view.steps));
 
-view.addEventListener("viewed", ({ detail }) => {
+view.addEventListener("viewed", (/** @type {CustomEvent} */ { detail }) => {
   const of = detail.script.machine ?? {};
   mode.value = of.sync_mode ?? "async";
   devices.value = String(of.devices ?? 1);

@@ -5,10 +5,11 @@ const SVG = "http://www.w3.org/2000/svg";
 /**
  * An element. An attribute that is a function listens to the event of that name; true is an attribute without a value,
  * false, null and undefined are none (but of aria- they are words). Children are elements or text.
- * @param {string} name
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} name
  * @param {Record<string, unknown>} [attributes]
  * @param {...(Node|string|number|null|undefined|false)} children
- * @returns {HTMLElement}
+ * @returns {HTMLElementTagNameMap[K]}
  */
 export function h(name, attributes = {}, ...children) {
   return filled(document.createElement(name), attributes, children);

@@ -28,6 +28,7 @@ const SLICES = { submit: "submitted", "iaa.queued": "queued", "iaa.start": "engi
 export function traceEvents(view, steps) {
   const columns = columnsOf(view, steps);
   const names = [...new Set(columns.map(({ row }) => row))];
+  /** @type {Record<string, unknown>[]} */
   const traceEvents = names.map((name, tid) => ({ ph: "M", name: "thread_name", pid: 1, tid, args: { name } }));
   names.forEach((name, tid) => {
     const own = columns.map((column, ts) => ({ ...column, ts })).filter(({ row }) => row === name);

@@ -10,7 +10,7 @@ import { outcome } from "./consequence.js";
 const GROUPS = [["acomp", (call) => !call.own], ["of the script", (call) => call.own && !call.name.includes(".")],
   ["hardware, time and tasks", (call) => call.own && call.name.includes(".")]];
 
-class ScriptEditor extends HTMLElement {
+export class ScriptEditor extends HTMLElement {
   /** @param {any} vocabulary what the server says that can be called */
   begin(vocabulary) {
     this.vocabulary = vocabulary;
@@ -126,6 +126,7 @@ class ScriptEditor extends HTMLElement {
   }
 
   context(index) {
+    /** @type {Record<string, string>} */
     const names = {};
     for (const { call, as, task } of this.script.calls.slice(0, index)) {
       if (as) names[as] = this.entries.get(call)?.gives ?? "any";

@@ -46,7 +46,7 @@ export function exercisesOf(exercises, begin) {
     click: () => choose(exercise, index) }, `${index + 1}. ${exercise.title}`));
   function choose(exercise, index) {
     current = exercise;
-    buttons.forEach((button, at) => button.setAttribute("aria-pressed", at === index));
+    buttons.forEach((button, at) => button.setAttribute("aria-pressed", String(at === index)));
     goal.textContent = exercise.goal;
     hint.textContent = exercise.hint;
     hint.hidden = true;

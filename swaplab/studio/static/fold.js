@@ -14,7 +14,7 @@
 
 import { hasFailed, rowOf } from "./log.js";
 
-/** Before anything has happened. @returns {State} */
+/** Before anything has happened. @type {State} */
 export const BEGINNING = Object.freeze({
   at: 0, call: null, returned: -1, chips: {}, objects: {}, disabled: false, fault: null, over: false,
 });

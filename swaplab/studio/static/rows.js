@@ -9,14 +9,17 @@ import { codeName, endOf, headsOf, rowOf } from "./log.js";
 import { Strip } from "./strip.js";
 import { consequence } from "./consequence.js";
 
-/** @typedef {import("./log.js").View} View */
+/**
+ * `places` and `width` where the columns are aligned with those of others; `words`: whether consequences are told.
+ * @typedef {import("./log.js").View} View
+ * @typedef {{ places?: number[], width?: number, toggles?: (row: string) => Node|null, words?: boolean }} Options
+ */
 
 export class Rows {
   /**
    * @param {View} view
    * @param {import("./log.js").Step[]} steps
-   * @param {{ places?: number[], width?: number, toggles?: (row: string) => Node|null, words?: boolean }} [options]
-   *   `places` and `width` where the columns are aligned with those of others
+   * @param {Options} [options]
    */
   constructor(view, steps, options = {}) {
     this.view = view;
@@ -35,6 +38,7 @@ export class Rows {
     if (this.names.length === 0) this.element.append(h("p", { class: "dim" }, "Nothing was submitted to the device."));
   }
 
+  /** @param {string} name @param {import("./log.js").Step[]} steps @param {number} width @param {Options} options */
   row(name, steps, width, { toggles, words = true }) {
     const marks = [];
     this.columns.forEach(({ row, kind, step }, index) => {

@@ -12,8 +12,8 @@ import { States, statesNow } from "./states.js";
 
 const MOST_UNDONE = 50;
 
-const editor = document.querySelector("script-editor");
-const view = document.querySelector("chain-view");
+const editor = /** @type {import("./editor.js").ScriptEditor} */ (document.querySelector("script-editor"));
+const view = /** @type {import("./chain_view.js").ChainView} */ (document.querySelector("chain-view"));
 const [machine, pages] = ["machine", "pages"].map((name) => document.querySelector(`#${name}`));
 const undone = [];
 let script = null;
@@ -55,14 +55,14 @@ async function open() {
   document.querySelector("#states").append(...Object.values(diagrams).map(({ element }) => element));
   const exercises = exercisesOf(vocabulary.exercises, run);
   document.querySelector("#exercises").append(exercises.element);
-  editor.addEventListener("changed", ({ detail }) => run(detail));
-  view.addEventListener("viewed", ({ detail }) => {
+  editor.addEventListener("changed", (/** @type {CustomEvent} */ { detail }) => run(detail));
+  view.addEventListener("viewed", (/** @type {CustomEvent} */ { detail }) => {
     script = detail.script;
     shown(detail);
     exercises.look(detail);
   });
   view.addEventListener("refused", () => { if (script !== null) shown(null); });
-  view.addEventListener("stepped", ({ detail: state }) => {
+  view.addEventListener("stepped", (/** @type {CustomEvent} */ { detail: state }) => {
     editor.light(state.call);
     const now = statesNow(state);
     for (const [kind, diagram] of Object.entries(diagrams)) diagram.show(now[kind]);

@@ -105,8 +105,8 @@ const IN_FLIGHT = new Set(["asking", "queue", "engine", "record", "software"]);
  * @returns {{ requests: Record<string, string>, chains: Record<string, string> }}
  */
 export function statesNow(state) {
-  const requests = {};
-  const chains = {};
+  /** @type {Record<string, Record<string, string>>} */
+  const { requests, chains } = { requests: {}, chains: {} };
   for (const [name, seen] of Object.entries(state.objects)) {
     if (seen.kind === "request") requests[name] = stateOf(state.chips[name], seen);
     if (seen.kind === "chain") chains[name.slice(0, -".chain".length)] = seen.state;

@@ -34,7 +34,7 @@ export class Strip {
 
   /** Columns from `place` on have not happened yet. @param {number} place */
   show(place) {
-    const x = place * CELL;
+    const x = String(place * CELL);
     this.veil.setAttribute("x", x);
     this.cursor.setAttribute("x1", x);
     this.cursor.setAttribute("x2", x);

@@ -77,7 +77,7 @@ export class Transport {
   /** Keys for the whole view; not those that are somebody else's. @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const at = event.target;
+    const at = /** @type {Element} */ (event.target);
     if (at.closest("input, select, textarea") && !(at === this.range && event.key === " ")) return;
     if (at.closest("button, a, summary") && event.key === " ") return;
     const does = {
