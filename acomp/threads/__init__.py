@@ -54,9 +54,9 @@ async def open(  # read as acomp.threads.open
     """Register the threaded form of `algorithms` in the current registry, on `workers` threads, and yield the pool.
 
     With `loop_pages` the loop's own thread is one more worker: while requests are queued it does that many pages at a
-    time (or one longer request), instead of waiting for the others. Many tasks that store at once are served fastest
-    with 8, and a worker fewer than there are cores (docs/benchmarks.md). The loop does nothing else meanwhile: 8 pages
-    of zstd take 0.15 ms, of deflate 0.7 ms.
+    time (or one longer request; four times as many to decompress), instead of waiting for the others. Many tasks that
+    store at once are served fastest with 8, and a worker fewer than there are cores (docs/benchmarks.md). The loop does
+    nothing else meanwhile: 8 pages of zstd take 0.15 ms, of deflate 0.7 ms.
 
     At most `max_in_flight` requests (or one chain) are with the workers; further chains wait, first come first served.
 

@@ -52,7 +52,9 @@ class ThreadedAlgorithm:
         self.pool = pool
         self._turns = turns = Turns()
         self.compressing = Lane(partial(performs.compressing, name), weigh=performs.source_pages)
-        self.decompressing = Lane(partial(performs.decompressing, name), weigh=performs.limit_pages)
+        self.decompressing = Lane(
+            partial(performs.decompressing, name), weigh=performs.limit_pages, speed=COMPRESSION_COST
+        )
         self._compression = Direction(pool, self.compressing, turns, _sources, self._compresses_here, -ENODEV)
         self._decompression = Direction(
             pool, self.decompressing, turns, _sources_and_limits, self._decompresses_here, when_closed=0

@@ -18,18 +18,21 @@ class Lane:
     """One kind of work: a queue of its own, and `limit`, how many workers may be at it at once.
 
     `make()` is called once on each thread that comes to this lane, and returns its `Perform`: state in there belongs to
-    that thread. `weigh(items)` is how much the heaviest of some items counts, at least 1.
+    that thread. `weigh(items)` is how much the heaviest of some items counts, at least 1. `speed` is how many of its
+    items take as long as one of the slowest lane.
     """
 
-    __slots__ = ("limit", "make", "queue", "running", "weigh")
+    __slots__ = ("limit", "make", "queue", "running", "speed", "weigh")
 
     def __init__(
         self,
         make: Callable[[], Perform],
         limit: int = NO_LIMIT,
         weigh: Callable[[Sequence[Any]], int] = lambda items: 1,
+        speed: int = 1,
     ) -> None:
         self.make = make
+        self.speed = speed
         self.limit = limit
         self.weigh = weigh
         self.queue: deque[Batch] = deque()
@@ -96,18 +99,22 @@ class WorkList:
 
     def take(self, sharers: int) -> list[Slice]:
         """The next run for one of `sharers` workers; empty when no lane below its limit has work."""
-        return self.take_some(min(self._max_run, max(self._share, -(-self.queued // sharers))))
+        return self._take(min(self._max_run, max(self._share, -(-self.queued // sharers))))
 
     def take_some(self, count: int) -> list[Slice]:
-        """A run of at most `count` items, or of one that is heavier; empty when no lane below its limit has work."""
+        """A run that takes as long as `count` items of the slowest lane, or one heavier item; else as `take`."""
+        return self._take(count, as_long_as=True)
+
+    def _take(self, count: int, as_long_as: bool = False) -> list[Slice]:
         run: list[Slice] = []
         self._lanes.rotate(-1)
         for lane in self._lanes:
             if count <= 0:
                 break
-            if lane.queue and lane.running < lane.limit and (taken := self._take_from(lane, count, run)):
+            speed = lane.speed if as_long_as else 1
+            if lane.queue and lane.running < lane.limit and (taken := self._take_from(lane, count * speed, run)):
                 lane.running += 1
-                count -= taken
+                count -= -(-taken // speed)
         self.queued -= sum((end - first) * batch.weight for batch, first, end in run)
         return run
 

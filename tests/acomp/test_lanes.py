@@ -103,3 +103,15 @@ def test_who_takes_nothing_gets_nothing() -> None:
     work = WorkList([one], 40)
     work.put(batch(one, 3))
     assert work.take_some(0) == [] and (work.queued, one.running) == (3, 0)
+
+
+def test_of_a_fast_lane_a_run_of_some_has_more_but_a_share_is_a_share() -> None:
+    fast, slow = Lane(lambda: list, speed=4), lane()
+    work = WorkList([slow, fast], 40)
+    work.put(batch(fast, 5))
+    work.put(batch(slow, 9))
+    assert sizes(work.take_some(3)) == [5, 1], "five of four in the time of one are two"
+    assert sizes(work.take_some(1)) == [1]
+    work.put(batch(fast, 40))
+    assert sizes(work.take_some(2)) == [8]
+    assert [sum(sizes(work.take(3))) for _ in range(2)] == [13, 9]

@@ -113,7 +113,7 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("loop_pages", [0, 4])
 async def test_a_range_is_read_by_the_workers(loop_pages: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages that lie as they are, holes and a page that is broken among them."""
+    """Pages that lie as they are, holes and a page that is broken among them; or by the loop, if it is faster."""
     by: set[str] = set()
     many = ZstdCodec.decompress_many
 
@@ -130,7 +130,7 @@ async def test_a_range_is_read_by_the_workers(loop_pages: int, monkeypatch: pyte
             await swap.store(zswap.Folio(number * NR, data))
             expected[number * NR : (number + 1) * NR] = [data[at : at + 4096] for at in range(0, len(data), 4096)]
         assert await swap.load_range(0, 4 * NR) == expected
-        assert "acomp-threads-0" in by
+        assert loop_pages or by == {"acomp-threads-0"}
         entries = swap.zswap._parts.inventory.entries
         broken = next(i for i in range(NR, 2 * NR) if entries.slot[i] == NR + 3)
         entries.blob[broken] = b"no frame"
