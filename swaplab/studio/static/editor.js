@@ -62,9 +62,14 @@ export class ScriptEditor extends HTMLElement {
 
   item(call, index) {
     const spelled = this.view?.calls[index]?.spelled ?? `${call.call}(…)`;
-    const details = h("details", { open: this.open === index }, h("summary", {}, h("code", {}, spelled)),
-      this.form(call, index));
-    details.addEventListener("toggle", () => { if (details.open) this.open = index; else if (this.open === index) this.open = null; });
+    const details = h("details", { open: this.open === index }, h("summary", {}, h("code", {}, spelled)));
+    const fill = () => { if (details.open && details.childElementCount === 1) details.append(this.form(call, index)); };
+    fill(); // menus of calls that nobody opens would be thousands of elements
+    details.addEventListener("toggle", () => {
+      if (details.open) this.open = index;
+      else if (this.open === index) this.open = null;
+      fill();
+    });
     return h("li", { "data-call": index }, details, this.view ? outcome(this.view, index) : null);
   }
 

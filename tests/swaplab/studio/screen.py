@@ -27,10 +27,10 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) 
   console.error(`Content-Security-Policy: ${violatedDirective} ${blockedURI}`));
 """
 _PICTURED: Final = """(before) => new Promise((resolve, reject) => {
-  const end = performance.now() + 60_000;
+  const end = performance.now() + 20_000;
   const look = () => {
     if (performance.getEntriesByName("picture").length > before) resolve();
-    else if (performance.now() > end) reject(new Error("no new picture"));
+    else if (performance.now() > end) reject(new Error(`no new picture: ${document.querySelector(".problem:not([hidden])")?.textContent}`));
     else setTimeout(look, 5);
   };
   look();
