@@ -52,7 +52,7 @@ view.addEventListener("viewed", (/** @type {CustomEvent} */ { detail }) => {
 });
 
 function begin() {
-  return view.load(location.hash.length > 1 ? linked(location.hash) : namedView("chain"));
+  return view.begin(location.hash.length > 1 ? linked(location.hash) : namedView("chain"), "chain");
 }
 
 story.value = "chain";

@@ -45,13 +45,25 @@ export class ChainView extends HTMLElement {
       if (this.latest === asked) this.show(view, at, broken);
     } catch (error) {
       if (this.latest !== asked) return false;
-      this.problem.hidden = false;
-      this.problem.textContent = error.message;
+      this.tell(error.message);
+      if (this.view === undefined) this.stage.replaceChildren();
       this.stage.removeAttribute("aria-busy");
       this.dispatchEvent(new CustomEvent("refused", { detail: error }));
       return false;
     }
     return true;
+  }
+
+  /** The same; if nothing is shown yet and it is refused, the server's own script `name` stands below the refusal. */
+  async begin(asked, name, at) {
+    if (await this.load(asked, at) || this.view !== undefined) return;
+    const refusal = this.problem.textContent;
+    if (await this.load(namedView(name), at)) this.tell(refusal);
+  }
+
+  tell(problem) {
+    this.problem.hidden = false;
+    this.problem.textContent = problem;
   }
 
   show(view, at, broken = new Broken(view.script)) {

@@ -73,7 +73,7 @@ async function open() {
     linkButton(() => script), downloads(() => view.view, () => view.steps));
   addEventListener("hashchange", () => begin(linked(location.hash)));
   examples.value = "01_chain";
-  await begin(location.hash.length > 1 ? linked(location.hash) : namedView("01_chain"));
+  await view.begin(location.hash.length > 1 ? linked(location.hash) : namedView("01_chain"), "01_chain", Infinity);
 }
 
 open().catch((error) => {

@@ -28,9 +28,10 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) 
 """
 _PICTURED: Final = """(before) => new Promise((resolve, reject) => {
   const end = performance.now() + 20_000;
+  const problem = () => document.querySelector(".problem:not([hidden])")?.textContent;
   const look = () => {
     if (performance.getEntriesByName("picture").length > before) resolve();
-    else if (performance.now() > end) reject(new Error(`no new picture: ${document.querySelector(".problem:not([hidden])")?.textContent}`));
+    else if (performance.now() > end) reject(new Error(`no new picture: ${problem()}`));
     else setTimeout(look, 5);
   };
   look();
