@@ -16,6 +16,7 @@ from .run import run_script
 from .script import Script
 from .sentences import sentences
 from .transcript import is_code, notes_of, spelled
+from .turns import engines_busy, turns
 
 SCHEMA: Final = "swaplab.script-view/1"
 
@@ -41,12 +42,18 @@ class CallView(Part):
 
 
 class Figures(Part):
-    """A run in numbers: submissions, rounds of polling, jobs in flight at a time, requests (or units) that failed."""
+    """A run in numbers: submissions, rounds of polling, jobs in flight at a time, requests (or units) that failed.
+
+    `turns`: how long it takes if every job takes an engine one turn, and all else none. Jobs in flight, `overlap`, may
+    wait in their queues; `engines_busy` are those at work, on average over the turns.
+    """
 
     submits: int
     rounds: int
     overlap: float
     failed: int
+    turns: int
+    engines_busy: float
 
 
 class ScriptView(Part):
@@ -101,6 +108,8 @@ def figures_of(run: ScriptRun) -> Figures:
         rounds=most(row_of(run.events[place]) for place in looks(run.events)),
         overlap=round(overlap(steps), 2),
         failed=sum(map(bool, ended.values())),
+        turns=turns(run.events),
+        engines_busy=round(engines_busy(run.events), 2),
     )
 
 

@@ -20,6 +20,7 @@ from swaplab.story.shelf import EXAMPLES, example
 from swaplab.story.stores import FEATURES
 from swaplab.story.transcript import transcript
 from swaplab.story.validate import ScriptError, checked, read_script
+from swaplab.story.view import figures_of
 from tests.swaplab.story.scripts import PAGES, Json, buffer, call, chain, document, page, ref
 
 MACHINES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -122,6 +123,8 @@ def check(script: Script) -> ScriptRun:
     assert max((len(said.text) for said in transcript(script, answer)), default=0) <= 80
     assert {event.kind for event in answer.events} <= KINDS
     assert all(map(str.isprintable, sentences(answer.events)))
+    figures = figures_of(answer)
+    assert (figures.engines_busy >= 1) == (figures.turns > 0)
     assert read_script(json.dumps(script.document)) == script
     return answer
 

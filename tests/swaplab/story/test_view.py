@@ -87,7 +87,10 @@ def test_a_chain_that_ran_both_ways_was_polled_in_one_of_them() -> None:
 
 
 def test_a_request_alone_is_submitted_by_its_descriptor() -> None:
-    assert shown("one-page").figures.model_dump() == {"submits": 1, "rounds": 0, "overlap": 1.0, "failed": 0}
+    assert shown("one-page").figures.model_dump() == {
+        **{"submits": 1, "rounds": 0, "overlap": 1.0, "failed": 0},
+        **{"turns": 1, "engines_busy": 1.0},
+    }
     assert shown("two-pages").figures.overlap == 1.0
     assert shown("one-page").said == [
         "r0 waits in queue wq1.0 of iax1, in slot 0",
