@@ -43,7 +43,8 @@ export function viewOf(script) {
 }
 
 async function answered(path, options, attempts = 3) {
-  const headers = { ...options.headers, ...(token && { Authorization: `Bearer ${token}` }) };
+  const sent = token;
+  const headers = { ...options.headers, ...(sent && { Authorization: `Bearer ${sent}` }) };
   let response;
   try {
     response = await fetch(path, { ...options, headers, signal: AbortSignal.timeout(60_000) });
@@ -51,7 +52,7 @@ async function answered(path, options, attempts = 3) {
     throw new Refusal(0, "The server does not answer", "start it again with: swaplab serve");
   }
   if (response.status === 401) {
-    token = await askForToken();
+    if (token === sent) token = await askForToken(sent !== ""); // else it was asked for meanwhile
     return answered(path, options, attempts);
   }
   if (response.status === 503 && attempts > 0) {
@@ -63,12 +64,13 @@ async function answered(path, options, attempts = 3) {
   throw new Refusal(response.status, problem.title ?? `The server says ${response.status}`, problem.remedy);
 }
 
-/** One question for all who wait for the token. */
-function askForToken() {
+/** One question for all who wait for the token. @param {boolean} again */
+function askForToken(again) {
   asking ??= new Promise((resolve) => {
     const field = h("input", { type: "password", autocomplete: "off", required: true, "aria-label": "Token" });
     const dialog = h("dialog", { class: "token", "aria-label": "This server wants its token" },
       h("form", { method: "dialog", submit: () => resolve(field.value.trim()) },
+        again && h("p", { class: "problem", role: "alert" }, "That was not its token."),
         h("p", {}, "This server wants the token that it was started with (swaplab serve --token-file). It stays in this page, until you leave it."),
         h("label", {}, "Token ", field), h("button", {}, "Go on")));
     dialog.addEventListener("cancel", (event) => event.preventDefault());
