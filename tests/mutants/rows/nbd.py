@@ -65,6 +65,27 @@ ROWS = [
         [CLIENT + "test_nobody_is_admitted_while_he_claims"],
     ),
     Row(
+        "nbd: no more is read of a client than the export can be at",
+        CONNECTION,
+        "Connection._advance",
+        Negate("AT_WORK_BYTES"),
+        [CLIENT + "test_no_more_is_read_than_the_export_can_be_at"],
+    ),
+    Row(
+        "nbd: it is read on as soon as less is at work",
+        CONNECTION,
+        "Connection._done",
+        Drop("_go_on"),
+        [CLIENT + "test_no_more_is_read_than_the_export_can_be_at"],
+    ),
+    Row(
+        "nbd: the last page is whole though the device ends within it",
+        EXPORT,
+        "Export._touched_to_the_end",
+        Negate("at_the_end"),
+        [DEVICE + "test_the_last_page_is_whole_though_the_device_ends_within_it"],
+    ),
+    Row(
         "nbd: who holds room without moving is turned out",
         ROOM,
         "Room._turn_out",
