@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from swaplab.story.calls import FAULT_POINTS
-from swaplab.story.explain import CODES, ERRORS, REJECTS, WHOSE, errno_name
+from swaplab.story.explain import CODES, ERRORS, REJECTS, UNITS, WHOSE, errno_name
 
 PAGE = Path(__file__).with_name("errors.md")
 
@@ -26,7 +26,10 @@ def parts() -> dict[str, str]:
         "whose": table(["role", "whose result it is"], ([f"`{role}`", whose] for role, whose in WHOSE.items())),
         "codes": table(
             ["code", "what happened", "what to do now"],
-            ([f"`-{errno_name(code)}`", happened, remedy] for code, (happened, remedy) in sorted(CODES.items())),
+            (
+                *([f"`-{errno_name(code)}`", happened, remedy] for code, (happened, remedy) in sorted(CODES.items())),
+                ["`-EINVAL` of several units", *UNITS],
+            ),
         ),
         "rejects": table(
             ["counter", "what happened", "what to do now"],

@@ -7,6 +7,7 @@ was stands in the place of a role.
 """
 
 import errno
+import itertools
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, Literal
@@ -28,12 +29,21 @@ WHOSE: Final[Mapping[Role, str]] = {
 }
 """Whose result a code is, by role."""
 
-_AND_THE_OTHERS: Final[Mapping[Role, str]] = {
+_THEN: Final[Mapping[Role, str]] = {
     "units": " Then look at every entry's length: a negative one is an errno.",
     "head": " Then read acomp_request_err of every member: they may have gone well, or not.",
     "refused": " No member has any output.",
     "last": " Then read acomp_request_err of every request: this code tells of one of them.",
 }
+"""What comes after the remedy, by role: the others' results."""
+_AFTER_A_CANCELLATION: Final = (
+    " Those of its chain that had ended by then have their own results, all others have -ECANCELED like this one."
+)
+_THEN_OF_CODES: Final[Mapping[int, Mapping[Role, str]]] = {
+    errno.EINPROGRESS: {},
+    errno.ECANCELED: {"head": _AFTER_A_CANCELLATION, "last": _AFTER_A_CANCELLATION},
+}
+"""The codes after which something else comes, or nothing."""
 
 CODES: Final[Mapping[int, tuple[str, str]]] = {
     errno.EINPROGRESS: (
@@ -57,8 +67,9 @@ CODES: Final[Mapping[int, tuple[str, str]]] = {
         "Unbind every device and bind them again, or compress in software; decompression does so by itself.",
     ),
     errno.EINVAL: (
-        "something is missing or wrong: no source, no destination, a folio without a table, bytes that are no stream,"
-        " an output that failed its check, or software that could not compress the page",
+        "something is missing or wrong (no source, no destination, a folio without a table, bytes that are no stream),"
+        " the device ended the job with an error of its own, the output failed its check, or software could not"
+        " compress the page",
         "Look at the parameters first. If they are right the data is not: keep the page as it is.",
     ),
     errno.ETIMEDOUT: (
@@ -66,12 +77,14 @@ CODES: Final[Mapping[int, tuple[str, str]]] = {
         "Trust the device no longer: unbind all and bind again. The buffers are yours again, without an output.",
     ),
     errno.E2BIG: (
-        "the output is longer than dlen: the page does not compress",
-        "Keep the page as it is; nothing is wrong with the device.",
+        "the output is longer than dlen: the data does not compress, or dlen is too short for it",
+        "Keep the data as it is; nothing is wrong with the device. If dlen is what an earlier run has left there,"
+        " set it again.",
     ),
     errno.ENOSPC: (
-        "the output of this software algorithm is longer than dlen: the page does not compress",
-        "Keep the page as it is.",
+        "the output of this software algorithm is longer than dlen: the data does not compress, or dlen is too short"
+        " for it",
+        "Keep the data as it is. If dlen is what an earlier run has left there, set it again.",
     ),
     errno.EOVERFLOW: (
         "what was to be decompressed is longer than dlen",
@@ -91,6 +104,13 @@ CODES: Final[Mapping[int, tuple[str, str]]] = {
     ),
 }
 """What a negative code says (positive errno): what happened, and the remedy."""
+
+UNITS: Final = (
+    "a unit at least failed, and the length in its entry is its own code; if no entry has one, something is missing or"
+    " wrong in the request itself",
+    "Keep the data of each unit that failed as it is; the others have their outputs.",
+)
+"""What -EINVAL says of a request with several units."""
 
 ERRORS: Final[Mapping[tuple[str, int | None], tuple[str, str]]] = {
     ("ProtocolError", errno.EPROTO): (
@@ -188,10 +208,10 @@ _WHOLE: Final = "that of the whole folio: no page of it is in the store, nor is 
 
 
 def _rows() -> Iterator[tuple[Key, Explanation]]:
-    for code, (happened, remedy) in CODES.items():
-        for role, whose in WHOSE.items():
-            more = "" if code == errno.EINPROGRESS else _AND_THE_OTHERS.get(role, "")
-            yield ("code", code, role), Explanation(happened=happened, whose=whose, remedy=remedy + more)
+    for code, role in itertools.product(CODES, WHOSE):
+        happened, remedy = UNITS if (code, role) == (errno.EINVAL, "units") else CODES[code]
+        then = _THEN_OF_CODES.get(code, _THEN).get(role, "")
+        yield ("code", code, role), Explanation(happened=happened, whose=WHOSE[role], remedy=remedy + then)
     happened, remedy = ARRAY
     yield ("array", 0, "units"), Explanation(happened=happened, whose="that of all pages together", remedy=remedy)
     for reject, (happened, remedy) in REJECTS.items():

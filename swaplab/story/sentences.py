@@ -57,10 +57,13 @@ def _stored(store: str, event: Event) -> str:
 
 def _retried(who: str, event: Event) -> str:
     attempts = event.fields["attempts"]
-    times = f"{attempts} time{'s' * (attempts != 1)}"
     if event.fields["got"]:
-        return f"no descriptor is free for {who}: tried again ({times})"
-    return f"no descriptor came free for {who}: given up (after {times})"
+        return f"{who} found no descriptor at first, and got one after {attempts} more tr{_ies(attempts)}"
+    return f"no descriptor came free for {who} in {attempts} tr{_ies(attempts)}: it is given up"
+
+
+def _ies(number: object) -> str:
+    return "y" if number == 1 else "ies"
 
 
 def _fault(_: str, event: Event) -> str:

@@ -234,6 +234,20 @@ SCRIPTS: dict[str, tuple[list[Json], dict[str, Any]]] = {
         ],
         {},
     ),
+    "a unit fails": (
+        [
+            *requests(text="random"),
+            call("acomp_request_set_src_folio", ref("r0"), page("random"), 0, 4096),
+            call("acomp_request_set_dst_sg", ref("r0"), [{"sg": 2048}, {"sg": 2048}], 4096),
+            call("acomp_request_set_unit_size", ref("r0"), 2048),
+            *compress(),
+        ],
+        {},
+    ),
+    "a short dlen": (
+        [*requests(), call("acomp_request_set_params", ref("r0"), page("text"), buffer(), 4096, 16), *compress()],
+        {},
+    ),
     "cancelled": (
         [*chain(2), *compress(task="t"), call("task.cancel", ref("t")), call("acomp_request_err", ref("r1"))],
         {"landing": "stepped"},
@@ -338,6 +352,26 @@ def test_whatever_went_wrong_is_explained_beside_it(name: str) -> None:
         if made["call"] in waits and isinstance(found.value, int) and found.value < 0:
             assert found.explain is not None
     assert [left.text for left in answer.left_over if left.kind == "held"] == []
+
+
+def test_of_several_units_it_says_that_one_failed_and_where_its_code_is() -> None:
+    units = provoked("a unit fails").calls[-1].explain
+    assert units is not None and units.happened.startswith("a unit at least failed, and the length in its entry")
+    alone = provoked("nothing to read").calls[-1].explain
+    assert alone is not None and "the device ended the job with an error of its own" in alone.happened
+
+
+def test_a_short_dlen_is_told_beside_data_that_does_not_compress() -> None:
+    found = provoked("a short dlen").calls[-1]
+    assert found.value == -7 and found.explain is not None
+    assert "the data does not compress, or dlen is too short for it" in found.explain.happened
+
+
+def test_after_a_cancellation_it_says_who_has_which_result() -> None:
+    explained = provoked("cancelled").outputs["r0"].explain
+    assert explained is not None
+    assert "had ended by then have their own results, all others have -ECANCELED" in explained.remedy
+    assert "may have gone well" not in explained.remedy
 
 
 def test_every_role_has_its_words() -> None:

@@ -1,6 +1,7 @@
 """The view of a script: the words of the transcript, a sentence for each event, and the figures of the picture."""
 
 import json
+import re
 from functools import cache
 
 import pytest
@@ -121,10 +122,21 @@ def test_what_goes_wrong_is_said() -> None:
     ]
 
 
-def test_a_full_queue_is_said() -> None:
-    assert "no descriptor is free for r1: tried again (1 time)" in said(*chain(2), *compress(), wq_size=1)
-    texts = said(*chain(2), call("fault.at", "iaa.alloc_descriptor", 1), *compress())
-    assert texts[-3:] != [] and not set(texts) & KINDS
+def test_a_full_queue_is_said_with_what_came_of_it() -> None:
+    texts = said(*chain(2), *compress(), wq_size=1)
+    assert "r1 found no descriptor at first, and got one after 1 more try" in texts
+    removed = [call("machine.unbind", "iax1", task="u"), call("machine.step", 9)]
+    texts = said(*chain(2), *compress(task="t"), *removed, landing="stepped", wq_size=1)
+    assert "no descriptor came free for r1 in 1 try: it is given up" in texts
+    late = [call("time.advance", 10**9)]
+    texts = said(*chain(2), *compress(task="t"), *late, landing="stepped", wq_size=1)
+    assert any(re.fullmatch("no descriptor came free for r1 in [0-9]+ tries: it is given up", text) for text in texts)
+
+
+@pytest.mark.parametrize("mode", ["sync", "async_irq"])
+def test_what_ran_one_after_the_other_was_not_polled(mode: str) -> None:
+    texts = said(*chain(3), *compress(), sync_mode=mode)
+    assert "r1 has finished, 0" in texts and not any("polled" in text for text in texts)
 
 
 def test_software_that_steps_in_is_said() -> None:
