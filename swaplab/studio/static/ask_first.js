@@ -1,10 +1,11 @@
 /**
  * `<ask-first view="chain">`: a question, its options in a list (`data-right` is the right one), and a `.answer`. The
  * answer stays hidden until one is chosen; then the script is run, and shows it. A `view` of two names shows both runs.
+ * It tells by `answered` whether the first choice was right.
  */
 
 import { ChainView } from "./chain_view.js";
-import { mayMove, h } from "./dom.js";
+import { h, mayMove } from "./dom.js";
 
 class AskFirst extends HTMLElement {
   connectedCallback() {
@@ -21,18 +22,19 @@ class AskFirst extends HTMLElement {
     this.querySelector("ul").after(this.verdict);
   }
 
+  /** The first choice counts, and is followed by the run; whoever wants to may try the others. */
   choose(chosen) {
+    const isRight = chosen.hasAttribute("data-right");
     for (const { item, button } of this.options) {
-      const right = item.hasAttribute("data-right");
-      button.disabled = true;
-      item.classList.toggle("right", right);
-      item.classList.toggle("wrong", item === chosen && !right);
-      if (right) button.append(" ✓");
-      else if (item === chosen) button.append(" ✗");
+      item.classList.toggle("right", item.hasAttribute("data-right"));
+      item.classList.toggle("wrong", item === chosen && !isRight);
+      button.setAttribute("aria-pressed", String(item === chosen));
     }
-    this.verdict.textContent = chosen.hasAttribute("data-right") ? "Yes. See it happen:" : "Not so. See what happens instead:";
-    this.answer.before(...this.getAttribute("view").split(" ").map((name) => this.run(name)));
+    this.verdict.textContent = isRight ? "Yes." : "Not so.";
+    if (!this.answer.hidden) return;
     this.answer.hidden = false;
+    this.answer.after(...this.getAttribute("view").split(" ").map((name) => this.run(name)));
+    this.dispatchEvent(new CustomEvent("answered", { detail: isRight, bubbles: true }));
   }
 
   run(name) {

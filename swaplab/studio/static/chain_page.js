@@ -4,7 +4,7 @@ import "./chain_view.js";
 import "./three_ways.js";
 import { h } from "./dom.js";
 import { downloads } from "./downloads.js";
-import { linkButton, linked } from "./linking.js";
+import { forgetLink, linkButton, opened } from "./linking.js";
 import { namedView } from "./server.js";
 
 const view = /** @type {import("./chain_view.js").ChainView} */ (document.querySelector("chain-view"));
@@ -25,36 +25,42 @@ function choice(label, values, chosen) {
 function machine(key) {
   return (value) => {
     const number = Number(value);
-    view.edit((script) => ({ ...script, machine: { ...script.machine, [key]: Number.isNaN(number) ? value : number } }));
+    runOn({ [key]: Number.isNaN(number) ? value : number });
   };
 }
 
 /** Several devices are of use to one cpu where each has a global queue beside its own. */
 function spread(count) {
   const queues = count > 1 ? { wqs_per_device: 2, g_wqs_per_iaa: 1, wq_size: 16 } : { wqs_per_device: 1, g_wqs_per_iaa: 0 };
-  view.edit((script) => ({ ...script, machine: { ...script.machine, devices: count, ...queues } }));
+  runOn({ devices: count, ...queues });
+}
+
+/** The same script on another machine, shown from where the work begins. */
+function runOn(changes) {
+  const { script } = view.view;
+  view.run({ ...script, machine: { ...script.machine, ...changes } });
 }
 
 const numbers = (...all) => Object.fromEntries(all.map((number) => [number, String(number)]));
 const story = choice("What", STORIES, (name) => view.load(namedView(name)));
 const mode = choice("sync_mode", { async: "async: submit all, then poll", sync: "sync: one after the other",
-  async_irq: "async_irq: told by interrupt" }, machine("sync_mode"));
+  async_irq: "async_irq: by interrupt, one after the other" }, machine("sync_mode"));
 const devices = choice("devices", numbers(1, 2, 4), (value) => spread(Number(value)));
 const engines = choice("engines each", numbers(1, 2, 8), machine("engines_per_device"));
 
-controls.append(linkButton(() => view.view.script), downloads(() => view.view, () => view.steps));
+controls.append(linkButton(() => view.view.script), downloads(() => view.history));
 
 view.addEventListener("viewed", (/** @type {CustomEvent} */ { detail }) => {
   const of = detail.script.machine ?? {};
   mode.value = of.sync_mode ?? "async";
   devices.value = String(of.devices ?? 1);
   engines.value = String(of.engines_per_device ?? 2);
+  forgetLink();
 });
 
-function begin() {
-  return view.begin(location.hash.length > 1 ? linked(location.hash) : namedView("chain"), "chain");
-}
+addEventListener("keydown", (event) => {
+  if (event.target === document.body) view.transport?.key(event);
+});
 
 story.value = "chain";
-addEventListener("hashchange", begin);
-begin();
+opened((asked) => view.begin(asked, "chain"), "chain");

@@ -9,6 +9,7 @@
 import { h, whenNear } from "./dom.js";
 import { Broken } from "./faults.js";
 import { Code } from "./code.js";
+import { figuresOf } from "./figures.js";
 import { History } from "./fold.js";
 import { Places } from "./places.js";
 import { Rows, legend } from "./rows.js";
@@ -76,14 +77,14 @@ export class ChainView extends HTMLElement {
     const toggles = this.hasAttribute("breakable") ? new Toggles(view, (fault, which, on) => this.break(fault, which, on)) : null;
     this.code = this.hasAttribute("plain") ? null : new Code(view);
     this.places = new Places(view, toggles?.places);
-    this.rows = new Rows(view, this.steps, { toggles: toggles?.row });
-    this.transport = new Transport(this.steps, (now, moving) => this.draw(now, moving));
+    this.rows = new Rows(this.history, { toggles: toggles?.row });
+    this.transport = new Transport(this.steps, this.marks, (now, moving) => this.draw(now, moving));
     if (toggles) this.transport.element.append(toggles.cancel(() => this.landings()));
-    this.stage.replaceChildren(h("div", {},
-      h("div", { class: "upper" }, this.code?.element, this.places.element), this.transport.element,
-      toggles?.caption, this.rows.element, legend()));
+    this.stage.replaceChildren(h("div", {}, this.transport.element,
+      h("div", { class: "upper" }, this.code?.element, this.places.element),
+      toggles?.caption, this.rows.element, figuresOf(view), legend(this.rows)));
     this.stage.removeAttribute("aria-busy");
-    this.transport.show(Math.min(at ?? this.beginning, this.steps.length), false);
+    this.transport.show(Math.min(at ?? this.marks.begin, this.steps.length), false);
     this.dispatchEvent(new CustomEvent("viewed", { detail: view, bubbles: true }));
     performance.mark("picture");
   }
@@ -110,9 +111,11 @@ export class ChainView extends HTMLElement {
     return this.load(viewOf(broken.script), Infinity, broken);
   }
 
-  /** Where the work begins: all that is before is preparation. */
-  get beginning() {
-    return Math.max(this.steps.findIndex(({ kind }) => kind === "submit" || kind === "iaa.queued"), 0);
+  /** Where the work begins, all that is before being preparation, and where the first of it fails. */
+  get marks() {
+    const begin = Math.max(this.steps.findIndex(({ kind }) => kind === "submit" || kind === "iaa.queued"), 0);
+    const failure = this.steps.findIndex((_, step) => Object.values(this.history.at(step + 1).chips).some(({ err }) => err < 0));
+    return { begin, failure: failure < 0 ? null : failure + 1 };
   }
 
   /** How many jobs have landed up to here. */

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 
 const WORDS = {
   cpu: "not submitted", asking: "submitted, not in a queue", queue: "in a queue", engine: "in an engine",
-  record: "landed, not polled", software: "done by the cpu, in software", done: "finished", freed: "freed",
+  record: "landed, not polled", taken: "taken back from the device", software: "done by the cpu, in software", done: "finished", freed: "freed",
 };
 
 /** How many colours the style sheet has for chains. */

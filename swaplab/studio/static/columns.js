@@ -13,24 +13,46 @@ export const STAGES = {
   "iaa.retry": ["R", "no descriptor free, tried again"],
   "iaa.start": ["E", "an engine works"],
   "iaa.landed": ["L", "landed"],
-  "poll.empty": ["o", "polled: not finished"],
+  taken: ["T", "taken back: it never landed"],
+  "poll.empty": ["|", "polled: not finished"],
   "iaa.fallback": ["F", "left to software"],
-  complete: ["P", "polled: finished"],
+  complete: ["✓", "finished"],
+  failed: ["✗", "failed"],
 };
 
 /** @typedef {{ step: number, row: string, kind: string, call: string }} Column */
 
-/** The columns of one view. @param {import("./log.js").View} view @param {import("./log.js").Step[]} steps */
-export function columnsOf(view, steps) {
+/** The columns of one run. @param {import("./fold.js").History} history @returns {Column[]} */
+export function columnsOf(history) {
+  const names = callNames(history.view.script);
+  return history.steps.flatMap((step, index) => {
+    const call = step.call === null ? "end" : names[step.call];
+    if (step.kind === "return") return toldByReturn(history, index).map((end) => ({ step: index, call, ...end }));
+    const row = rowOf(step.event);
+    const kind = kindOf(step);
+    return kind in STAGES && row !== null ? [{ step: index, row, kind, call }] : [];
+  });
+}
+
+function kindOf({ kind, event }) {
+  if (kind === "complete" && event.fields.err) return "failed";
+  return kind === "iaa.landed" && event.fields.status === null ? "taken" : kind;
+}
+
+/** Requests whose end no runner has told of: those that stand alone, were cancelled, or never submitted. */
+function toldByReturn(history, index) {
+  const [before, now] = [history.at(index).chips, history.at(index + 1).chips];
+  return Object.values(now)
+    .filter(({ name, err }) => err !== null && before[name]?.err === null)
+    .map(({ name, err }) => ({ row: name, kind: err ? "failed" : "complete" }));
+}
+
+/** Each call by its name and how often there has been one of that name, so that calls of different scripts compare. */
+function callNames(script) {
   const seen = new Map();
-  const names = view.script.calls.map(({ call }) => {
+  return script.calls.map(({ call }) => {
     seen.set(call, (seen.get(call) ?? 0) + 1);
     return `${call} ${seen.get(call)}`;
-  });
-  return steps.flatMap((step, index) => {
-    const row = rowOf(step.event);
-    if (!(step.kind in STAGES) || row === null) return [];
-    return [{ step: index, row, kind: step.kind, call: step.call === null ? "end" : names[step.call] }];
   });
 }
 

@@ -28,9 +28,12 @@ export function outcome(view, index) {
     call.explain === null ? null : consequence(view, codeOf(call), call.explain));
 }
 
+/** A change that is to be seen after its time as well: a request has failed. */
+const FAILED = /: .*err -E(?!INPROGRESS)/;
+
 /** What a call has changed is shown while its line is lit, and its result from then on. */
 function classOf(text, kind) {
-  if (kind === "error") return "error";
+  if (kind === "error" || FAILED.test(text)) return "error";
   return text.startsWith("->") ? "result" : "change dim";
 }
 

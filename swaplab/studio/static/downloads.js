@@ -3,13 +3,13 @@
 import { h } from "./dom.js";
 import { columnsOf } from "./columns.js";
 
-/** @param {() => import("./log.js").View} view @param {() => import("./log.js").Step[]} steps */
-export function downloads(view, steps) {
+/** @param {() => import("./fold.js").History} history that of what is shown now */
+export function downloads(history) {
   const button = (name, words, made) => h("button", { type: "button", class: "quiet", click: () => save(name, made()) }, words);
-  return h("span", { class: "downloads" },
-    button("script.json", "script", () => view().script),
-    button("answer.json", "answer", () => view().run),
-    button("trace-events.json", "trace events", () => traceEvents(view(), steps())));
+  return h("span", { class: "downloads" }, "download ",
+    button("script.json", "script", () => history().view.script),
+    button("answer.json", "answer", () => history().view.run),
+    button("trace-events.json", "trace events", () => traceEvents(history())));
 }
 
 function save(name, content) {
@@ -23,10 +23,10 @@ const SLICES = { submit: "submitted", "iaa.queued": "queued", "iaa.start": "engi
 /**
  * The run as JSON of the Trace Event Format: a thread for each request, a slice for each stage. A microsecond is an
  * event: order, and no time.
- * @param {import("./log.js").View} view @param {import("./log.js").Step[]} steps
+ * @param {import("./fold.js").History} history
  */
-export function traceEvents(view, steps) {
-  const columns = columnsOf(view, steps);
+export function traceEvents(history) {
+  const columns = columnsOf(history);
   const names = [...new Set(columns.map(({ row }) => row))];
   /** @type {Record<string, unknown>[]} */
   const traceEvents = names.map((name, tid) => ({ ph: "M", name: "thread_name", pid: 1, tid, args: { name } }));
@@ -34,7 +34,8 @@ export function traceEvents(view, steps) {
     const own = columns.map((column, ts) => ({ ...column, ts })).filter(({ row }) => row === name);
     const stages = own.filter(({ kind }) => kind !== "poll.empty");
     stages.forEach(({ kind, ts, step }, index) => {
-      const args = { said: steps[step].said, at_ns: steps[step].event.at_ns };
+      const { said, event } = history.steps[step];
+      const args = { said, at_ns: event?.at_ns };
       if (kind in SLICES) {
         const end = stages[index + 1]?.ts ?? columns.length;
         traceEvents.push({ ph: "X", name: SLICES[kind], pid: 1, tid, ts, dur: end - ts, args });

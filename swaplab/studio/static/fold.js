@@ -2,7 +2,7 @@
  * From the log to the state at any of its steps: a pure fold. Back is the fold to one step less.
  *
  * A chip is a request, or a unit of one. Its place is where its work is: "cpu" (its owner's), "asking" (submitted, not
- * in a queue), "queue", "engine", "record" (landed, not looked at), "software", "done", "freed".
+ * in a queue), "queue", "engine", "record" (landed, not looked at), "taken" (back: it never landed), "software", "done", "freed".
  *
  * @typedef {import("./log.js").Step} Step
  * @typedef {import("./log.js").View} View
@@ -51,7 +51,10 @@ const CHANGES = {
     ...(chip.place !== "asking" && { polls: 0, retries: 0, err: null, alone: true }),
   }),
   "iaa.start": () => ({ place: "engine" }),
-  "iaa.landed": (chip) => ({ place: chip.err === null ? "record" : "done" }),
+  // One that is taken back from the device, because it never landed, has no completion record.
+  "iaa.landed": (chip, event) => ({
+    place: chip.err !== null ? "done" : event.fields.status === null ? "taken" : "record",
+  }),
   "iaa.fallback": () => ({ place: "software" }),
   "poll.empty": (chip) => ({ polls: chip.polls + 1 }),
   // Hardware cannot be cancelled: who was told of an end while the job is in the device sees it go on.

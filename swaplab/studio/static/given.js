@@ -14,14 +14,14 @@ const SOME = [0, 1, 2, 4, 8, 16, 32, 64, 128];
  * @param {(script: any) => void} changed
  */
 export function machineOf(words, script, changed) {
-  return h("div", { class: "controls" }, ...words.map((word) => {
+  return h("div", { class: "machine" }, ...words.map((word) => {
     const now = script.machine?.[word.name] ?? word.default;
     const values = valuesOf(word);
     const all = values.includes(now) ? values : [...values, now];
     const select = h("select", { change: () => changed({ ...script, machine: { ...script.machine, [word.name]: all[select.selectedIndex] } }) },
       ...all.map((value) => h("option", {}, String(value))));
     select.selectedIndex = all.indexOf(now);
-    return h("label", {}, `${word.name} `, select);
+    return h("p", {}, h("label", {}, h("code", {}, word.name), " ", select), " ", h("small", { class: "dim" }, word.what));
   }));
 }
 

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { MOST, decoded, encoded } from "./link.js";
-import { viewOf } from "./server.js";
+import { namedView, viewOf } from "./server.js";
 
 /** A button that copies the link of the script that is shown now. @param {() => any} script */
 export function linkButton(script) {
@@ -28,7 +28,27 @@ async function copied(text) {
   }
 }
 
-/** The view of the script that an address holds. @param {string} hash */
-export async function linked(hash) {
-  return viewOf(await decoded(hash.slice(1)));
+let isLinked = false;
+
+/**
+ * Show the script that the address holds, now and whenever another link is followed; or else one of the server's.
+ * @param {(asked: Promise<any>) => Promise<unknown>} show @param {string} name
+ */
+export function opened(show, name) {
+  const open = () => {
+    isLinked = location.hash.length > 1;
+    return show(isLinked ? linked(location.hash.slice(1)) : namedView(name));
+  };
+  addEventListener("hashchange", open);
+  return open();
+}
+
+async function linked(text) {
+  return viewOf(await decoded(text));
+}
+
+/** What is shown now is another script than the address holds, unless it has just been opened from there. */
+export function forgetLink() {
+  if (!isLinked && location.hash !== "") history.replaceState(null, "", location.pathname);
+  isLinked = false;
 }

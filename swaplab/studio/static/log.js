@@ -9,7 +9,7 @@
  * @typedef {{ calls: CallRun[], events: Event[], outputs: Record<string, Output>,
  *   tasks: Record<string, any>, left_over: { kind: string, object: string|null, text: string }[], cut: string|null }} Run
  * @typedef {{ title: string, script: any, calls: { spelled: string, notes: { text: string, kind: string }[] }[],
- *   said: string[], figures: { submits: number, rounds: number, overlap: number, failed: number },
+ *   said: string[], figures: { submits: number, rounds: number, overlap: number, failed: number, engines_busy: number, turns: number },
  *   code_names: Record<string, string>, run: Run }} View
  * @typedef {{ kind: string, call: number|null, event: Event|null, said: string }} Step
  */
@@ -49,24 +49,6 @@ export function headsOf(run) {
 }
 
 const EINPROGRESS = -115;
-
-/**
- * The step at which a request's error, or its success, is known, the last time that it was submitted: its completion, or
- * the return of the first call that has left an err in it. Null if there is none.
- * @param {View} view @param {Step[]} steps @param {string} name
- * @returns {{ step: number, err: number }|null}
- */
-export function endOf(view, steps, name) {
-  let end = null;
-  steps.forEach(({ kind, event, call }, step) => {
-    const own = rowOf(event) === name;
-    const seen = kind === "return" ? view.run.calls[call].changed[name] : undefined;
-    if (own && (kind === "submit" || kind === "iaa.queued")) end = null;
-    else if (own && kind === "complete") end = { step, err: event.fields.err };
-    else if (end === null && seen?.kind === "request" && hasFailed(seen)) end = { step, err: seen.err };
-  });
-  return end;
-}
 
 /** Whether a request, as a call has left it, carries an error: one that is chained and waits does not. */
 export function hasFailed(seen) {

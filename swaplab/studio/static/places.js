@@ -57,8 +57,9 @@ export class Places {
   show(state, moving) {
     const before = moving && mayMove() ? this.where() : null;
     const ends = new Map();
-    for (const chip of Object.values(state.chips)) this.put(chip, ends);
-    for (const [name, chip] of this.chips) if (!(name in state.chips)) { chip.element.remove(); this.chips.delete(name); }
+    const chips = Object.fromEntries(Object.entries(state.chips).filter(([name]) => !(`${name}/0` in state.chips)));
+    for (const chip of Object.values(chips)) this.put(chip, ends);
+    for (const [name, chip] of this.chips) if (!(name in chips)) { chip.element.remove(); this.chips.delete(name); }
     for (const { name, element, state: words } of this.devices) {
       const seen = state.objects[`machine.${name}`];
       const gone = seen !== undefined && Object.keys(seen.queues).length === 0;

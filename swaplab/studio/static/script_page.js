@@ -6,11 +6,13 @@ import { h } from "./dom.js";
 import { downloads } from "./downloads.js";
 import { exercisesOf } from "./exercises.js";
 import { machineOf, pagesOf } from "./given.js";
-import { linkButton, linked } from "./linking.js";
+import { forgetLink, linkButton, opened } from "./linking.js";
 import { get, namedView } from "./server.js";
 import { States, statesNow } from "./states.js";
 
 const MOST_UNDONE = 50;
+const FIRST = "01_chain";
+const SHELVES = { story: "stories", example: "examples of docs/scripts.md" };
 
 const editor = /** @type {import("./editor.js").ScriptEditor} */ (document.querySelector("script-editor"));
 const view = /** @type {import("./chain_view.js").ChainView} */ (document.querySelector("chain-view"));
@@ -22,24 +24,31 @@ let vocabulary = null;
 const undo = h("button", { type: "button", disabled: true, click: back }, "↶ undo");
 const examples = h("select", { "aria-label": "examples", change: () => begin(namedView(examples.value)) });
 
-/** Run a script that has been edited; `keeps` the one before, to go back to. */
-async function run(next, keeps = true) {
-  if (keeps && script !== null) undone.push(script);
-  if (undone.length > MOST_UNDONE) undone.shift();
-  undo.disabled = undone.length === 0;
+/** Run a script that has been edited. */
+async function run(next) {
+  keep();
   script = next;
   await view.run(next, Infinity);
 }
 
-function back() {
-  run(undone.pop(), false);
+/** Show a script that is asked for. */
+async function begin(asked) {
+  keep();
+  editor.open = null;
+  await view.begin(asked, FIRST, Infinity);
 }
 
-async function begin(asked) {
+/** What is shown now can be gone back to. */
+function keep() {
   if (script !== null) undone.push(script);
+  if (undone.length > MOST_UNDONE) undone.shift();
   undo.disabled = undone.length === 0;
-  editor.open = null;
-  await view.load(asked, Infinity);
+}
+
+async function back() {
+  script = undone.pop();
+  undo.disabled = undone.length === 0;
+  await view.run(script, Infinity);
 }
 
 function shown(seen) {
@@ -58,6 +67,7 @@ async function open() {
   editor.addEventListener("changed", (/** @type {CustomEvent} */ { detail }) => run(detail));
   view.addEventListener("viewed", (/** @type {CustomEvent} */ { detail }) => {
     script = detail.script;
+    forgetLink();
     shown(detail);
     exercises.look(detail);
   });
@@ -68,12 +78,13 @@ async function open() {
     for (const [kind, diagram] of Object.entries(diagrams)) diagram.show(now[kind]);
   });
   const { views } = await get("/v1/views");
-  examples.append(...views.map(({ name, title }) => h("option", { value: name }, title)));
+  for (const [shelf, some] of Object.entries(Object.groupBy(views, ({ shelf }) => shelf))) {
+    examples.append(h("optgroup", { label: SHELVES[shelf] }, ...some.map(({ name, title }) => h("option", { value: name }, title))));
+  }
   document.querySelector(".controls").append(h("label", {}, "Begin with ", examples), undo,
-    linkButton(() => script), downloads(() => view.view, () => view.steps));
-  addEventListener("hashchange", () => begin(linked(location.hash)));
-  examples.value = "01_chain";
-  await view.begin(location.hash.length > 1 ? linked(location.hash) : namedView("01_chain"), "01_chain", Infinity);
+    linkButton(() => script), downloads(() => view.history));
+  examples.value = FIRST;
+  await opened(begin, FIRST);
 }
 
 open().catch((error) => {

@@ -33,13 +33,19 @@ export function post(path, body) {
 }
 
 /** The view of a script of the server's own. @param {string} name @returns {Promise<View>} */
-export function namedView(name) {
-  return get(`/v1/views/${encodeURIComponent(name)}`);
+export async function namedView(name) {
+  return inFull(await get(`/v1/views/${encodeURIComponent(name)}`));
 }
 
 /** The view of any other script, which is run for it. @param {object} script @returns {Promise<View>} */
-export function viewOf(script) {
-  return post("/v1/views", script);
+export async function viewOf(script) {
+  return inFull(await post("/v1/views", script));
+}
+
+/** What a script may leave out, and editing it asks for. */
+function inFull(view) {
+  const { machine = {}, pages = {}, calls = [] } = view.script;
+  return { ...view, script: { ...view.script, machine, pages, calls: calls.map((call) => ({ args: [], ...call })) } };
 }
 
 async function answered(path, options, attempts = 3) {

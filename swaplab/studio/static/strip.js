@@ -12,9 +12,7 @@ const FILLING = {
   submit: "way", "iaa.retry": "way", "iaa.queued": "wait", "iaa.start": "work", "iaa.landed": "landed",
 };
 
-/**
- * @typedef {{ place: number, step: number, kind: string, failed: boolean }} Mark
- */
+/** @typedef {{ place: number, kind: string }} Mark */
 
 export class Strip {
   /**
@@ -39,6 +37,14 @@ export class Strip {
     this.cursor.setAttribute("x1", x);
     this.cursor.setAttribute("x2", x);
   }
+
+  /** Scroll what holds the strips, where they are wider, so that the cursor is seen. @param {number} place @param {Element} box */
+  follow(place, box) {
+    if (box.scrollWidth <= box.clientWidth) return;
+    const x = this.element.getBoundingClientRect().left - box.getBoundingClientRect().left + place * CELL;
+    if (x > box.clientWidth - CELL) box.scrollLeft += x - box.clientWidth / 2;
+    else if (x < box.clientWidth / 3) box.scrollLeft = Math.max(0, box.scrollLeft + x - box.clientWidth / 2);
+  }
 }
 
 /** What lies between the events: waiting, working, landed. An empty poll changes nothing of it. */
@@ -53,11 +59,10 @@ function spans(marks, width) {
   });
 }
 
-function mark({ place, kind, failed }) {
+function mark({ place, kind }) {
   const x = place * CELL + CELL / 2;
   if (kind === "poll.empty") return s("line", { class: "tick", x1: x, x2: x, y1: 4, y2: HEIGHT - 4 });
-  const letter = failed ? "✗" : kind === "complete" ? "✓" : STAGES[kind][0];
-  return s("g", { class: `mark ${failed ? "failed" : kind.replace(".", "-")}` },
+  return s("g", { class: `mark ${kind.replace(".", "-")}` },
     s("rect", { x: x - CELL / 2 + 0.5, y: MIDDLE - 8, width: CELL - 1, height: 16, rx: kind === "iaa.landed" ? 8 : 3 }),
-    s("text", { x, y: MIDDLE + 4, "text-anchor": "middle" }, letter));
+    s("text", { x, y: MIDDLE + 4, "text-anchor": "middle" }, STAGES[kind][0]));
 }

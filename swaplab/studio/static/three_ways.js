@@ -5,6 +5,8 @@
 
 import { h, whenNear } from "./dom.js";
 import { aligned, columnsOf } from "./columns.js";
+import { figuresOf } from "./figures.js";
+import { History } from "./fold.js";
 import { Rows } from "./rows.js";
 import { namedView } from "./server.js";
 import { stepsOf } from "./log.js";
@@ -23,10 +25,10 @@ class ThreeWays extends HTMLElement {
   }
 
   show(views) {
-    const steps = views.map(stepsOf);
-    const { places, width } = aligned(views.map((view, index) => columnsOf(view, steps[index])));
-    const drawn = views.map((view, index) => new Rows(view, steps[index], { places: places[index], width, words: false }));
-    drawn.forEach((rows, index) => rows.show(steps[index].length));
+    const histories = views.map((view) => new History(view, stepsOf(view)));
+    const { places, width } = aligned(histories.map(columnsOf));
+    const drawn = histories.map((history, index) => new Rows(history, { places: places[index], width, words: false }));
+    drawn.forEach((rows, index) => rows.show(histories[index].steps.length));
     const range = h("input", { type: "range", min: 0, max: width, value: width, "aria-label": "events up to here",
       input: () => drawn.forEach((rows) => rows.showPlace(Number(range.value))) });
     this.replaceChildren(h("div", { class: "buttons" }, range),
@@ -35,13 +37,7 @@ class ThreeWays extends HTMLElement {
 }
 
 function way(view, rows) {
-  const { submits, rounds, overlap } = view.figures;
-  const figure = (words, number) => h("span", {}, h("b", {}, number), ` ${words}`);
-  return h("section", { class: "way" },
-    h("h3", {}, view.title), rows.element,
-    h("p", { class: "figures" }, figure(submits === 1 ? "submit" : "submits", submits),
-      figure(rounds === 1 ? "round of polling" : "rounds of polling", rounds),
-      figure("jobs in the devices at a time, while there are any", overlap.toFixed(1))));
+  return h("section", { class: "way" }, h("h3", {}, view.title), rows.element, figuresOf(view));
 }
 
 customElements.define("three-ways", ThreeWays);

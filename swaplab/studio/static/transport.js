@@ -2,15 +2,20 @@
 
 import { h } from "./dom.js";
 
+/** Between two steps, and between two of the preparation: those before the work begins. */
 const STEP_MS = 420;
+const PREPARE_MS = 60;
+const SPEEDS = { "½": 2, "1": 1, "2": 0.5, "4": 0.25 };
 
 export class Transport {
   /**
    * @param {import("./log.js").Step[]} steps
+   * @param {{ begin: number, failure: number|null }} marks the steps where the work begins, and where the first of it fails
    * @param {(at: number, moving: boolean) => void} moved called with the number of steps that have happened
    */
-  constructor(steps, moved) {
+  constructor(steps, marks, moved) {
     this.steps = steps;
+    this.marks = marks;
     this.moved = moved;
     this.at = 0;
     this.timer = null;
@@ -21,14 +26,19 @@ export class Transport {
     const back = button("back", "one step back (left)", () => this.go(this.at - 1, true));
     const forth = button("forth", "one step forth (right)", () => this.go(this.at + 1, true));
     const last = button("last", "to the end (end)", () => this.go(steps.length));
-    first.textContent = "|◀"; back.textContent = "◀"; forth.textContent = "▶|"; last.textContent = "▶▶|";
+    const failure = button("failure", "to the first failure", () => this.go(marks.failure));
+    const whole = button("whole", "full screen", () => this.element.closest("chain-view").requestFullscreen());
+    first.textContent = "|◀"; back.textContent = "◀|"; forth.textContent = "|▶"; last.textContent = "▶|";
+    failure.textContent = "✗"; failure.hidden = marks.failure === null; whole.textContent = "⛶";
+    this.speed = h("select", { "aria-label": "speed" }, ...Object.keys(SPEEDS).map((words) => h("option", { value: words }, `${words}×`)));
+    this.speed.value = "1";
     this.range = h("input", {
       type: "range", min: 0, max: steps.length, value: 0, "aria-label": "step", input: () => this.go(Number(this.range.value)),
     });
     this.count = h("span", { class: "count dim" });
     this.said = h("p", { class: "now", role: "status", "aria-live": "polite" });
     this.element = h("div", { class: "transport" },
-      h("div", { class: "buttons", role: "group", "aria-label": "Play" }, first, back, this.play, forth, last, this.range, this.count), this.said);
+      h("div", { class: "buttons", role: "group", "aria-label": "Play" }, first, back, this.play, forth, last, failure, this.range, this.count, this.speed, whole), this.said);
   }
 
   /** Go to a place. `moving`: it is the one beside, so what changes may be seen moving. */
@@ -60,15 +70,21 @@ export class Transport {
     if (this.at >= this.steps.length) this.show(0, false);
     this.play.textContent = "❚❚";
     this.play.setAttribute("aria-label", "pause (space)");
-    this.timer = setInterval(() => {
-      this.show(this.at + 1, true);
+    this.later();
+  }
+
+  later() {
+    const pause = this.at < this.marks.begin ? PREPARE_MS : STEP_MS * SPEEDS[this.speed.value];
+    this.timer = setTimeout(() => {
+      this.show(this.at + 1, this.at >= this.marks.begin);
       if (this.at >= this.steps.length) this.stop();
-    }, STEP_MS);
+      else this.later();
+    }, pause);
   }
 
   stop() {
     if (this.timer === null) return;
-    clearInterval(this.timer);
+    clearTimeout(this.timer);
     this.timer = null;
     this.play.textContent = "▶";
     this.play.setAttribute("aria-label", "play (space)");
@@ -78,7 +94,8 @@ export class Transport {
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const at = /** @type {Element} */ (event.target);
-    if (at.closest("input, select, textarea") && !(at === this.range && event.key === " ")) return;
+    const ofRange = at === this.range && (event.key === " " || event.shiftKey);
+    if (at.closest("input, select, textarea") && !ofRange) return;
     if (at.closest("button, a, summary") && event.key === " ") return;
     const does = {
       ArrowLeft: () => (event.shiftKey ? this.byCall(-1) : this.go(this.at - 1, true)),
