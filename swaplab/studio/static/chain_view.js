@@ -79,7 +79,7 @@ export class ChainView extends HTMLElement {
     this.places = new Places(view, toggles?.places);
     this.rows = new Rows(this.history, { toggles: toggles?.row });
     this.transport = new Transport(this.steps, this.marks, (now, moving) => this.draw(now, moving));
-    if (toggles) this.transport.element.append(toggles.cancel(() => this.landings()));
+    if (toggles) this.transport.buttons.append(toggles.cancel(() => this.landings()));
     this.stage.replaceChildren(h("div", {}, this.transport.element,
       h("div", { class: "upper" }, this.code?.element, this.places.element),
       toggles?.caption, this.rows.element, figuresOf(view), legend(this.rows)));

@@ -6,8 +6,8 @@ import { h } from "./dom.js";
 export function figuresOf(view) {
   const { submits, rounds, engines_busy: busy, turns } = view.figures;
   return h("p", { class: "figures" }, figure(submits, "submit"), figure(rounds, "round", " of polling"),
-    figure(busy.toFixed(1), "engine", " at work at a time, while any is"),
-    figure(turns, "turn", " of an engine from beginning to end, if all jobs take equally long"));
+    turns > 0 && figure(busy.toFixed(1), "engine", " at work at a time, while any is"),
+    turns > 0 && figure(turns, "turn", " of an engine from beginning to end, if all jobs take equally long"));
 }
 
 function figure(number, noun, rest = "") {

@@ -48,7 +48,7 @@ export class Places {
     const inside = queues.map((wq) => this.box(`queue ${wq}`, `queue ${wq}`, `${machine.wq_size ?? 16} descriptors`,
       h("small", { class: "dim" }, `${machine.wq_size ?? 16} descriptors`)));
     const element = h("section", { class: "device", "data-device": name, "aria-label": `device ${name}` },
-      h("h3", {}, name), toggles.device?.(name), toggles.queue?.(name), state, ...inside,
+      h("div", { class: "head" }, h("h3", {}, name), toggles.device?.(name), toggles.queue?.(name)), state, ...inside,
       this.box(`engine ${name}`, enginesInWords(engines), `engines of ${name}`));
     return { name, element, state };
   }

@@ -45,9 +45,11 @@ export class Rows {
     this.strips.push(strip);
     const result = h("span", { class: end?.err ? "end failed" : "end" }, this.result(name, end));
     this.when(end?.step ?? Infinity, result);
+    const told = words && end?.err ? this.consequence(name, end) : null;
+    const [again, full] = told?.classList.contains("again") ? [told, null] : [null, told];
     return h("li", { "data-request": name },
-      h("div", { class: "line" }, h("span", { class: "name" }, name), result, toggles?.(name), strip.element),
-      words ? this.retries(name) : null, words && end?.err ? this.consequence(name, end) : null);
+      h("div", { class: "line" }, h("span", { class: "name" }, name), result, toggles?.(name), strip.element, again),
+      words ? this.retries(name) : null, full);
   }
 
   result(name, end) {
@@ -81,8 +83,10 @@ export class Rows {
     const key = JSON.stringify([err, explain]);
     const former = this.told.get(key);
     if (former === undefined) this.told.set(key, name);
-    const full = former === undefined || explain === null;
-    return this.when(step, full ? consequence(this.view, err, explain, name) : consequence(this.view, err, null, name, `as ${former}`));
+    if (former === undefined || explain === null) return this.when(step, consequence(this.view, err, explain, name));
+    const again = consequence(this.view, err, null, name, `as ${former}`);
+    again.classList.add("again");
+    return this.when(step, again);
   }
 
   /** All columns before a place have happened. @param {number} place */

@@ -29,7 +29,7 @@ export class Transport {
     const failure = button("failure", "to the first failure", () => this.go(marks.failure));
     const whole = button("whole", "full screen", () => this.element.closest("chain-view").requestFullscreen());
     first.textContent = "|◀"; back.textContent = "◀|"; forth.textContent = "|▶"; last.textContent = "▶|";
-    failure.textContent = "✗"; failure.hidden = marks.failure === null; whole.textContent = "⛶";
+    failure.textContent = "✗"; failure.hidden = marks.failure === null; whole.textContent = "full screen";
     this.speed = h("select", { "aria-label": "speed" }, ...Object.keys(SPEEDS).map((words) => h("option", { value: words }, `${words}×`)));
     this.speed.value = "1";
     this.range = h("input", {
@@ -37,8 +37,8 @@ export class Transport {
     });
     this.count = h("span", { class: "count dim" });
     this.said = h("p", { class: "now", role: "status", "aria-live": "polite" });
-    this.element = h("div", { class: "transport" },
-      h("div", { class: "buttons", role: "group", "aria-label": "Play" }, first, back, this.play, forth, last, failure, this.range, this.count, this.speed, whole), this.said);
+    this.buttons = h("div", { class: "buttons", role: "group", "aria-label": "Play" }, first, back, this.play, forth, last, failure, this.range, this.count, this.speed, whole);
+    this.element = h("div", { class: "transport" }, this.buttons, this.said);
   }
 
   /** Go to a place. `moving`: it is the one beside, so what changes may be seen moving. */
