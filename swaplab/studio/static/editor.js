@@ -76,14 +76,15 @@ export class ScriptEditor extends HTMLElement {
   form(call, index) {
     const context = this.context(index);
     const entry = this.entries.get(call.call);
-    const params = entry === undefined ? [] : withRepeats(entry, call.args);
+    const { args: given = [] } = call;
+    const params = entry === undefined ? [] : withRepeats(entry, given);
     const select = h("select", { "aria-label": "call", change: () => this.put(index, this.made(select.value, index)) },
       ...GROUPS.map(([title, is]) => h("optgroup", { label: title },
         ...this.vocabulary.calls.filter(is).map(({ name }) => h("option", { value: name }, name)))));
     select.value = call.call;
-    const args = params.map((param, at) => at < call.args.length
-      ? argument(param, call.args[at], context, (value) => this.put(index, { ...call, args: call.args.toSpliced(at, 1, value) }))
-      : h("button", { type: "button", click: () => this.put(index, { ...call, args: [...call.args, first(param, context)] }) }, `+ ${param.name}`));
+    const args = params.map((param, at) => at < given.length
+      ? argument(param, given[at], context, (value) => this.put(index, { ...call, args: given.toSpliced(at, 1, value) }))
+      : h("button", { type: "button", click: () => this.put(index, { ...call, args: [...given, first(param, context)] }) }, `+ ${param.name}`));
     return h("div", { class: "form" }, h("p", { class: "dim" }, entry?.what ?? "no such call"),
       h("div", { class: "arguments" }, h("span", { class: "argument" }, h("small", { class: "dim" }, "call"), select), ...args),
       this.binding(call, index, entry), this.buttons(index));

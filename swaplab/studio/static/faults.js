@@ -41,7 +41,7 @@ function arrival(point) {
 
 /** The page that a request reads; null if that is no page of its own. @returns {string|null} */
 export function pageOf(script, request) {
-  for (const { call, args } of script.calls) {
+  for (const { call, args = [] } of script.calls) {
     if (call === "acomp_request_set_params" && args[0]?.ref === request) return args[1]?.page ?? null;
     if (call === "crypto_acomp_batch_compress" && Array.isArray(args[0]) && Array.isArray(args[1])) {
       return args[1][args[0].findIndex((req) => req?.ref === request)]?.page ?? null;

@@ -42,10 +42,9 @@ export async function viewOf(script) {
   return inFull(await post("/v1/views", script));
 }
 
-/** What a script may leave out, and editing it asks for. */
+/** A script without calls says nothing of them; here it has none. */
 function inFull(view) {
-  const { machine = {}, pages = {}, calls = [] } = view.script;
-  return { ...view, script: { ...view.script, machine, pages, calls: calls.map((call) => ({ args: [], ...call })) } };
+  return { ...view, script: { calls: [], ...view.script } };
 }
 
 async function answered(path, options, attempts = 3) {

@@ -133,14 +133,17 @@ def test_three_ways_are_aligned_by_call_and_have_the_servers_figures(at_chain: S
     for index, name in enumerate(("chain-sync", "chain", "chain-unit")):
         figures = served.client.get(f"/v1/views/{name}").json()["figures"]
         shown = ways.locator("section.way").nth(index).locator(".figures b").all_inner_texts()
-        assert shown == [str(figures["submits"]), str(figures["rounds"]), f"{figures['overlap']:.1f}"]
+        busy = f"{figures['engines_busy']:.1f}"
+        assert shown == [str(figures["submits"]), str(figures["rounds"]), busy, str(figures["turns"])]
     begins = ways.evaluate(
         """async (element) => {
           const { aligned, columnsOf } = await import("/static/columns.js");
+          const { History } = await import("/static/fold.js");
           const { namedView } = await import("/static/server.js");
           const { stepsOf } = await import("/static/log.js");
           const names = element.getAttribute("names").split(" ");
-          const all = (await Promise.all(names.map(namedView))).map((view) => columnsOf(view, stepsOf(view)));
+          const views = await Promise.all(names.map(namedView));
+          const all = views.map((view) => columnsOf(new History(view, stepsOf(view))));
           const { places } = aligned(all);
           return all.map((columns, index) => Object.fromEntries(columns.map(({ call }, at) => [call, places[index][at]])
             .reverse()));
