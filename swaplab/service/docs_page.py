@@ -141,7 +141,8 @@ def page(document: dict[str, Any], base: str) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><title>swaplab: routes</title>'
         '<link rel="icon" href="/static/favicon.svg" type="image/svg+xml">'
-        '<link rel="stylesheet" href="/static/docs.css"></head><body><header><nav aria-label="Pages">To see a chain happen: <a href="/">the way here</a> · '
+        '<link rel="stylesheet" href="/static/docs.css"></head><body>'
+        '<header><nav aria-label="Pages">To see a chain happen: <a href="/">the way here</a> · '
         '<a href="/chain">one chain</a> · <a href="/script">your own chain</a></nav></header>'
         "<main><h1>swaplab over HTTP</h1>"
         "<p>Chains of compression requests, compressed stores and caches. The lines work when they are typed, from the"
