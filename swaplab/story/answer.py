@@ -55,7 +55,10 @@ class Explanation(Part):
 
 
 class RequestView(Part):
-    """A request: its state, the head of its chain, and what the last operation left in it."""
+    """A request: its state, the head of its chain, and what the last operation left in it.
+
+    It is `in_flight` as long as a job holds it, though its caller was cancelled and has left.
+    """
 
     kind: Literal["request"] = "request"
     state: RequestState

@@ -176,7 +176,10 @@ def _change(view: View, former: View | None) -> list[str]:
     match view:
         case RequestView():
             old = former if isinstance(former, RequestView) else None
-            words = [view.state.replace("_", " ")] if old is None or view.state != old.state else []
+            state = view.state.replace("_", " ")
+            words = [state] if old is None or view.state != old.state else []
+            if not words and view.state == "in_flight":
+                words = [f"still {state}"]
             if view.chained_to != (old.chained_to if old else None):
                 words.append(f"chained to {view.chained_to}" if view.chained_to else "not chained")
             words += [f"err {code_name(view.err)}"] if view.err != (old.err if old else 0) else []

@@ -5,6 +5,7 @@ from zlib import crc32
 
 from acomp import AcompReq, CryptoWait, SgEntry, acomp_chain_members
 from acomp.chain import chain_state
+from acomp.states import RequestState
 from iaa_emulator import Platform
 from zswap import Zswap
 
@@ -31,7 +32,7 @@ class Watch:
         for name, thing in self._objects.bound().items():
             if isinstance(thing, AcompReq):
                 head = thing.chain.head if thing.chained and thing.chain is not None else None
-                if self._is_new(name, (thing.state, head, thing.base.err, thing.dlen)):
+                if self._is_new(name, (_state(thing), head, thing.base.err, thing.dlen)):
                     changed[name] = self._request(thing, head)
                 self._add_chain(f"{name}.chain", thing, changed)
             elif isinstance(thing, CryptoWait):
@@ -60,7 +61,7 @@ class Watch:
 
     def _request(self, req: AcompReq, head: AcompReq | None) -> RequestView:
         chained_to = None if head is None else self._objects.name_of(head)
-        return RequestView(state=req.state, chained_to=chained_to, err=req.base.err, dlen=req.dlen)
+        return RequestView(state=_state(req), chained_to=chained_to, err=req.base.err, dlen=req.dlen)
 
     def _add_chain(self, name: str, head: AcompReq, changed: dict[str, View]) -> None:
         """The chain of a request, if it is the head of one, or has been."""
@@ -71,6 +72,11 @@ class Watch:
         members = () if state == "single" else running or acomp_chain_members(head)
         if self._is_new(name, (state, members)):
             changed[name] = ChainView(state=state, members=[self._objects.name_of(req) or "-" for req in members])
+
+
+def _state(req: AcompReq) -> RequestState:
+    """The state as acomp's errors have it: a request that was left to its job by a cancelled caller is `in_flight`."""
+    return "in_flight" if req.state == "idle" and req.jobs else req.state
 
 
 def checksum(req: AcompReq) -> int | None:

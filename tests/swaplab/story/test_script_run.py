@@ -15,6 +15,7 @@ from swaplab.story.answer import Coroutine, Reference, ScriptRun
 from swaplab.story.calls import CALLS
 from swaplab.story.run import run_script
 from swaplab.story.script import Script
+from swaplab.story.transcript import notes_of
 from tests.swaplab.story.scripts import (
     DONE,
     Json,
@@ -90,6 +91,18 @@ def test_a_task_goes_on_until_nothing_is_ready_and_time_stands_still() -> None:
     assert behind.error is not None and "no engine has begun with it" in behind.error.message
     assert joined.value == 0 and answer.tasks["t"].value == 0
     assert {event.at_ns for event in answer.events} == {0}
+
+
+def test_what_a_cancelled_caller_leaves_to_its_jobs_is_in_flight_until_they_have_landed() -> None:
+    cancel = [call("machine.land", ref("r0")), call("task.cancel", ref("t")), call("machine.step", 9)]
+    answer = run(*chain(3), *compress(task="t"), *cancel, landing="stepped")
+    *_, cancelled, landed = [
+        {name: view.state for name, view in one.changed.items() if view.kind == "request"} for one in answer.calls
+    ]
+    assert cancelled == {"r0": "idle", "r1": "in_flight", "r2": "in_flight"}
+    assert landed == {"r1": "idle", "r2": "idle"}
+    notes = [note.text for note in list(notes_of(answer))[-2]]
+    assert any(text.startswith("r1 r2: still in flight, err -ECANCELED") for text in notes)
 
 
 def test_a_cancelled_chain_leaves_its_jobs_and_they_are_told() -> None:
