@@ -188,6 +188,20 @@ class Zswap:
         self._check()
         return load_path.load_at_once(self._parts, offset, keep=True)
 
+    def compressed(self, offset: int) -> tuple[str, bytes] | None:
+        """Algorithm (its `cra_name`) and compressed form of the page at this slot; None if there is none, or a raw one.
+
+        A plain call that changes nothing, for who keeps pages elsewhere as well. For `Swap.compressed`.
+        """
+        self._check()
+        inventory = self._parts.inventory
+        entry = inventory.tree.get(offset)
+        if entry == EMPTY or inventory.raw_page(entry) is not None:
+            return None
+        blob = inventory.entries.blob[entry]
+        assert blob is not None
+        return inventory.pool_of(entry).tfm.alg.cra_name, blob
+
     async def load(self, offset: int, keep: bool = False) -> bytes | None:
         """Return the page at this slot and forget it unless `keep`; None if there is none.
 

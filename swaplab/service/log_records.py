@@ -2,9 +2,9 @@
 
 Little-endian: magic u32, kind u8, flags u8, key length u16, value length u32, expiry in unix milliseconds u64 (0:
 never), sequence u64, crc32 u32 of all this and the key, crc32 u32 of all of the record but this field; then the key,
-then the value as one zstd frame. By the first checksum the key is known, and where the record ends, whatever has become
-of the value. Records that belong together, such as the pages of a folio, say MORE but for the last, and count only when
-that is there. Pure.
+then the value as one zstd frame, which says how long it is unless that is a page. By the first checksum the key is
+known, and where the record ends, whatever has become of the value. Records that belong together, such as the pages of a
+folio, say MORE but for the last, and count only when that is there. Pure.
 """
 
 import mmap
@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 import zstandard
+
+from acomp import PAGE_SIZE
 
 MAGIC: Final = 0x474C5653
 """The letters SVLG."""
@@ -73,7 +75,7 @@ def compressed(value: bytes) -> bytes:
 
 def decompressed(frame: bytes) -> bytes:
     """The value of a frame; zstandard.ZstdError for a damaged one."""
-    return zstandard.ZstdDecompressor().decompress(frame)
+    return zstandard.ZstdDecompressor().decompress(frame, PAGE_SIZE)  # which is for those that do not say their length
 
 
 def record_at(data: "bytes | mmap.mmap", position: int) -> Record | None:

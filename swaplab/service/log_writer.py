@@ -19,16 +19,17 @@ SYNC_INTERVAL_S: Final = 1.0
 
 
 class Change(NamedTuple):
-    """One record to be: its value is compressed where it is written."""
+    """One record to be: its value is compressed where it is written, unless there is a `frame` of it already."""
 
     kind: Kind
     key: bytes = b""
     value: bytes = b""
     expires_ms: int = 0
+    frame: bytes = b""
 
     def record(self, more: bool) -> Record:
         """The record; `more` belong to it."""
-        frame = compressed(self.value) if self.kind is Kind.PUT else b""
+        frame = self.frame or compressed(self.value) if self.kind is Kind.PUT else b""
         return Record(self.kind, self.key, frame, self.expires_ms, more=more)
 
 

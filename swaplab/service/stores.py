@@ -4,7 +4,7 @@ A change counts in memory first and goes to the log in the same order; who made 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from errno import EIO, ENOSPC
 from typing import Self
 
@@ -70,7 +70,7 @@ class Store:
         if nr_pages == 1 and self._order.is_free(slot):
             placed = self.swap.store_at_once(slot, data)
             if placed is not None:
-                await recorded(self._record((Change(Kind.PUT, _key(slot), data),)))
+                await recorded(self._record(self._puts(slot, data)))
                 return placed
         lease = self._order.request(slot, nr_pages)
         try:
@@ -80,8 +80,7 @@ class Store:
             except OSError as error:
                 await recorded(self._record(Change(Kind.DELETE, _key(slot + n)) for n in range(nr_pages)))
                 raise _no_room(error) from error
-            pages = (data[at : at + PAGE_SIZE] for at in range(0, len(data), PAGE_SIZE))
-            written = self._record(Change(Kind.PUT, _key(slot + n), page) for n, page in enumerate(pages))
+            written = self._record(self._puts(slot, data))
         finally:
             lease.release()
         await recorded(written)
@@ -120,6 +119,14 @@ class Store:
             figures=_figures(stats),
             opened=self.opened,
         )
+
+    def _puts(self, slot: int, data: bytes) -> Iterator[Change]:
+        """What has just been stored; with the store's own frames, where there are some, so that nobody makes others."""
+        for at in range(0, len(data), PAGE_SIZE):
+            number = slot + at // PAGE_SIZE
+            algorithm, frame = self.swap.compressed(number) or ("", b"")
+            frame = frame if algorithm == "zstd" else b""
+            yield Change(Kind.PUT, _key(number), data[at : at + PAGE_SIZE], frame=frame)
 
     def _record(self, changes: Iterable[Change]) -> "asyncio.Future[None] | None":
         """Append changes to the log; when they are written, or None where there is no log or nothing has changed."""

@@ -279,6 +279,16 @@ class Swap:
         check_slots(offset, nr_pages)
         return extents_of(self._parts.pages, self._parts.marks, offset, nr_pages)
 
+    def compressed(self, offset: int) -> tuple[str, bytes] | None:
+        """The page at this offset as the compressed store keeps it, and the `cra_name` of the algorithm that made it.
+
+        A plain call that changes nothing, for who keeps pages elsewhere as well and would compress them again. None for
+        a page that is not in the store, or there as it came.
+        """
+        self._check()
+        slot = self._parts.pages.get(check_slots(offset))
+        return None if slot == EMPTY else self.zswap.compressed(slot)
+
     def load_at_once(self, offset: int) -> bytes | None:
         """Return the page at this offset, which stays stored, or zeroes if there is none; None if that means waiting.
 

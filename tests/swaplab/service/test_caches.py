@@ -1,19 +1,17 @@
 """A cache and its log: what has left the one leaves the other, so that it can be rewritten and nothing comes back."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from random import Random
 
 import pytest
 
-import acomp
 from swaplab.service.caches import CacheRoom
-from swaplab.service.log_thread import LogThread
-from swaplab.service.log_writer import LogWriter
 from swaplab.service.models import CacheSettings
 from swaplab.service.value_log import ValueLog
+
+from .restored import restored
 
 pytestmark = pytest.mark.threads
 
@@ -29,18 +27,9 @@ def logged(directory: Path) -> dict[str, bytes]:
     return found
 
 
-@asynccontextmanager
-async def opened(directory: Path, **settings: object) -> AsyncIterator[CacheRoom]:
-    with acomp.registry():
-        room = await CacheRoom("c", CacheSettings(**{"max_bytes": 1 << 20, **settings})).open()  # type: ignore[arg-type]
-        thread = LogThread()
-        log = ValueLog(directory)
-        try:
-            await room.restore(log, LogWriter(log, "1s", thread))
-            yield room
-        finally:
-            await room.close()
-            thread.close()
+def opened(directory: Path, **settings: object) -> AbstractAsyncContextManager[CacheRoom]:
+    chosen = CacheSettings(**{"max_bytes": 1 << 20, **settings})  # type: ignore[arg-type]
+    return restored(CacheRoom("c", chosen), directory)
 
 
 async def there(room: CacheRoom) -> dict[str, bytes]:
