@@ -5,7 +5,7 @@ requests for a driver. A call whose `function` is None is the runner's own.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -60,7 +60,8 @@ class Param:
 class Entry:
     """One call. `waits`: it may take loop time, and only such a call can be a task. `gives`: what its name stands for.
 
-    The last `optional` parameters may be left out; with `repeats` the last one may come any number of times.
+    The last `optional` parameters may be left out; with `repeats` the last one may come any number of times. `means`:
+    what results say that are no codes, in words.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Entry:
     gives: Kind | None = None
     optional: int = 0
     repeats: bool = False
+    means: Mapping[object, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         names = [param.name for param in self.params]
@@ -92,16 +94,18 @@ def _of_acomp(params: str, what: str, function: Callable[..., Any], **more: Any)
     return _entry(function.__name__, params, what, function, **more)
 
 
+_YES_OR_NO: Final = MappingProxyType({1: "yes", 0: "no"})
+_ALL_OR_NOT: Final = MappingProxyType({1: "all went well", 0: "not all went well"})
 _SET_PARAMS = "src:source dst:destination slen:integer dlen:integer"
 _ENTRIES: Final = (
     _of_acomp(
         "name:text", "a transform of deflate-iaa, deflate, zstd, lz4 or lzo", acomp.crypto_alloc_acomp, gives="tfm"
     ),
     _of_acomp("tfm:tfm", "free a transform", acomp.crypto_free_acomp),
-    _of_acomp("name:text", "whether there is such an algorithm", acomp.crypto_has_acomp),
+    _of_acomp("name:text", "whether there is such an algorithm", acomp.crypto_has_acomp, means=_YES_OR_NO),
     _of_acomp("tfm:tfm", "how many pages it wants at once", acomp.crypto_acomp_batch_size),
-    _of_acomp("tfm:tfm", "whether it may complete later", acomp.acomp_is_async),
-    _of_acomp("tfm:tfm", "whether it is async and takes batches", acomp.acomp_has_async_batching),
+    _of_acomp("tfm:tfm", "whether it may complete later", acomp.acomp_is_async, means=_YES_OR_NO),
+    _of_acomp("tfm:tfm", "whether it is async and takes batches", acomp.acomp_has_async_batching, means=_YES_OR_NO),
     _of_acomp("tfm:tfm", "a request of a transform", acomp.acomp_request_alloc, gives="request"),
     _of_acomp("req:request", "free a request", acomp.acomp_request_free),
     _of_acomp(
@@ -128,7 +132,7 @@ _ENTRIES: Final = (
         "parameters of all, and chain all but the first to it",
         acomp.acomp_reqchain_fill,
     ),
-    _of_acomp("req:request", "whether it is a head", acomp.acomp_is_reqchain),
+    _of_acomp("req:request", "whether it is a head", acomp.acomp_is_reqchain, means=_YES_OR_NO),
     _of_acomp("head:request", "the members, in list order", acomp.acomp_chain_members, gives="requests"),
     _of_acomp("head:request wait:wait", "end a chain and re-arm its wait object", acomp.acomp_reqchain_clear),
     _of_acomp("req:request", "compress it, or the chain of a head: a code", acomp.crypto_acomp_compress, gives="code"),
@@ -155,12 +159,14 @@ _ENTRIES: Final = (
         "compress arrays (v9); dlens and errors are lists of yours, from `list`",
         acomp.crypto_acomp_batch_compress,
         waits=True,
+        means=_ALL_OR_NOT,
     ),
     _of_acomp(
         "reqs:requests srcs:sources pages:destinations slens:integers dlens:integers errors:integers nr:integer",
         "decompress arrays (v9), likewise",
         acomp.crypto_acomp_batch_decompress,
         waits=True,
+        means=_ALL_OR_NOT,
     ),
     _entry(
         "list",
@@ -185,14 +191,21 @@ _ENTRIES: Final = (
         "store:store offset:slot pages:pages",
         "store a folio, a list of pages, at the slots from offset on: 1, or 0 and nothing of it is in",
         waits=True,
+        means=MappingProxyType({1: "yes, it is in", 0: "no, nothing of it is in"}),
     ),
     _entry(
         "zswap.load",
         "store:store offset:slot",
         "take a page out of the store: its crc32, or null if there is none",
         waits=True,
+        means=MappingProxyType({None: "nothing at this slot"}),
     ),
-    _entry("zswap.invalidate", "store:store offset:slot", "forget the page at a slot; whether there was one"),
+    _entry(
+        "zswap.invalidate",
+        "store:store offset:slot",
+        "forget the page at a slot; whether there was one",
+        means=_YES_OR_NO,
+    ),
     _entry("machine.step", "n:count", "land the n jobs that began first; how many there were", optional=1),
     _entry("machine.land", "ref:request", "land the jobs of a request; how many there were"),
     _entry("machine.bind", "device:device", "bind the queues of a device: iax1, iax3, ..."),
@@ -205,7 +218,7 @@ _ENTRIES: Final = (
     ),
     _entry("fault.at", "point:point nth:count", "let the nth arrival at a point, from now, fail"),
     _entry("time.advance", "ns:nanoseconds", "let ns nanoseconds of virtual time pass", waits=True),
-    _entry("task.cancel", "task:task", "cancel a task; whether it was running"),
+    _entry("task.cancel", "task:task", "cancel a task; whether it was running", means=_YES_OR_NO),
     _entry("task.join", "task:task", "wait for a task; what it returns or raises", waits=True),
 )
 

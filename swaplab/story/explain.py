@@ -237,6 +237,18 @@ def explain_code(code: object, role: Role) -> Explanation | None:
     return EXPLANATIONS.get(("code", -code, role))
 
 
+def explain_success(role: Role, failed: Mapping[str, int]) -> Explanation | None:
+    """What the code 0 of a chain means in which requests have `failed`, by name and code; None if none has."""
+    if not failed:
+        return None
+    who = ", ".join(f"{name} (-{errno_name(-code)})" for name, code in failed.items())
+    return Explanation(
+        happened=f"0 does not tell of the requests of this chain that failed: {who}",
+        whose=WHOSE[role],
+        remedy="Read acomp_request_err of every request of a chain, whatever its code is.",
+    )
+
+
 def explain_array(all_went_well: object) -> Explanation | None:
     """What a call with arrays means that was answered so; None if all went well."""
     return None if all_went_well else EXPLANATIONS["array", 0, "units"]

@@ -9,8 +9,8 @@ from acomp.chain import runs_as_chain
 from acomp.request import PENDING
 from acomp.units.dispatch import units_of
 
-from .answer import Output
-from .explain import Role, explain_code
+from .answer import Explanation, Output
+from .explain import Role, explain_code, explain_success
 from .objects import Objects
 from .watch import checksum
 
@@ -74,16 +74,16 @@ class Outcomes:
             former = former if former is None or former.seen else former.former
             self._submitted[name] = _Submitted(req, role, req.submissions, members, former)
 
-    def coded(self, req: object, name: str | None, code: object) -> Role:
-        """An entry point has returned `code` for `req`, bound to `name`. Whose result it is."""
+    def coded(self, req: object, name: str | None, code: object) -> Explanation | None:
+        """An entry point has returned `code` for `req`, bound to `name`: what that means."""
         found = self._submitted.get(self._objects.name_of(req) or "")
         if name is not None and found is not None:
             self._coded[name] = found
-        return self._got(found, code)
+        return self._explained(found, code)
 
-    def waited(self, name: str | None, code: object) -> Role:
-        """A wait for the code bound to `name` has ended in `code`. Whose result it is."""
-        return self._got(self._coded.get(name or ""), code)
+    def waited(self, name: str | None, code: object) -> Explanation | None:
+        """A wait for the code bound to `name` has ended in `code`: what that means."""
+        return self._explained(self._coded.get(name or ""), code)
 
     def filled(self, reqs: object, errors: object) -> None:
         """A call with arrays has ended: each of `reqs` has its code in `errors`."""
@@ -91,12 +91,22 @@ class Outcomes:
             for req, code in zip(reqs, errors, strict=False):
                 self._got(self._submitted.get(self._objects.name_of(req) or ""), code)
 
-    def _got(self, found: _Submitted | None, code: object) -> Role:
-        if found is None:
-            return "single"
-        if isinstance(code, int) and code not in PENDING:
+    def _explained(self, found: _Submitted | None, code: object) -> Explanation | None:
+        """Note whose code it is, and say what it means."""
+        self._got(found, code)
+        role = "single" if found is None else self._role(found, code)
+        if found is not None and not found.stands_alone and code == 0:
+            return explain_success(role, self._failed(found))
+        return explain_code(code, role)
+
+    def _got(self, found: _Submitted | None, code: object) -> None:
+        if found is not None and isinstance(code, int) and code not in PENDING:
             found.code = code
-        return self._role(found, code)
+
+    def _failed(self, head: _Submitted) -> dict[str, int]:
+        """The requests of a chain that has run and which have failed: names and codes."""
+        errs = {self._objects.name_of(req) or "-": req.base.err for req in (head.req, *head.members)}
+        return {name: err for name, err in errs.items() if err and err not in PENDING}
 
     def _role(self, head: _Submitted, code: object) -> Role:
         """Whose result a code is that a chain, or a request alone, has returned."""

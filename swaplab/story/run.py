@@ -197,13 +197,12 @@ class _Run:
         if call.call != "crypto_wait_req":
             return thing, None
         code = call.args[0]
-        role = self._outcomes.waited(code.ref if isinstance(code, Ref) else None, thing)
-        return thing, explain_code(thing, role)
+        return thing, self._outcomes.waited(code.ref if isinstance(code, Ref) else None, thing)
 
     def _explained(self, call: Call, args: list[Any], thing: Any) -> Explanation | None:
         """What the code of a call means that does not wait, if it returns one."""
         if call.call in ENTRY_POINTS:
-            return explain_code(thing, self._outcomes.coded(args[0], call.as_, thing))
+            return self._outcomes.coded(args[0], call.as_, thing)
         if call.call == "acomp_request_err":
             return explain_code(thing, self._outcomes.role_of(args[0]))
         return None

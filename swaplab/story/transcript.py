@@ -79,7 +79,7 @@ def _spelled(argument: Argument) -> str:
 def transcript(script: Script, run: ScriptRun, width: int = WIDTH) -> Iterator[Said]:
     """All but the picture, in lines of at most `width` characters."""
     told = {found.explain for found in run.calls if found.explain is not None}
-    for index, (call, notes) in enumerate(zip(script.calls, notes_of(run), strict=True)):
+    for index, (call, notes) in enumerate(zip(script.calls, notes_of(script, run), strict=True)):
         yield from _call(f"{index:>3}  {spelled(call)}", notes, width)
     for title, lines in {
         "tasks": list(_tasks(run)),
@@ -95,12 +95,20 @@ def transcript(script: Script, run: ScriptRun, width: int = WIDTH) -> Iterator[S
             yield from _wrapped(lines, width, "  ")
 
 
-def notes_of(run: ScriptRun) -> Iterator[list[Said]]:
+def notes_of(script: Script, run: ScriptRun) -> Iterator[list[Said]]:
     """Of each call, in lines of any length: what it returned or raised, what that means, what it has changed."""
     views: dict[str, View] = {}
-    for found in run.calls:
-        yield [*_result(found), *map(Said, _changes(found, views))]
+    for call, found in zip(script.calls, run.calls, strict=True):
+        yield [*_result(found, _meant(script, call)), *map(Said, _changes(found, views))]
         views |= found.changed
+
+
+def _meant(script: Script, call: Call) -> Mapping[object, str]:
+    """What results of a call say that are no codes; whoever joins a task gets the result of the task's call."""
+    joined = call.args[0] if call.call == "task.join" else None
+    if isinstance(joined, Ref):
+        call = next((one for one in script.calls if one.task == joined.ref), call)
+    return CALLS[call.call].means
 
 
 def _call(begin: str, notes: list[Said], width: int) -> Iterator[Said]:
@@ -113,7 +121,7 @@ def _call(begin: str, notes: list[Said], width: int) -> Iterator[Said]:
     yield from _wrapped(notes, width, INDENT + "# ")
 
 
-def _result(found: CallRun) -> Iterator[Said]:
+def _result(found: CallRun, meant: Mapping[object, str]) -> Iterator[Said]:
     """What a call returned or raised, and what that means."""
     if found.status == "skipped":
         yield Said("not made")
@@ -123,7 +131,10 @@ def _result(found: CallRun) -> Iterator[Said]:
     elif isinstance(found.value, Coroutine):
         yield Said("a coroutine: nothing has begun until it is awaited")
     elif isinstance(found.value, int | str):
-        yield Said(f"-> {_value(found.value)}", "error" if found.explain else "note")
+        words = f" ({meant[found.value]})" if found.value in meant else ""
+        yield Said(f"-> {_value(found.value)}{words}", "error" if found.explain else "note")
+    elif found.status == "returned" and found.value in meant:
+        yield Said(f"-> {meant[found.value]}")
     if found.explain is not None:
         yield from (Said(text, "explained") for text in _explained(found.explain))
 

@@ -85,7 +85,7 @@ def view_of(script: Script, title: str = "") -> ScriptView:
     run = run_script(script)
     calls = [
         CallView(spelled=spelled(call), notes=[Note.model_validate(note._asdict()) for note in notes])
-        for call, notes in zip(script.calls, notes_of(run), strict=True)
+        for call, notes in zip(script.calls, notes_of(script, run), strict=True)
     ]
     return ScriptView(
         title=title,

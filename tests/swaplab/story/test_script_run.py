@@ -95,13 +95,14 @@ def test_a_task_goes_on_until_nothing_is_ready_and_time_stands_still() -> None:
 
 def test_what_a_cancelled_caller_leaves_to_its_jobs_is_in_flight_until_they_have_landed() -> None:
     cancel = [call("machine.land", ref("r0")), call("task.cancel", ref("t")), call("machine.step", 9)]
-    answer = run(*chain(3), *compress(task="t"), *cancel, landing="stepped")
+    script = Script.model_validate(document(*chain(3), *compress(task="t"), *cancel, landing="stepped"))
+    answer = run_script(script)
     *_, cancelled, landed = [
         {name: view.state for name, view in one.changed.items() if view.kind == "request"} for one in answer.calls
     ]
     assert cancelled == {"r0": "idle", "r1": "in_flight", "r2": "in_flight"}
     assert landed == {"r1": "idle", "r2": "idle"}
-    notes = [note.text for note in list(notes_of(answer))[-2]]
+    notes = [note.text for note in list(notes_of(script, answer))[-2]]
     assert any(text.startswith("r1 r2: still in flight, err -ECANCELED") for text in notes)
 
 
@@ -171,12 +172,26 @@ def test_whose_result_a_code_is(mode: str, members: int) -> None:
         return
     assert errs(answer) == {"r0": 0, "r1": 0, "r2": 0, "r3": -5}
     if mode == "async":
-        assert last(answer).value == 0 and explained is None, "the head's"
+        assert last(answer).value == 0 and explained is not None and "the head's" in explained.whose
     else:
         assert last(answer).value == -5
         assert explained is not None and "serial" in explained.whose
     output = answer.outputs["r3"]
     assert output.explain is not None and output.explain.whose == "this request's own, one of a chain"
+
+
+@pytest.mark.parametrize("mode", ["sync", "async", "async_irq"])
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_code_of_0_names_those_that_failed_all_the_same(mode: str, joined: bool) -> None:
+    refuse = [call("fault.at", "iaa.submit", nth) for nth in (2, 3)]
+    waits = [*compress(task="t"), call("task.join", ref("t"))] if joined else compress()
+    answer = run(*chain(4), *refuse, *waits, sync_mode=mode)
+    assert last(answer).value == 0 and errs(answer) == {"r0": 0, "r1": -5, "r2": -5, "r3": 0}
+    explained = last(answer).explain
+    assert explained is not None and "r1 (-EIO), r2 (-EIO)" in explained.happened
+    assert ("serial" in explained.whose) == (mode != "async")
+    assert "acomp_request_err" in explained.remedy
+    assert last(run(*chain(4), *waits, sync_mode=mode)).explain is None
 
 
 def test_a_head_that_is_refused() -> None:

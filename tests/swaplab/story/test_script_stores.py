@@ -5,10 +5,12 @@ from zlib import crc32
 import pytest
 
 from swaplab.story.answer import ScriptRun, StoreView
-from swaplab.story.script import Page
+from swaplab.story.run import run_script
+from swaplab.story.script import Page, Script
 from swaplab.story.shelf import SHELF
+from swaplab.story.transcript import notes_of
 from swaplab.story.view import view_of
-from tests.swaplab.story.scripts import Json, call, errs, held, kinds, last, page, raised, ref, requests, run
+from tests.swaplab.story.scripts import Json, call, document, errs, held, kinds, last, page, raised, ref, requests, run
 
 EIGHT = {f"p{n}": {"text": f"page {n} "} for n in range(8)}
 FOLIO = [page(name) for name in EIGHT]
@@ -27,6 +29,21 @@ def views(answer: ScriptRun) -> list[StoreView]:
     """The store after each call that has changed it."""
     found = [one.changed.get("store") for one in answer.calls]
     return [view for view in found if isinstance(view, StoreView)]
+
+
+def test_what_is_no_code_is_said_in_words() -> None:
+    calls = [
+        *(STORE, store(0, "text"), store(9, "text", "random"), load(9), load(9, task="t")),
+        *(call("task.join", ref("t")), call("crypto_has_acomp", "zstd"), call("crypto_has_acomp", "zstdd")),
+    ]
+    script = Script.model_validate(document(*calls))
+    answer = run_script(script)
+    first = [notes[0].text if notes else "" for notes in notes_of(script, answer)]
+    nothing = "-> nothing at this slot"
+    assert first[1:] == [
+        *("-> 1 (yes, it is in)", "-> 0 (no, nothing of it is in)", nothing, "", nothing, "-> 1 (yes)", "-> 0 (no)")
+    ]
+    assert answer.calls[3].value is None
 
 
 def test_a_folio_goes_in_as_one_chain_and_its_pages_come_out() -> None:
