@@ -197,7 +197,9 @@ def _jobs(app: FastAPI, service: Service) -> None:
 
 
 def _views(app: FastAPI, service: Service) -> None:
-    listed = ShownList(views=[ShownInfo(name=one.name, title=one.title, what=one.what) for one in SHELF.values()])
+    listed = ShownList(
+        views=[ShownInfo(name=one.name, title=one.title, what=one.what, shelf=one.shelf) for one in SHELF.values()]
+    )
     words = vocabulary()
 
     @app.get("/v1/views", tags=["views"])

@@ -89,11 +89,12 @@ class Names(Model):
 
 
 class ShownInfo(Model):
-    """A script that has a name, and what there is to see."""
+    """A script that has a name, and what there is to see. The examples are those of docs/scripts.md."""
 
     name: str
     title: str
     what: str
+    shelf: Literal["story", "example"]
 
 
 class ShownList(Model):

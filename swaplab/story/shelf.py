@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import resources
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from .script import Script
-from .telling import Story, script_of, singles, stored
+from .telling import Story, cleared, script_of, singles, stored
 from .validate import read_script
 
 
@@ -21,6 +21,7 @@ class Shown(NamedTuple):
     title: str
     what: str
     script: Callable[[], Script]
+    shelf: Literal["story", "example"] = "story"
 
 
 def example(name: str) -> bytes:
@@ -29,7 +30,7 @@ def example(name: str) -> bytes:
 
 
 def _example(name: str, title: str, what: str) -> Shown:
-    return Shown(name, title, what, lambda: read_script(example(name)))
+    return Shown(name, title, what, lambda: read_script(example(name)), "example")
 
 
 def _story(name: str, title: str, what: str, story: Story) -> Shown:
@@ -37,15 +38,21 @@ def _story(name: str, title: str, what: str, story: Story) -> Shown:
 
 
 _EXAMPLES: Final = (
-    _example("01_chain", "A chain", "the chain of the README: submitted, polled in rounds, finished"),
+    _example(
+        "01_chain",
+        "The chain of the README",
+        "eight pages, and an engine for each: submitted, polled in rounds, finished",
+    ),
     _example("02_sync_or_async", "Sync or async", "the same three pages in parallel, then serially"),
     _example(
         "03_head_fails",
-        "The head fails",
+        "A chain of three whose head fails",
         "the head's submission fails: its error on every member, nothing else submitted",
     ),
     _example(
-        "04_member_fails", "A member fails", "two members fail, each in its way: the chain returns 0 all the same"
+        "04_member_fails",
+        "A chain of four with two failures",
+        "two members fail, each in its way: the chain returns 0 all the same",
     ),
     _example(
         "05_eagain_at_submit_and_at_poll",
@@ -105,13 +112,13 @@ _STORIES: Final = (
     ),
     _story(
         "chain",
-        "A chain of eight",
+        "Eight pages in a chain",
         "all are submitted before the first is polled: two engines work side by side",
         _ONE_DEVICE(),
     ),
     _story(
         "chain-sync",
-        "The same chain, sync",
+        "The same chain, one page after the other",
         "each is waited for before the next is submitted: no overlap",
         _ONE_DEVICE(sync_mode="sync"),
     ),
@@ -135,15 +142,23 @@ _STORIES: Final = (
     ),
     _story(
         "member-fails",
-        "A page does not compress",
-        "page 3 gets -E2BIG; the others, and the chain's code, are 0",
+        "Eight pages, and one does not compress",
+        "r3 gets -E2BIG for its page, the fourth; the others, and the chain's code, are 0",
         _ONE_DEVICE(incompressible=3),
     ),
     _story(
         "head-fails",
-        "The head is refused",
+        "Eight pages, and the head is refused",
         "its -EIO is on every member, for no other was submitted",
         _ONE_DEVICE(fail=0),
+    ),
+    Shown(
+        "clear-rearms",
+        "A clear re-arms the wait object",
+        'a wait for -115 (-EINPROGRESS: "begun, a completion will come"; here for new work that has not ended) returns'
+        " at once, since the chain's old completion still counts. The chain runs again; `acomp_reqchain_clear` takes"
+        " its completion away, and now a wait waits",
+        cleared,
     ),
     Shown(
         "store",
@@ -154,13 +169,13 @@ _STORIES: Final = (
     Shown(
         "store-rejects",
         "A folio is rejected",
-        "page 3 does not compress: the whole folio is rejected, and reject_compress_fail counts",
+        "p3, the fourth page, does not compress: the whole folio is rejected, and reject_compress_fail counts",
         partial(stored, 8, 3),
     ),
     Shown(
         "store-raw",
         "A page stored as it is",
-        "what v12 changed: page 3 does not compress, is stored raw, and the folio is in",
+        "what v12 changed: p3, the fourth page, does not compress, is stored raw, and the folio is in",
         partial(stored, 8, 3, "raw"),
     ),
 )

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
+from errno import EINPROGRESS
 from typing import Any, Final, Literal
 
 from acomp import PAGE_SIZE
@@ -75,6 +76,27 @@ def singles(pages: int) -> Script:
         calls += compressed(f"r{n}")
     told = {f"p{n}": {"text": SENTENCE % n} for n in range(pages)}
     return Script.model_validate({"pages": told, "calls": calls})
+
+
+def cleared() -> Script:
+    """The script of a chain that runs twice, and of whose wait object more is asked each time.
+
+    The second run is there for the clear: the wait after the first one has used the old completion up.
+    """
+    wait = ref("wait")
+    calls = [
+        *transform("wait"),
+        *(one for n in range(2) for one in request(f"r{n}", f"p{n}")),
+        *chained(["r0", "r1"]),
+        *compressed("r0"),
+        call("crypto_wait_req", -EINPROGRESS, wait),
+        *compressed("r0", code="again"),
+        call("acomp_reqchain_clear", ref("r0"), wait),
+        call("crypto_wait_req", -EINPROGRESS, wait, task="t"),
+        call("crypto_req_done", wait, 0),
+        call("task.join", ref("t")),
+    ]
+    return Script.model_validate({"pages": {f"p{n}": _page(n, Story()) for n in range(2)}, "calls": calls})
 
 
 def stored(pages: int, incompressible: int | None = None, features: str = "v8") -> Script:

@@ -93,6 +93,7 @@ def test_the_views_that_have_names_are_listed_and_others_are_refused_with_the_ne
     listed = served.client.get("/v1/views").json()["views"]
     assert [one["name"] for one in listed] == list(SHELF)
     assert all(one["title"] and one["what"] for one in listed)
+    assert [one["name"] for one in listed if one["shelf"] == "example"] == list(EXAMPLES)
     unknown = served.client.get("/v1/views/chain-sink")
     assert (unknown.status_code, "did you mean chain-sync?" in unknown.json()["title"]) == (404, True)
 

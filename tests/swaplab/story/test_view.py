@@ -187,3 +187,20 @@ def test_the_shelf_is_in_reading_order_and_has_the_examples() -> None:
     names = list(SHELF)
     assert names[-13:] == list(EXAMPLES)
     assert names[:3] == ["one-page", "two-pages", "chain"]
+
+
+def test_the_shelf_says_what_is_a_story_and_titles_are_told_apart() -> None:
+    assert {name for name, one in SHELF.items() if one.shelf == "example"} == set(EXAMPLES)
+    titles = [one.title for one in SHELF.values()]
+    beginnings = [(one, other) for one in titles for other in titles if one != other and other.startswith(one)]
+    assert (len(set(titles)), beginnings) == (len(titles), [])
+
+
+def test_after_a_clear_a_wait_waits() -> None:
+    run = shown("clear-rearms").run
+    assert (run.left_over, [found.error for found in run.calls if found.error]) == ([], [])
+    ended, at_once, _, again, cleared, waits, completed, joined = run.calls[-8:]
+    assert (ended.value, at_once.value, again.value, joined.value) == (0, 0, 0, 0)
+    waiting = [one.changed["wait"].model_dump()["done"] for one in (ended, at_once, again, cleared)]
+    assert waiting == [True, False, True, False], "a clear does what a wait would have done"
+    assert (waits.status, completed.status, run.tasks["t"].value) == ("started", "returned", 0)
