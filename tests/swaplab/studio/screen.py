@@ -56,7 +56,7 @@ class Screen:
 
     def _hear(self, message: Any) -> None:
         if message.type in ("error", "warning"):
-            self.heard.append(f"{message.type}: {message.text}")
+            self.heard.append(f"{message.type}: {message.text} {message.location['url']}")
 
     def expect(self, words: str) -> None:
         """A message of the console that belongs to what is tested, such as the status of a refusal."""

@@ -56,7 +56,7 @@ def test_who_finds_no_descriptor_is_told_at_its_row(at_chain: Screen) -> None:
     assert at_chain.script["machine"]["wq_size"] == 2
     waited = page.locator("chain-view .rows .consequence.waited:visible")
     assert waited.evaluate_all("all => all.map(({ dataset }) => dataset.request)") == ALL[2:]
-    assert "no descriptor is free for r2" in waited.first.inner_text()
+    assert "r2 found no descriptor at first" in waited.first.inner_text()
     with at_chain.pictured():
         page.locator("[data-fault=queue]").click()
 
