@@ -78,6 +78,7 @@ class Screen:
     def hold(self) -> None:
         """Nothing went wrong, and nothing was asked of anybody else."""
         unexpected = [text for text in self.heard if not any(words in text for words in self._expected)]
+        self.heard.clear()  # else it would be said of the next test, too
         assert not unexpected, unexpected
         assert not [request.url for request in self.requests if ELSEWHERE.match(request.url)]
 
