@@ -3,8 +3,8 @@
 Records (`log_records`) follow each other in one file, `<n>.log`; the newest n counts. What is wrong with a file is
 settled when it is opened. At its end a short or wrong record was being written: it is cut off. Anywhere else a record
 was damaged later, and its key opens as missing, never with an older value. The key of a damaged record is known where
-the damage lies in the value, or is one byte of what stands before it, or both; where it is not, every older value is
-missing, for any of them may have been replaced.
+the damage lies in the value, or is a single byte; where it is not, every older value is missing, for any of them may
+have been replaced.
 
 Everything here blocks, and is for one thread at a time.
 """
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from .log_records import Kind, Record, damaged_keys, decompressed, following, record_at, size_of
+from .log_records import Kind, Record, damaged_keys, decompressed, following, number_after, record_at, size_of
 
 REWRITE_ABOVE: Final = 64 << 20
 """Bytes from which a log is rewritten when more than half of it is garbage."""
@@ -174,9 +174,10 @@ class ValueLog:
 
     def append(self, records: Sequence[Record]) -> None:
         """Give records to the kernel, in one write; their sequence is counted on here."""
-        numbered = [record._replace(sequence=self._sequence + n) for n, record in enumerate(records, 1)]
+        numbered = [record.numbered(n) for n, record in enumerate(records, number_after(self._sequence))]
         self._write(b"".join(record.encode() for record in numbered))
-        self._sequence += len(numbered)
+        if numbered:
+            self._sequence = numbered[-1].sequence
         position = self.end
         for record in numbered:
             self._live.apply(record, position)
