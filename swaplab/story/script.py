@@ -118,16 +118,54 @@ class Machine(Part):
     and shared queues may refuse a submission.
     """
 
-    devices: Annotated[int, Field(ge=0, le=bounds.DEVICES)] = 1
-    wqs_per_device: Annotated[int, Field(ge=1, le=bounds.QUEUES)] = 1
-    wq_size: Annotated[int, Field(ge=1, le=128)] = 16
-    engines_per_device: Annotated[int, Field(ge=1, le=8)] = 2
-    sync_mode: Literal["sync", "async", "async_irq"] = "async"
-    verify_compress: bool = False
-    patches: Annotated[Literal["v8", "base"] | tuple[int, ...], BeforeValidator(_patches)] = "v8"
-    landing: Literal["auto", "stepped"] = "auto"
-    wq_mode: Literal["dedicated", "shared"] = "dedicated"
-    g_wqs_per_iaa: Annotated[int, Field(ge=0, le=bounds.QUEUES)] = 0
+    devices: Annotated[
+        int, Field(ge=0, le=bounds.DEVICES, description="How many accelerators there are: iax1, iax3, ...")
+    ] = 1
+    wqs_per_device: Annotated[
+        int, Field(ge=1, le=bounds.QUEUES, description="Work queues of each device, which its engines share.")
+    ] = 1
+    wq_size: Annotated[
+        int, Field(ge=1, le=128, description="Descriptors of each queue: so many of its jobs can be under way at once.")
+    ] = 16
+    engines_per_device: Annotated[
+        int,
+        Field(
+            ge=1, le=8, description="Engines of each device: at most two of them compress, and in scripts no more work."
+        ),
+    ] = 2
+    sync_mode: Annotated[
+        Literal["sync", "async", "async_irq"],
+        Field(
+            description="async: a chain's requests are submitted together, then polled. sync: one after the other."
+            " async_irq: an interrupt tells of each end, and a chain runs one after the other as well."
+        ),
+    ] = "async"
+    verify_compress: Annotated[
+        bool, Field(description="Whether the driver decompresses what was compressed, and compares it with the page.")
+    ] = False
+    patches: Annotated[
+        Literal["v8", "base"] | tuple[int, ...],
+        BeforeValidator(_patches),
+        Field(description="What of the series the driver has: all (v8), nothing (base), or patches by their numbers."),
+    ] = "v8"
+    landing: Annotated[
+        Literal["auto", "stepped"],
+        Field(
+            description="When jobs land: by themselves (auto), or at the calls machine.step and machine.land (stepped)."
+        ),
+    ] = "auto"
+    wq_mode: Annotated[
+        Literal["dedicated", "shared"],
+        Field(description="A dedicated queue belongs to the driver alone; a shared one may refuse a submission."),
+    ] = "dedicated"
+    g_wqs_per_iaa: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=bounds.QUEUES,
+            description="1 or more: the queues after a device's first are global, and a chain spreads over devices.",
+        ),
+    ] = 0
 
     @model_validator(mode="after")
     def _fits(self) -> "Machine":

@@ -41,7 +41,7 @@ _EXAMPLES: Final = (
     _example(
         "01_chain",
         "The chain of the README",
-        "eight pages, and an engine for each: submitted, polled in rounds, finished",
+        "eight pages: submitted, polled in rounds, finished",
     ),
     _example("02_sync_or_async", "Sync or async", "the same three pages in parallel, then serially"),
     _example(

@@ -63,6 +63,7 @@ class MachineWords(Part):
     """A key of the machine: what it is if nothing is said, and its `choices`, or the least and the most it may be."""
 
     name: str
+    what: str
     default: int | bool | str
     choices: list[str] | None = None
     least: int | None = None
@@ -133,6 +134,7 @@ def _machine() -> Iterator[MachineWords]:
         first = schema.get("anyOf", [schema])[0]  # of patches the words; they may be a list of numbers, too
         yield MachineWords(
             name=name,
+            what=schema["description"],
             default=schema["default"],
             choices=first.get("enum"),
             least=first.get("minimum"),

@@ -9,6 +9,7 @@ import pytest
 from acomp import states
 from swaplab.story.picture import overlap, rounds
 from swaplab.story.run import run_script
+from swaplab.story.script import Machine
 from swaplab.story.sentences import KINDS, sentences
 from swaplab.story.shelf import EXAMPLES, SHELF
 from swaplab.story.story import Story, run_story
@@ -169,6 +170,9 @@ def test_the_vocabulary_has_the_tables_of_the_code() -> None:
     assert compressed.waits and not compressed.own
     mode = next(one for one in words.machine if one.name == "sync_mode")
     assert (mode.default, mode.choices) == ("async", ["sync", "async", "async_irq"])
+    assert all(choice in mode.what for choice in mode.choices or ())
+    assert {key.name for key in words.machine} == set(Machine.model_fields)
+    assert all(key.what.endswith(".") for key in words.machine)
 
 
 @pytest.mark.parametrize("name", vocabulary().algorithms)
