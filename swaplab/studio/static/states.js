@@ -112,13 +112,12 @@ export function statesNow(state) {
     if (seen.kind === "chain") chains[name.slice(0, -".chain".length)] = seen.state;
   }
   for (const head of Object.keys(chains)) {
-    const running = Object.values(state.chips).some((chip) => chip.chain === head && requests[chip.name] === "in_flight");
+    const running = Object.values(state.chips).some((chip) => chip.chain === head && chip.err === null && requests[chip.name] === "in_flight");
     if (running) chains[head] = "running";
   }
   return { requests, chains };
 }
 
 function stateOf(chip, seen) {
-  if (chip === undefined || !IN_FLIGHT.has(chip.place)) return seen.state;
-  return chip.err === null ? "in_flight" : "abandoned";
+  return chip !== undefined && IN_FLIGHT.has(chip.place) ? "in_flight" : seen.state;
 }
