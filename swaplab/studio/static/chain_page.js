@@ -8,7 +8,8 @@ import { forgetLink, linkButton, opened } from "./linking.js";
 import { namedView } from "./server.js";
 
 const view = /** @type {import("./chain_view.js").ChainView} */ (document.querySelector("chain-view"));
-const controls = document.querySelector(".controls");
+const controls = /** @type {HTMLElement} */ (document.querySelector(".controls"));
+controls.inert = true; // until there is something that they act on
 
 const STORIES = {
   "one-page": "one page", "two-pages": "two pages, one by one", chain: "chain of 8 (v8)",
@@ -55,6 +56,7 @@ view.addEventListener("viewed", (/** @type {CustomEvent} */ { detail }) => {
   mode.value = of.sync_mode ?? "async";
   devices.value = String(of.devices ?? 1);
   engines.value = String(of.engines_per_device ?? 2);
+  controls.inert = false;
   forgetLink();
 });
 

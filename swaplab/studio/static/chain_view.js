@@ -89,11 +89,21 @@ export class ChainView extends HTMLElement {
     performance.mark("picture");
   }
 
+  /** What is shown is scrolled to in the next frame: before, its place is not known without laying out all of it. */
+  follow() {
+    this.following ??= requestAnimationFrame(() => {
+      this.following = null;
+      this.code?.follow();
+      this.rows.follow();
+    });
+  }
+
   draw(at, moving) {
     const state = this.history.at(at);
     this.places.show(state, moving);
     this.rows.show(at);
     this.code?.show(state);
+    this.follow();
     this.dispatchEvent(new CustomEvent("stepped", { detail: state }));
   }
 

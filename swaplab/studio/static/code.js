@@ -21,12 +21,13 @@ export class Code {
       element.classList.toggle("to-come", index > Math.max(state.returned, state.call ?? -1) && !state.over);
       result.hidden = index > state.returned;
     });
-    const shown = state.over ? state.returned : state.call;
-    if (shown !== null && shown >= 0) this.reveal(this.lines[shown].element);
+    this.shown = state.over ? state.returned : state.call ?? -1;
   }
 
-  /** Scroll the listing, and never the page. */
-  reveal(element) {
+  /** Scroll the listing, and never the page, to the lit line. */
+  follow() {
+    if (this.shown < 0) return;
+    const { element } = this.lines[this.shown];
     const box = this.element;
     const top = element.offsetTop;
     if (top < box.scrollTop) box.scrollTop = top - 8;

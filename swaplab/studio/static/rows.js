@@ -91,8 +91,13 @@ export class Rows {
 
   /** All columns before a place have happened. @param {number} place */
   showPlace(place) {
+    this.place = place;
     for (const strip of this.strips) strip.show(place);
-    this.strips[0]?.follow(place, this.element);
+  }
+
+  /** Scroll, where there is no room for all columns, to the last that has happened. */
+  follow() {
+    this.strips[0]?.follow(this.place, this.element);
   }
 
   /** Everything up to the step number `count` has happened. @param {number} count */

@@ -26,21 +26,22 @@ const examples = h("select", { "aria-label": "examples", change: () => begin(nam
 
 /** Run a script that has been edited. */
 async function run(next) {
-  keep();
+  keep(script);
   script = next;
   await view.run(next, Infinity);
 }
 
 /** Show a script that is asked for. */
 async function begin(asked) {
-  keep();
+  const former = script;
   editor.open = null;
   await view.begin(asked, FIRST, Infinity);
+  if (script !== former) keep(former);
 }
 
-/** What is shown now can be gone back to. */
-function keep() {
-  if (script !== null) undone.push(script);
+/** A script that was shown can be gone back to. */
+function keep(former) {
+  if (former !== null) undone.push(former);
   if (undone.length > MOST_UNDONE) undone.shift();
   undo.disabled = undone.length === 0;
 }
