@@ -65,7 +65,7 @@ class Count:
         inventory = swap.zswap._parts.inventory
         clusters, zspages = defaultdict[int, set[int]](set), defaultdict[int, set[int]](set)
         for offset in swap:
-            slot, owner = swap._pages.get(offset), offset // region_pages
+            slot, owner = swap._parts.pages.get(offset), offset // region_pages
             entry = inventory.tree.get(slot)
             clusters[slot // CLUSTER].add(owner)
             zspages[inventory.pool_of(entry).zs._zspage_of[inventory.entries.handle[entry]]].add(owner)

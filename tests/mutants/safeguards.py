@@ -25,6 +25,7 @@ LOAD = "zswap.paths.load"
 POOL = "zswap.pool.pool"
 INVENTORY = "zswap.inventory.inventory"
 SWAP = "zswap.swap.swap"
+SWAP_PARTS = "zswap.swap.parts"
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,15 @@ SAFEGUARDS = [
     Safeguard(
         "pool: a context that went offline meanwhile is not kept", POOL, "Pool.lock_current", Drop("unlock"), HOTPLUG
     ),
-    Safeguard("swap: a page that was loaded is gone", SWAP, "Swap.load", Drop("_forget"), PRESSURE),
+    Safeguard("swap: a page that was loaded is gone", SWAP, "Swap.load", Drop("forget"), PRESSURE),
     Safeguard(
-        "swap: what a slot held in the store goes with it", SWAP, "Swap._give_back", Drop("invalidate"), PRESSURE
+        "swap: what a slot held in the store goes with it",
+        SWAP_PARTS,
+        "SwapParts.give_back",
+        Drop("invalidate"),
+        PRESSURE,
     ),
-    Safeguard("swap: a folio that was not stored is forgotten", SWAP, "Swap.store", Drop("_forget", 2), PRESSURE),
+    Safeguard("swap: a folio that was not stored is forgotten", SWAP, "Swap.store", Drop("forget", 2), PRESSURE),
     of_table("zswap: pools are full at their limit", PRESSURE),
     Safeguard(
         "shrink worker: it runs where its store was opened",

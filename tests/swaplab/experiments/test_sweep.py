@@ -415,7 +415,7 @@ def test_a_pager_that_closes_the_pipe_does_not_cost_the_picture(
     def closed(*_: object, **__: object) -> None:
         raise BrokenPipeError(EPIPE, "Broken pipe")
 
-    monkeypatch.setattr("swaplab.cli.outputs.Console.print", closed)
+    monkeypatch.setattr("rich.console.Console.print", closed)
     assert runner.invoke(app, ["sweep", "--grid", "folio=4K,64K", "--out", str(tmp_path)]).exit_code != 0
     assert len(list(tmp_path.glob("throughput.*"))) == 2
 
