@@ -36,10 +36,9 @@ function spread(count) {
   runOn({ devices: count, ...queues });
 }
 
-/** The same script on another machine, shown from where the work begins. */
+/** The same script on another machine. */
 function runOn(changes) {
-  const { script } = view.view;
-  view.run({ ...script, machine: { ...script.machine, ...changes } });
+  view.edit((script) => ({ ...script, machine: { ...script.machine, ...changes } }));
 }
 
 const numbers = (...all) => Object.fromEntries(all.map((number) => [number, String(number)]));

@@ -107,17 +107,15 @@ export class ChainView extends HTMLElement {
     this.dispatchEvent(new CustomEvent("stepped", { detail: state }));
   }
 
-  /** Change the script, run it, and go to where it has ended: that is where the consequences are. */
+  /** Change the script under what is broken in it, and run it; shown from where the work begins. */
   edit(change) {
-    return this.rerun(this.broken.edited(change));
+    const broken = this.broken.edited(change);
+    return this.load(viewOf(broken.script), undefined, broken);
   }
 
-  /** Break something, or mend it. */
+  /** Break something, or mend it, and go to where the run has ended: that is where the consequences are. */
   break(fault, which, on) {
-    return this.rerun(on ? this.broken.broken(fault, which) : this.broken.mended(fault, which));
-  }
-
-  rerun(broken) {
+    const broken = on ? this.broken.broken(fault, which) : this.broken.mended(fault, which);
     return this.load(viewOf(broken.script), Infinity, broken);
   }
 
