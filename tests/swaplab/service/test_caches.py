@@ -36,6 +36,7 @@ async def there(room: CacheRoom) -> dict[str, bytes]:
     return {str(key): await room.cache.get(key) async for key in room.cache}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spill", [False, True])
 async def test_evicted_values_are_deleted_in_the_log_by_the_next_change(tmp_path: Path, spill: bool) -> None:
     async with opened(tmp_path, spill=spill) as room:
