@@ -13,7 +13,7 @@ const FEW = 2;
 const UNITS = 8;
 
 /** Where the first work is handed in; the end, if none is. */
-export function entryOf(script) {
+function entryOf(script) {
   const index = script.calls.findIndex(({ call }) => ENTRIES.has(call));
   return index < 0 ? script.calls.length : index;
 }

@@ -42,8 +42,8 @@ export function after(view, state, step) {
 
 /** What an event changes of the chip that it is about. */
 const CHANGES = {
-  "chain.init": (chip) => ({ chain: chip.name, err: null, place: settled(chip) }),
-  "chain.add": (chip, event) => ({ chain: event.fields.head, err: null, place: settled(chip) }),
+  "chain.init": (chip) => ({ chain: chip.name, err: null, place: whereSetUp(chip) }),
+  "chain.add": (chip, event) => ({ chain: event.fields.head, err: null, place: whereSetUp(chip) }),
   submit: () => ({ place: "asking", polls: 0, retries: 0, err: null, alone: false }),
   "iaa.retry": (chip) => ({ place: "asking", retries: chip.retries + 1 }),
   "iaa.queued": (chip, event) => ({
@@ -58,15 +58,16 @@ const CHANGES = {
   "iaa.fallback": () => ({ place: "software" }),
   "poll.empty": (chip) => ({ polls: chip.polls + 1 }),
   // Hardware cannot be cancelled: who was told of an end while the job is in the device sees it go on.
-  complete: (chip, event) => ({ err: event.fields.err, place: settledBy(chip) }),
+  complete: (chip, event) => ({ err: event.fields.err, place: whereTold(chip) }),
 };
 
 /** Where a chip is when its owner is told of its end. */
-function settledBy({ place }) {
+function whereTold({ place }) {
   return IN_DEVICE.has(place) ? place : "done";
 }
 
-function settled(chip) {
+/** Where a chip is when its owner sets it up again. */
+function whereSetUp(chip) {
   return chip.place === "done" ? "cpu" : chip.place;
 }
 
@@ -105,7 +106,7 @@ function endsAlone(chip, seen) {
 function asSeen(chip, seen) {
   if (seen.state === "freed") return { chain: null, place: "freed" };
   const chain = seen.chained_to ?? (chip.chain === chip.name ? chip.name : null);
-  return hasFailed(seen) ? { chain, err: seen.err, place: settledBy(chip) } : { chain };
+  return hasFailed(seen) ? { chain, err: seen.err, place: whereTold(chip) } : { chain };
 }
 
 /** All states of a view, each made once, when it is first asked for. */

@@ -16,7 +16,7 @@ const COMPRESS = 2;
 export class Places {
   /**
    * @param {import("./log.js").View} view
-   * @param {{ device?: (device: string) => Node|null, queue?: (device: string) => Node|null, record?: () => Node|null }} [toggles]
+   * @param {{ device?: (device: string) => Node|null, queue?: (device: string) => Node|null }} [toggles]
    */
   constructor(view, toggles = {}) {
     this.view = view;
@@ -30,7 +30,7 @@ export class Places {
     this.element = h("div", { class: "places" },
       this.box("cpu", "cpu 0: your requests", "what is not submitted, or not in a queue"),
       h("div", { class: "devices" }, ...this.devices.map(({ element }) => element)),
-      this.box("record", "completion records", "landed, and not polled", toggles.record?.()),
+      this.box("record", "completion records", "landed, and not polled"),
       this.box("done", "finished", "yours again, with a result"),
       ...this.stores.map(({ element }) => element),
       this.fault);

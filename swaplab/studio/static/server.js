@@ -26,7 +26,7 @@ export function get(path) {
 }
 
 /** @param {string} path @param {unknown} body @returns {Promise<any>} */
-export function post(path, body) {
+function post(path, body) {
   return answered(path, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
   });

@@ -127,8 +127,10 @@ def test_whoever_invalidates_has_the_folio_rejected() -> None:
         call("task.join", ref("t")),
         landing="stepped",
     )
-    assert last(answer).value == 0
-    assert last(answer).explain is not None and "invalidated" in last(answer).explain.happened  # type: ignore[union-attr]
+    call_run = last(answer)
+    assert call_run.value == 0
+    assert call_run.explain is not None
+    assert "invalidated" in call_run.explain.happened
 
 
 def test_a_store_whose_task_is_cancelled_leaves_nothing() -> None:
